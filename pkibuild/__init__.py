@@ -1,0 +1,3 @@
+"""pkibuild: a build system for a private PKI."""
+
+__version__ = "1.0.0"

@@ -1,0 +1,105 @@
+"""The only door to the outside: clock, randomness, environment, processes, terminal (here) and files (`files`).
+
+Everything else takes a `World`, so that a test can hand in another clock or kill the run between two writes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pkibuild.diagnostics import fail
+from pkibuild.units import parse_time
+
+__all__ = ["Completed", "World"]
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    status: int
+    output: bytes
+    error: bytes
+
+
+class World:
+    """The real world. Streams are looked up when used, so that a test's capture works."""
+
+    def __init__(self, env: Mapping[str, str] | None = None) -> None:
+        self.env: Mapping[str, str] = os.environ if env is None else env
+        self._now: int | None = None
+
+    # -- clock ---------------------------------------------------------------
+
+    def now(self) -> int:
+        """Seconds since the epoch; the same value for the whole run. Raises UserError for a bad `PKIBUILD_NOW`."""
+        if self._now is None:
+            pinned = self.env.get("PKIBUILD_NOW", "")
+            if pinned:
+                try:
+                    self._now = parse_time(pinned)
+                except ValueError as error:
+                    raise fail("bad-now", f"PKIBUILD_NOW: {error}") from None
+                self.err(f"note: the clock is pinned by PKIBUILD_NOW to {pinned}\n")
+            else:
+                self._now = int(time.time())
+        return self._now
+
+    def ticks(self) -> float:
+        """A clock for progress displays only."""
+        return time.monotonic()
+
+    # -- environment and folders ----------------------------------------------
+
+    def folder(self) -> str:
+        return os.getcwd()
+
+    def user(self) -> int:
+        return os.geteuid()
+
+    def processors(self) -> int:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+    # -- terminal -------------------------------------------------------------
+
+    def out(self, text: str) -> None:
+        sys.stdout.write(text)
+
+    def out_bytes(self, data: bytes) -> None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    def err(self, text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+    def out_is_terminal(self) -> bool:
+        return sys.stdout.isatty()
+
+    def err_is_terminal(self) -> bool:
+        return sys.stderr.isatty()
+
+    def can_prompt(self) -> bool:
+        return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+    def prompt_secret(self, text: str) -> str:
+        import getpass
+
+        return getpass.getpass(text, stream=sys.stderr)
+
+    # -- processes ------------------------------------------------------------
+
+    def run(self, argv: Sequence[str], *, folder: str, timeout: float = 60.0) -> Completed:
+        """Run a command without a shell and without standard input. Raises OSError or TimeoutError."""
+        import subprocess
+
+        try:
+            done = subprocess.run(  # noqa: S603 - the command is the user's own, from his manifest
+                list(argv), cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"no answer within {timeout:.0f} s") from None
+        return Completed(done.returncode, done.stdout, done.stderr)
