@@ -1,0 +1,272 @@
+"""The plan as values: what `apply` would do to which artifact, and why. Shown by `views`, executed by `build`.
+
+A recipe holds all that its execution needs; execution decides nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pkibuild.diagnostics import Diagnostic, Place
+from pkibuild.facts import Profile
+from pkibuild.model import Secret
+
+Verb = Literal[
+    "new", "reissue", "rekey", "render", "refresh", "restore", "adopt", "import", "request", "retire", "prune"
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something is done (or, as a risk, what a reviewer must not miss). `code` is stable and documented."""
+
+    code: str
+    message: str
+    because: tuple[str, ...] = ()
+    """Ids of the artifacts, or places of the manifest, from which it follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field of an artifact, before and after. For a config, `field` is `text` and the values are lines of a diff."""
+
+    field: str
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+# -- recipes: what executing an action takes. Paths are relative to the output folder. ------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MakeKey:
+    """Make a key (or take the staged one), to be put in place together with the certificate that follows it."""
+
+    path: str
+    algorithm: str
+    passphrase: Secret | None
+    generation: int
+    public_path: str = ""
+    """Where the public half of an encrypted key lies; empty for a key in clear."""
+    retire_to: str = ""
+    """Where the key that stands at `path` goes; empty when there is none."""
+    retire_public_to: str = ""
+    staged: bool = False
+    """A killed run has left the key at `path` + `.next`: use it."""
+    in_place: bool = False
+    """The key is at its place already; nothing is made (it only lacks its certificate)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishKey:
+    """Put a staged key in place whose certificate is in the journal already."""
+
+    path: str
+    public_path: str = ""
+    retire_to: str = ""
+    retire_public_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Issue a certificate and write it."""
+
+    path: str
+    profile: Profile
+    unit: str
+    """Id of the unit whose key it certifies: `host/myhost`, `service/smtp@myhost/msp`."""
+    key_path: str
+    public_path: str
+    """Where the public half lies when the key is encrypted."""
+    issuer: str
+    """`authority/NAME`, or the unit itself when self-signed."""
+    journal: str
+    """The journal that it is written to."""
+    not_before: int
+    not_after: int
+    asked_end: int
+    generation: int
+    renew: str = ""
+    """Path of the certificate whose subject's DER and key identifier are kept; empty when there is none."""
+    retire_to: str = ""
+    """Where the certificate that stands at `path` goes (a re-keyed authority); empty when it is replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignCrl:
+    path: str
+    authority: str
+    generation: int
+    journal: str
+    this_update: int
+    next_update: int
+    key_path: str = ""
+    certificate_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One PEM block of an assembled file, taken from another artifact's file."""
+
+    role: Literal["key", "certificate", "crl"]
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assemble:
+    """Write a file put together from others: a chain, a key with its chain, a DER form."""
+
+    path: str
+    parts: tuple[Part, ...]
+    der: bool = False
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Write these bytes: a rendered config, or a certificate brought back from the journal."""
+
+    path: str
+    data: bytes
+    mode: int = 0o644
+    keep_copy: bool = False
+    """What stands there was changed by hand: a copy is kept in `.cache/edited/`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetMode:
+    path: str
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """Give the files of an old generation their own names, or remove them when nothing living is under it."""
+
+    moves: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """Take into the journal what plain OpenSSL issued or revoked in the authority's folder."""
+
+    authority: str
+    journal: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    path: str
+    attic: str = ""
+    """Where it is moved to instead (keys); empty when it is deleted."""
+
+
+Recipe = MakeKey | FinishKey | Sign | SignCrl | Assemble | Write | SetMode | Retire | Import | Remove
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    id: str
+    kind: str
+    """`key`, `certificate`, `crl`, `crl-der`, `chain`, `fullchain`, `der`, `combined`, `material`, `config`, `journal`."""
+    verb: Verb
+    reasons: tuple[Reason, ...]
+    recipe: Recipe
+    paths: tuple[str, ...]
+    changes: tuple[Change, ...] = ()
+    detail: str = ""
+    """For a new artifact: what it will be (`RSA 4096, encrypted`; `CN=…, until 2046-11-24`)."""
+    needs: tuple[str, ...] = ()
+    """Ids of the actions of this plan that come first."""
+    place: Place = ()
+    risks: tuple[Reason, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """`host/myhost`, `authority/myrootca`, `service/web@myhost`."""
+        return "/".join(self.id.split("/", 2)[:2])
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Something that waits for a key, a passphrase or a signature that is not here."""
+
+    id: str
+    code: str
+    message: str
+    place: Place = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """Something built earlier that is no longer declared."""
+
+    id: str
+    kind: str
+    paths: tuple[str, ...]
+    message: str = "no longer declared; --prune removes it"
+    risks: tuple[Reason, ...] = ()
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    manifest: str
+    output: str
+    """As the manifest says it."""
+    now: int
+    actions: tuple[Action, ...] = ()
+    orphans: tuple[Orphan, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+    """With their spans filled in."""
+    unchanged: int = 0
+    next_due: tuple[str, int] | None = None
+    """The unit that is renewed next, and when."""
+    notes: tuple[str, ...] = field(default=())
+    """Said once above the plan (`planned from the lock alone: …`)."""
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.actions
+
+    @property
+    def summary(self) -> dict[str, int]:
+        new = sum(1 for action in self.actions if action.verb == "new")
+        return {
+            "new": new,
+            "changed": len(self.actions) - new,
+            "orphan": len(self.orphans),
+            "pending": len(self.pending),
+            "unchanged": self.unchanged,
+        }
+
+
+# -- what `status` tells -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRow:
+    id: str
+    kind: str
+    """`certificate` or `crl`."""
+    state: str
+    """`ok`, `due`, `expired`, `short`, `missing`, `wrong`, `not-built`."""
+    subject: str = ""
+    issuer: str = ""
+    serial: str = ""
+    not_before: int | None = None
+    not_after: int | None = None
+    renew_at: int | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """One artifact in the dependency graph; `needs` are (id, facet) pairs."""
+
+    id: str
+    kind: str
+    path: str
+    needs: tuple[tuple[str, str], ...] = ()
