@@ -83,3 +83,13 @@ class Profile:
     crl_url: str = ""
     ca_issuers_url: str = ""
     ocsp_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """An assembled or rendered file, as the lock remembers it."""
+
+    digest: str = ""
+    """Digest of its bytes; empty for a file that holds a secret."""
+    parts: tuple[str, ...] = ()
+    """Fingerprints of the certificates and public digests of the keys in it, in order."""

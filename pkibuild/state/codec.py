@@ -1,0 +1,163 @@
+"""Frozen dataclasses to JSON values and back.
+
+Compact: a field that holds its default, or nothing at all (empty text, empty tuple, None, False), is left out. Read
+strictly: a value of another type is an error; an unknown field is passed over, as a later version may have written it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+Convert = Callable[[Any], Any]
+
+_REQUIRED = object()
+"""What stands for the default of a field that is always written."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    name: str
+    default: Any
+    encode: Convert | None
+    """None where JSON can say the value as it is (tuples become arrays)."""
+    decode: Convert
+
+
+def to_json(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass, in its order."""
+    found: dict[str, Any] = {}
+    kind: Any = type(value)
+    for one in _plan(kind):
+        part = getattr(value, one.name)
+        if part != one.default:
+            found[one.name] = part if one.encode is None else one.encode(part)
+    return found
+
+
+def from_json(kind: Callable[..., T], data: Any) -> T:
+    """The dataclass `kind` of what `to_json` gave. Raises ValueError, which names the field."""
+    if not isinstance(data, dict):
+        raise ValueError("an object is expected")
+    values: list[Any] = []
+    for one in _plan(kind):
+        if one.name in data:
+            try:
+                values.append(one.decode(data[one.name]))
+            except ValueError as error:
+                raise ValueError(f"`{one.name}`: {error}") from None
+        elif one.default is _REQUIRED:
+            raise ValueError(f"`{one.name}` is missing")
+        else:
+            values.append(one.default)
+    return kind(*values)
+
+
+@cache
+def _plan(kind: Any) -> tuple[_Field, ...]:  # a type; `cache` wants what mypy knows to be hashable
+    hints = get_type_hints(kind)
+    return tuple(_Field(f.name, _default(f, hints[f.name]), *_converters(hints[f.name])) for f in fields(kind))
+
+
+def _default(field: Any, hint: Any) -> Any:
+    if field.default is not MISSING:
+        return field.default
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return _nothing(hint)
+
+
+def _nothing(hint: Any) -> Any:
+    """The empty value of a type; a number and a choice have none."""
+    if hint is str:
+        return ""
+    if hint is bool:
+        return False
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType) and NoneType in inner:
+        return None
+    if origin is tuple and inner[-1] is Ellipsis:
+        return ()
+    if isinstance(hint, type) and is_dataclass(hint):
+        return from_json(hint, {}) if all(f.default is not _REQUIRED for f in _plan(hint)) else _REQUIRED
+    return _REQUIRED
+
+
+def _converters(hint: Any) -> tuple[Convert | None, Convert]:
+    if hint in (str, int, bool):
+        return None, _scalar(hint)
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return None, _choice(inner)
+    if origin in (Union, UnionType):
+        (present,) = (one for one in inner if one is not NoneType)
+        encode, decode = _converters(present)
+        return (
+            None if encode is None else lambda value: None if value is None else encode(value),
+            lambda value: None if value is None else decode(value),
+        )
+    if origin is tuple and inner[-1] is Ellipsis:
+        return _many(inner[0])
+    if origin is tuple:
+        return None, _fixed([_converters(one)[1] for one in inner])
+    if isinstance(hint, type) and is_dataclass(hint):
+        return to_json, lambda value: from_json(hint, value)
+    if origin is not None and issubclass(origin, Mapping):
+        return _mapping(inner[1])
+    raise TypeError(f"no JSON form for {hint}")
+
+
+def _scalar(kind: type) -> Convert:
+    def decode(value: Any) -> Any:
+        if type(value) is not kind:
+            raise ValueError(f"{kind.__name__} expected")
+        return value
+
+    return decode
+
+
+def _choice(values: tuple[Any, ...]) -> Convert:
+    def decode(value: Any) -> Any:
+        if value not in values:
+            raise ValueError(f"one of {', '.join(map(str, values))} expected")
+        return value
+
+    return decode
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError("an array is expected")
+    return value
+
+
+def _many(hint: Any) -> tuple[Convert | None, Convert]:
+    encode, decode = _converters(hint)
+    return (
+        None if encode is None else lambda value: [encode(one) for one in value],
+        lambda value: tuple([decode(one) for one in _list(value)]),
+    )
+
+
+def _fixed(parts: list[Convert]) -> Convert:
+    def decode(value: Any) -> Any:
+        if len(_list(value)) != len(parts):
+            raise ValueError(f"an array of {len(parts)} is expected")
+        return tuple([part(one) for part, one in zip(parts, value, strict=True)])
+
+    return decode
+
+
+def _mapping(hint: Any) -> tuple[Convert, Convert]:
+    encode, decode = _converters(hint)
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValueError("an object is expected")
+        return {key: decode(one) for key, one in value.items()}
+
+    return lambda value: {k: one if encode is None else encode(one) for k, one in sorted(value.items())}, read

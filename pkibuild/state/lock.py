@@ -1,0 +1,277 @@
+"""`pki.lock`: what was built from what, without secrets. Text, one JSON object a line, so that it diffs and merges.
+
+First a header, then one line a node sorted by id, then one line a journal. Lines are decoded when they are asked for,
+and a line that does not change is written as it was read.
+
+Nothing secret may come in: a key is remembered by its public half, a file with a secret in it without a digest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pkibuild.diagnostics import Diagnostic, fail, warning
+from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts
+from pkibuild.state.codec import from_json, to_json
+
+FORMAT = 1
+
+Facts = KeyFacts | CertificateFacts | CrlFacts | FileFacts
+
+_FACTS: tuple[tuple[str, type[Facts]], ...] = (
+    ("key", KeyFacts),
+    ("certificate", CertificateFacts),
+    ("crl", CrlFacts),
+    ("file", FileFacts),
+)
+"""Under which name each kind of facts stands in a line."""
+
+_NODE = b'{"id":"'
+_JOURNAL = b'{"journal":"'
+_MARKERS = (b"<<<<<<< ", b"=======", b">>>>>>> ", b"||||||| ")
+
+
+@dataclass(frozen=True, slots=True)
+class LockEntry:
+    """What was observed of one node when it was built or last seen."""
+
+    id: str
+    kind: str
+    path: str = ""
+    """Output path; empty for a node without a file."""
+    facts: Facts | None = None
+    inputs: str = ""
+    """Digest of what the node was made from (a config's template, options and paths)."""
+    generation: int | None = None
+    asked_end: int | None = None
+    owner: str = ""
+    group: str = ""
+    mode: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalMark:
+    """How far a journal had come, so that one that is behind or forked is noticed."""
+
+    length: int
+    head: str
+    """Digest of its last line."""
+    crl_number: int = 0
+    """The last one, of any generation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock as read. `with_changes` gives another one; nothing changes in place."""
+
+    manifest: str
+    """File name of the manifest that it belongs to."""
+    output: str
+    journals: Mapping[str, JournalMark] = field(default_factory=dict)
+    """By the journal's output path."""
+    damaged: Diagnostic | None = None
+    """The warning to show when a part could not be read: then the lock is set aside and made again."""
+    _lines: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    # -- reading ---------------------------------------------------------------
+
+    @staticmethod
+    def parse(data: bytes, name: str) -> Lock:
+        """Read a lock; `name` is its path for messages.
+
+        Raises UserError: `lock-conflict`, `lock-newer`. What is garbled is left out, and `damaged` says so.
+        """
+        lines = data.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        _refuse_conflicts(data, lines, name)
+        header = _object(lines[0]) if lines else None
+        bad = 0 if header is not None and isinstance(header.get("format"), int) else 1
+        if header is not None and not bad:
+            _refuse_newer(header["format"], name)
+        nodes: dict[str, bytes] = {}
+        journals: dict[str, JournalMark] = {}
+        for number, line in enumerate(lines[0 if bad else 1 :], 1 if bad else 2):
+            key = _node_id(line)
+            if key is not None and key not in nodes:
+                nodes[key] = line
+            elif not (key is None and _take_journal(line, journals)):
+                bad = bad or number
+        head = header or {}
+        damaged = _garbled(name, bad) if bad else None
+        return Lock(str(head.get("manifest", "")), str(head.get("output", "")), journals, damaged, nodes)
+
+    def entry(self, node: str) -> LockEntry | None:
+        """What is remembered of a node, or None. Raises UserError `lock-garbled` when its line cannot be read."""
+        line = self._lines.get(node)
+        if line is None:
+            return None
+        try:
+            return _decode(line)
+        except ValueError as error:
+            raise fail(
+                "lock-garbled",
+                f"the lock's line for `{node}` cannot be read: {error}",
+                hint="bring the lock back from git, or delete it: it is made again from the artifacts",
+            ) from None
+
+    def ids(self) -> Iterator[str]:
+        """Every node, sorted."""
+        return iter(self._lines)
+
+    def __contains__(self, node: object) -> bool:
+        return node in self._lines
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    # -- writing ---------------------------------------------------------------
+
+    def with_changes(
+        self,
+        changed: Iterable[LockEntry] = (),
+        removed: Iterable[str] = (),
+        journals: Mapping[str, JournalMark] | None = None,
+    ) -> Lock:
+        """This lock with other entries; `journals` are added to those that it has."""
+        lines = dict(self._lines)
+        for node in removed:
+            lines.pop(node, None)
+        for entry in changed:
+            lines[entry.id] = encode(entry)
+        marks = {**self.journals, **(journals or {})}
+        return Lock(self.manifest, self.output, marks, None, lines)
+
+    def serialise(self) -> bytes:
+        """The file's bytes; the same for equal locks, in whatever order their entries came."""
+        header = {"format": FORMAT, "manifest": self.manifest, "output": self.output}
+        marks = [_dump({"journal": name, **to_json(mark)}) for name, mark in sorted(self.journals.items())]
+        nodes = [self._lines[node] for node in sorted(self._lines)]
+        return b"\n".join([_dump(header), *nodes, *marks, b""])
+
+
+def _dump(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _node_id(line: bytes) -> str | None:
+    """The id at a node line's start; None when it is no node's line. Looks at the line's two ends only."""
+    if not (line.startswith(_NODE) and line.endswith(b"}")):
+        return None
+    end = line.find(b'"', len(_NODE))
+    name = line[len(_NODE) : end]
+    if b"\\" not in name and name.isascii():
+        return name.decode("ascii") or None
+    found = _object(line)
+    key = found.get("id") if found else None
+    return key if isinstance(key, str) else None
+
+
+def _take_journal(line: bytes, journals: dict[str, JournalMark]) -> bool:
+    found = _object(line) if line.startswith(_JOURNAL) else None
+    name = found.get("journal") if found else None
+    if not isinstance(name, str) or name in journals:
+        return False
+    try:
+        journals[name] = from_json(JournalMark, found)
+    except ValueError:
+        return False
+    return True
+
+
+def _refuse_conflicts(data: bytes, lines: list[bytes], name: str) -> None:
+    if b"<<<<<<< " not in data and b">>>>>>> " not in data:
+        return
+    for number, line in enumerate(lines, 1):
+        if line.startswith(_MARKERS):
+            raise fail(
+                "lock-conflict",
+                f"`{name}` has conflict markers at line {number}",
+                hint=f"take either side (`git checkout --ours -- {name}`), then run `pkibuild apply` where the "
+                "output folder is: it brings the lock up to date",
+            )
+
+
+def _refuse_newer(version: int, name: str) -> None:
+    if version > FORMAT:
+        raise fail(
+            "lock-newer",
+            f"`{name}` was written by a newer pkibuild (format {version}, this one knows {FORMAT})",
+            hint="update pkibuild",
+        )
+
+
+def _garbled(name: str, line: int) -> Diagnostic:
+    return warning(
+        "lock-garbled",
+        f"`{name}` is garbled at line {line}; it is set aside and made again from the artifacts",
+        hint="git has the lock as it was",
+    )
+
+
+def encode(entry: LockEntry) -> bytes:
+    """The node's line, without its newline."""
+    data: dict[str, Any] = {"id": entry.id, "kind": entry.kind}
+    if entry.path:
+        data["path"] = entry.path
+    if entry.generation is not None:
+        data["generation"] = entry.generation
+    if entry.asked_end is not None:
+        data["asked_end"] = entry.asked_end
+    if entry.owner:
+        data["owner"] = entry.owner
+    if entry.group:
+        data["group"] = entry.group
+    if entry.mode is not None:
+        data["mode"] = f"{entry.mode:04o}"
+    if entry.inputs:
+        data["inputs"] = entry.inputs
+    for name, kind in _FACTS:
+        if isinstance(entry.facts, kind):
+            data[name] = to_json(entry.facts)
+    return _dump(data)
+
+
+def _decode(line: bytes) -> LockEntry:
+    data = _object(line)
+    if data is None:
+        raise ValueError("it is no JSON object")
+    facts: list[Facts] = [from_json(kind, data[name]) for name, kind in _FACTS if name in data]
+    mode = _text(data, "mode")
+    return LockEntry(
+        _text(data, "id"),
+        _text(data, "kind"),
+        _text(data, "path"),
+        facts[0] if facts else None,
+        _text(data, "inputs"),
+        _number(data, "generation"),
+        _number(data, "asked_end"),
+        _text(data, "owner"),
+        _text(data, "group"),
+        int(mode, 8) if mode else None,
+    )
+
+
+def _text(data: Mapping[str, Any], name: str) -> str:
+    value = data.get(name, "")
+    if not isinstance(value, str):
+        raise ValueError(f"`{name}`: a text is expected")
+    return value
+
+
+def _number(data: Mapping[str, Any], name: str) -> int | None:
+    value = data.get(name)
+    if value is not None and type(value) is not int:
+        raise ValueError(f"`{name}`: a number is expected")
+    return value

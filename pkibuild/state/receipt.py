@@ -1,0 +1,129 @@
+"""`.install.json`: what a folder's files should be on their host, for `install`, `bundle` and the next plan.
+
+Not committed, not in a bundle. Paths are relative to the folder. Kept stable and sorted, one line a file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pkibuild.diagnostics import UserError, fail
+from pkibuild.state.codec import from_json, to_json
+
+FORMAT = 1
+NAME = ".install.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptFile:
+    """One file as it was written. Raises ValueError for a digest of a secret."""
+
+    node: str
+    """Id of the artifact."""
+    mode: int
+    owner: str = "root"
+    group: str = "root"
+    secret: bool = False
+    digest: str = ""
+    """SHA-256 of its bytes; empty for a secret."""
+    inputs: str = ""
+    """Digest of what an opaque file (PKCS#12) was made from."""
+
+    def __post_init__(self) -> None:
+        if self.secret and self.digest:
+            raise ValueError("a file with a secret has no digest in a receipt")
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptFolder:
+    """A folder that the layout or a pack declares as its own."""
+
+    mode: int
+    owner: str = "root"
+    group: str = "root"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptCommand:
+    """A check or a reload, run without a shell."""
+
+    service: str
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptBuild:
+    """A build step, run on the host: `argv` makes `target` of `source` (overlay paths)."""
+
+    service: str
+    argv: tuple[str, ...]
+    source: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    files: Mapping[str, ReceiptFile] = field(default_factory=dict)
+    folders: Mapping[str, ReceiptFolder] = field(default_factory=dict)
+    builds: tuple[ReceiptBuild, ...] = ()
+    checks: tuple[ReceiptCommand, ...] = ()
+    reloads: tuple[ReceiptCommand, ...] = ()
+
+    def serialise(self) -> bytes:
+        parts = [f'"format":{FORMAT}']
+        listed: tuple[tuple[str, Mapping[str, Any]], ...] = (("files", self.files), ("folders", self.folders))
+        for name, values in listed:
+            lines = [f"{json.dumps(key)}:{_dump(value)}" for key, value in sorted(values.items())]
+            parts.append(f'"{name}":{_block("{", lines, "}")}')
+        steps: tuple[tuple[str, tuple[Any, ...]], ...]
+        steps = (("builds", self.builds), ("checks", self.checks), ("reloads", self.reloads))
+        for name, commands in steps:
+            parts.append(f'"{name}":{_block("[", [_dump(one) for one in commands], "]")}')
+        return ("{\n" + ",\n".join(parts) + "\n}\n").encode("ascii")
+
+
+def _block(opening: str, lines: Iterable[str], closing: str) -> str:
+    inside = ",\n".join(lines)
+    return f"{opening}\n{inside}\n{closing}" if inside else opening + closing
+
+
+def _dump(value: Any) -> str:
+    data = to_json(value)
+    if "mode" in data:
+        data["mode"] = f"{data['mode']:04o}"
+    return json.dumps(data, separators=(",", ":"))
+
+
+def parse(data: bytes, name: str) -> Receipt:
+    """Read a receipt; `name` is its path for messages. Raises UserError: `receipt-newer`, `receipt-garbled`."""
+    try:
+        found = json.loads(data)
+        version = found["format"]
+        if isinstance(version, int) and version > FORMAT:
+            raise fail(
+                "receipt-newer",
+                f"`{name}` was written by a newer pkibuild (format {version}, this one knows {FORMAT})",
+                hint="update pkibuild",
+            )
+        return Receipt(
+            {path: from_json(ReceiptFile, _with_mode(one)) for path, one in found.get("files", {}).items()},
+            {path: from_json(ReceiptFolder, _with_mode(one)) for path, one in found.get("folders", {}).items()},
+            tuple(from_json(ReceiptBuild, one) for one in found.get("builds", [])),
+            tuple(from_json(ReceiptCommand, one) for one in found.get("checks", [])),
+            tuple(from_json(ReceiptCommand, one) for one in found.get("reloads", [])),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise _garbled(name) from None
+
+
+def _with_mode(data: Any) -> Any:
+    return {**data, "mode": int(data["mode"], 8)}
+
+
+def _garbled(name: str) -> UserError:
+    return fail(
+        "receipt-garbled", f"`{name}` cannot be read", hint="delete it: the next `pkibuild apply` writes it anew"
+    )
