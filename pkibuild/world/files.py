@@ -88,6 +88,16 @@ def is_folder(path: str) -> bool:
     return os.path.isdir(path)
 
 
+def names_in(folder: str) -> list[str]:
+    """What lies in a folder that the user named, sorted. Raises OSError."""
+    return sorted(os.listdir(folder))
+
+
+def real_path(path: str) -> str:
+    """The path with every symbolic link resolved."""
+    return os.path.realpath(path)
+
+
 def stat_of(path: str) -> Stat | None:
     try:
         return _stat(os.lstat(path))

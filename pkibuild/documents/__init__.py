@@ -1,0 +1,8 @@
+"""Documents: YAML files read safely, positions looked up lazily, JSON Schema turned into short diagnostics."""
+
+from __future__ import annotations
+
+from pkibuild.documents.document import Document, read_document
+from pkibuild.documents.source import Disk, Source
+
+__all__ = ["Disk", "Document", "Source", "read_document"]

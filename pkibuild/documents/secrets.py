@@ -1,0 +1,88 @@
+"""Which values of a document must never be shown: what a key names as a secret, unless it says where one is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pkibuild.diagnostics import Place
+
+SECRET_NAME = re.compile(
+    r"pas+[ _-]?(?:ph?ras|wor?d|wd\b|code)|secret|token|credential|(?:^|[_-])pin$|(?:^|[_-])psk$", re.IGNORECASE
+)
+_SOURCES = {
+    "env": lambda value: isinstance(value, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) is not None,
+    "file": lambda value: isinstance(value, str),
+    "command": lambda value: isinstance(value, list),
+    "prompt": lambda value: isinstance(value, bool),
+}
+"""How a secret's source is written (manifest.md). What is not written so may be the secret itself."""
+
+Secret = tuple[Place, bool]
+"""A place, and whether its key is meant instead of its value."""
+
+
+def secrets_in(data: Any, also: Callable[[Place], bool], place: Place = ()) -> Iterator[Secret]:
+    """Every place of `data` that must be masked; `also` knows further ones (options that a pack calls secret)."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            below = (*place, key)
+            if SECRET_NAME.search(key) or also(below):
+                yield from _beyond_source(value, below)
+            else:
+                yield from secrets_in(value, also, below)
+    elif isinstance(data, list):
+        for number, value in enumerate(data):
+            if also((*place, number)):
+                yield from _leaves(value, (*place, number))
+            else:
+                yield from secrets_in(value, also, (*place, number))
+
+
+def _beyond_source(value: Any, place: Place) -> Iterator[Secret]:
+    if not isinstance(value, dict):
+        yield from _leaves(value, place)
+        return
+    for key, item in value.items():
+        known = _SOURCES.get(key)
+        if known is None:
+            yield (*place, key), True
+        if known is None or not known(item):
+            yield from _leaves(item, (*place, key))
+
+
+def _leaves(value: Any, place: Place) -> Iterator[Secret]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield (*place, key), True
+            yield from _leaves(item, (*place, key))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _leaves(item, (*place, number))
+    else:
+        yield place, False
+
+
+_ON_ONE_LINE = re.compile(
+    r"""[\w-]*(?:pas+[ _-]?(?:ph?ras|wor?d|wd|code)|secret|token|credential|pin|psk)[\w-]*['"]?\s*:(?P<rest>.*)""",
+    re.IGNORECASE,
+)
+_ANY_KEY = re.compile(r"""\s*(?:- +)?[\w.\-\[\]:"']+:(?: |$)""")
+MASK = "•••"
+
+
+def mask_unparsed(lines: list[str], number: int) -> str:
+    """Line `number` of a file that is no YAML, with whatever may be a secret taken out."""
+    line = lines[number]
+    found = _ON_ONE_LINE.search(line)
+    if found:
+        return line[: found.start("rest")] + " " + MASK
+    if _ANY_KEY.match(line):
+        return line
+    for earlier in range(number - 1, -1, -1):  # a secret that goes on over several lines
+        if _ON_ONE_LINE.search(lines[earlier]):
+            return MASK
+        if _ANY_KEY.match(lines[earlier]):
+            break
+    return line
