@@ -1,0 +1,50 @@
+"""Sendmail-style `.mc` files for m4.
+
+A value passes through m4 several times (a `define` is expanded again when the macros of the cf folder use it), each
+time losing one level of quotes. So no quoting holds: a value is taken only if m4 leaves it alone wherever it stands.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pkibuild.rendering.languages.base import ENDS, Lines, Refused
+
+_TAKEN = re.compile(r"[A-Za-z0-9_./:@+=\-\[\] ]*")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MACRO = re.compile(r"conf[A-Z].*|sm_.*|_.*|[A-Z][A-Z0-9_]{3,}|DOL|HACK")
+"""Names that the cf macros use; whatever could be one of another version is refused as well."""
+
+_BUILTIN = re.compile(
+    "builtin|changecom|changequote|changeword|debugfile|debugmode|decr|define|defn|divert|divnum|dnl|dumpdef|errprint|"
+    "esyscmd|eval|expr|format|ifdef|ifelse|include|incr|index|indir|len|lower|m4exit|m4trace|m4wrap|maketemp|mkstemp|"
+    "paste|patsubst|popdef|pushdef|regexp|shift|sinclude|spaste|strcasecmp|substr|syscmd|sysval|traceoff|traceon|"
+    "translit|undefine|undivert|unix"
+)
+"""Of GNU and BSD m4."""
+
+
+class M4(Lines):
+    def word(self, line: str, value: str, after: str) -> str:
+        if re.match(r"\s*dnl[ \t]", line):
+            return value
+        if not _TAKEN.fullmatch(value):
+            raise Refused(
+                "m4 and the mail server's own syntax leave only letters, digits, blanks and `_./:@+=-[]` alone"
+            )
+        if value != value.strip():
+            raise Refused("m4 drops blanks at the beginning of an argument")
+        for name in _NAME.findall(value):
+            if _BUILTIN.fullmatch(name) or _MACRO.fullmatch(name):
+                raise Refused(f"`{name}` in it is, or may be, the name of an m4 macro")
+        neighbours = (line[-1:], after)
+        if after not in ENDS and any(one.isalnum() or one == "_" for one in neighbours if one):
+            self._glued(value, *neighbours)
+        return value
+
+    def _glued(self, value: str, before: str, after: str) -> None:
+        """Refuse what would make another name together with the text beside it."""
+        if before and (before.isalnum() or before == "_") and value[:1].isalnum():
+            raise Refused("it would be joined with the letters before it to another name")
+        if (after.isalnum() or after == "_") and value[-1:].isalnum():
+            raise Refused("it would be joined with the letters after it to another name")

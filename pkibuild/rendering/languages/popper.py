@@ -1,0 +1,31 @@
+"""The configuration file of the POP server from Qualcomm (`set NAME = VALUE`), after pop_config.c.
+
+Strings are bare words, or stand in one of the three quotes `"`, `'` and `` ` `` without any escape; `#` begins a
+comment, after a value too; a line has fewer than about a thousand characters; only blank and tab are white space.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pkibuild.rendering.languages.base import Lines, Refused, stands_alone
+
+_BARE = re.compile(r"[A-Za-z0-9_./:@+!&*,\-]+")
+_VALUE = re.compile(r"[ \t]*set[ \t]+[A-Za-z-]+[ \t]*=[ \t]*", re.IGNORECASE)
+LINE_LIMIT = 900
+
+
+class Popper(Lines):
+    def word(self, line: str, value: str, after: str) -> str:
+        if not value.isascii():
+            raise Refused("only ASCII can stand here")
+        if len(line) + len(value) > LINE_LIMIT:
+            raise Refused("its line would be too long for the server (about a thousand characters)")
+        if line.lstrip(" \t").startswith("#") or _BARE.fullmatch(value):
+            return value
+        if not (_VALUE.fullmatch(line) and stands_alone(" ", after)):
+            raise Refused("it needs quotes, and does not stand alone after `set NAME =`")
+        for quote in "\"'`":
+            if quote not in value:
+                return f"{quote}{value}{quote}"
+        raise Refused("it contains all three kinds of quotes, and the server knows no escape")

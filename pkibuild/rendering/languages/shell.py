@@ -1,0 +1,75 @@
+"""POSIX shell scripts (IEEE 1003.1, "Quoting")."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pkibuild.rendering.languages.base import Language, Refused, refuse_controls, text_of
+
+_BARE = re.compile(r"[A-Za-z0-9_@%+:,./\-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    quote: str = ""
+    """The open quote, `#` in a comment, `\\\\` after a backslash."""
+    begins: bool = True
+    """A word may begin here."""
+    nested: bool = False
+    """A command substitution or a here-document came before: from then on only harmless characters are taken."""
+    last: str = ""
+
+
+class Shell(Language[Where]):
+    def start(self) -> Where:
+        return Where()
+
+    def advance(self, state: Where, text: str) -> Where:
+        quote, begins, nested, last = state.quote, state.begins, state.nested, state.last
+        skip = False
+        for char in text:
+            if skip:
+                skip, begins = False, False
+            elif quote == "#":
+                if char == "\n":
+                    quote, begins = "", True
+            elif quote == "'":
+                if char == "'":
+                    quote = ""
+            elif char == "\\":
+                skip = True
+            elif quote == '"':
+                if char == '"':
+                    quote = ""
+                nested = nested or char == "`" or last + char == "$("
+            elif char in "\"'":
+                nested = nested or last == "$"
+                quote, begins = char, False
+            elif char == "#" and begins:
+                quote = "#"
+            else:
+                nested = nested or char == "`" or last + char in ("$(", "<<", "${")
+                begins = char in " \t\n;&|()"
+            last = "" if skip else char
+        if skip:
+            nested = True
+        return replace(state, quote=quote, begins=begins, nested=nested, last=last)
+
+    def say(self, state: Where, value: Any, after: str) -> str:  # noqa: ARG002 - words may be glued in the shell
+        text = text_of(value)
+        refuse_controls(text)
+        if state.quote == "#":
+            return text
+        if state.nested or state.last == "$":
+            if not _BARE.fullmatch(text):
+                raise Refused("after `$`, `$(…)` or a here-document only letters, digits and `_@%+:,./-` can stand")
+            return text
+        if state.quote == "'":
+            return text.replace("'", "'\\''")
+        if state.quote == '"':
+            return re.sub(r'([\\"$`])', r"\\\1", text)
+        if _BARE.fullmatch(text):
+            return text
+        return "'" + text.replace("'", "'\\''") + "'"

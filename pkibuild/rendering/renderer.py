@@ -1,0 +1,195 @@
+"""Rendering one template with one context: parse and check once, render many times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import CodeType, FrameType, TracebackType
+from typing import Any
+
+from jinja2 import Template, TemplateSyntaxError, UndefinedError, pass_context
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context, Undefined
+
+from pkibuild.diagnostics import Diagnostic, Place, Span, UserError, nearest
+from pkibuild.rendering.languages import LANGUAGES, Refused
+from pkibuild.rendering.placed import place_of
+from pkibuild.rendering.sandbox import OUTPUT_LIMIT, SOURCE_LIMIT, WORK, NotAllowed, Sandbox, Work, check, instrument
+
+_SHOWN = 60
+_WIDTH = 200
+
+
+class Value(str):
+    """What a `{{ }}` puts out, before it is said in the target language. Text of the template is a plain `str`."""
+
+    __slots__ = ("data",)
+    data: Any
+
+    def __str__(self) -> str:  # Jinja puts `str(…)` around what `finalize` returns
+        return self
+
+
+@pass_context  # with a context, Jinja cannot fold constants away: they are values like all others
+def _finalize(context: Context, data: Any) -> Value:  # noqa: ARG001 - asked for by `pass_context`
+    if isinstance(data, Undefined):
+        data._fail_with_undefined_error()
+    value = Value()
+    value.data = data
+    return value
+
+
+@dataclass(slots=True)
+class Renderer:
+    """Renders templates; keeps each compiled one for the next host."""
+
+    sandbox: Sandbox = field(default_factory=lambda: Sandbox(_finalize))
+    compiled: dict[tuple[str, str], Template] = field(default_factory=dict)
+
+    def render(
+        self, text: str, language: str, context: Mapping[str, Any], name: str, place: Place | None = None
+    ) -> str:
+        """The template's text with the context's values said in `language` (a key of `LANGUAGES`).
+
+        `name` is the template's file in messages, `place` is where the service is declared. Raises UserError with the
+        place of the value or the line of the template that is wrong.
+        """
+        template = self._compiled(text, name, place)
+        speaker = LANGUAGES[language]()
+        chunks, lines = _run(template, context, name, text, place)
+        said: list[str] = []
+        state = speaker.start()
+        for index, chunk in enumerate(chunks):
+            if isinstance(chunk, Value):
+                after = _after(chunks, index)
+                try:
+                    piece = speaker.say(state, chunk.data, after)
+                except Refused as reason:
+                    raise _refused(
+                        chunk.data,
+                        str(reason),
+                        language,
+                        _span(name, text, template.get_corresponding_lineno(lines[index])),
+                        place,
+                    ) from None
+            else:
+                piece = chunk
+            state = speaker.advance(state, piece)
+            said.append(piece)
+        return "".join(said)
+
+    def _compiled(self, text: str, name: str, place: Place | None) -> Template:
+        found = self.compiled.get((name, text))
+        if found is None:
+            found = self.compiled[name, text] = self._compile(text, name, place)
+        return found
+
+    def _compile(self, text: str, name: str, place: Place | None) -> Template:
+        try:
+            if len(text) > SOURCE_LIMIT:
+                raise NotAllowed(f"a template of more than {SOURCE_LIMIT} characters")
+            tree = self.sandbox.parse(text, name, name)
+            check(tree)
+            instrument(tree, self.sandbox)
+            code: CodeType = self.sandbox.compile(tree, name, name)
+        except TemplateSyntaxError as error:
+            raise _template_error(error.message or "wrong syntax", _span(name, text, error.lineno), place) from None
+        except NotAllowed as error:
+            raise _template_error(str(error), _span(name, text, error.line), place) from None
+        except RecursionError:
+            raise _template_error("expressions are nested too deeply", _span(name, text, 1), place) from None
+        return Template.from_code(self.sandbox, code, {})
+
+
+def _run(
+    template: Template, context: Mapping[str, Any], name: str, text: str, place: Place | None
+) -> tuple[list[str], list[int]]:
+    """The pieces of the output, and the line of the compiled template that each came from."""
+    variables = {**context, WORK: Work()}
+    pieces = template.root_render_func(template.new_context(variables, shared=True))
+    chunks: list[str] = []
+    lines: list[int] = []
+    size = 0
+    try:
+        for chunk in pieces:
+            size += len(chunk)
+            if size > OUTPUT_LIMIT:
+                raise NotAllowed(f"it renders to more than {OUTPUT_LIMIT} characters")
+            chunks.append(chunk)
+            lines.append(_line_of(pieces))
+    except (UndefinedError, SecurityError, NotAllowed, TypeError, ValueError, RecursionError) as error:
+        line = template.get_corresponding_lineno(_line_in(error.__traceback__, template))
+        raise _template_error(_told(error, context), _span(name, text, line), place) from None
+    return chunks, lines
+
+
+def _line_of(generator: Any) -> int:
+    frame: FrameType | None = generator.gi_frame
+    return frame.f_lineno if frame is not None else 0
+
+
+def _line_in(trace: TracebackType | None, template: Template) -> int:
+    """The line of the compiled template in a traceback."""
+    found = 0
+    code = template.root_render_func.__code__
+    while trace is not None:
+        if trace.tb_frame.f_code is code:
+            found = trace.tb_lineno
+        trace = trace.tb_next
+    return found
+
+
+def _told(error: Exception, context: Mapping[str, Any]) -> str:
+    if isinstance(error, NotAllowed):
+        return str(error)
+    if isinstance(error, UndefinedError):
+        words = re.sub(
+            "'.* object' has no (attribute|element) ", "there is no ", error.message or "something is undefined"
+        )
+        words = words.replace("'", "`")
+        missing = words.split("`")[1] if words.count("`") >= 2 else ""
+        near = nearest(missing, context) if missing else ""
+        return f"{words}; did you mean `{near}`?" if near else words
+    if isinstance(error, RecursionError):
+        return "expressions are nested too deeply"
+    return f"it cannot be rendered: {error}".lower()
+
+
+def _after(chunks: list[str], index: int) -> str:
+    """The character that follows a value; for another value one that is no blank."""
+    for chunk in chunks[index + 1 :]:
+        if isinstance(chunk, Value):
+            return "x"
+        if chunk:
+            return chunk[0]
+    return ""
+
+
+def _span(name: str, text: str, line: int) -> Span:
+    rows = text.splitlines()
+    line = min(max(line, 1), max(len(rows), 1))
+    row = rows[line - 1][:_WIDTH] if rows else ""
+    indent = len(row) - len(row.lstrip())
+    return Span(name, line, indent + 1, max(len(row.strip()), 1), row)
+
+
+def _template_error(message: str, span: Span, place: Place | None) -> UserError:
+    related = (("used here", place),) if place else ()
+    return UserError(Diagnostic("template", message, None, "", "error", span, related))
+
+
+def _refused(data: Any, reason: str, language: str, span: Span, place: Place | None) -> UserError:
+    shown = str(data) if isinstance(data, str | int) else type(data).__name__
+    shown = shown.encode("unicode_escape").decode() if not shown.isprintable() else shown
+    if len(shown) > _SHOWN:
+        shown = shown[:_SHOWN] + "…"
+    message = f"`{shown}` cannot be said in a file of the language {language}: {reason}"
+    at = place_of(data)
+    if at is None:
+        return UserError(
+            Diagnostic(
+                "unsafe-value", message, place, "", "error", None if place else span, (), (("written here", span),)
+            )
+        )
+    return UserError(Diagnostic("unsafe-value", message, at, related_spans=(("written here", span),)))
