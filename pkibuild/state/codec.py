@@ -39,12 +39,13 @@ def to_json(value: Any) -> dict[str, Any]:
     return found
 
 
-def from_json(kind: Callable[..., T], data: Any) -> T:
+def from_json(kind: type[T], data: Any) -> T:
     """The dataclass `kind` of what `to_json` gave. Raises ValueError, which names the field."""
     if not isinstance(data, dict):
         raise ValueError("an object is expected")
     values: list[Any] = []
-    for one in _plan(kind):
+    plan_of: Any = kind
+    for one in _plan(plan_of):
         if one.name in data:
             try:
                 values.append(one.decode(data[one.name]))

@@ -150,6 +150,10 @@ class Journal:
         found = (self.entry(index) for index in self._index.crls)
         return max((int(e.detail.get("number", 0)) for e in found if (e.generation or 1) == generation), default=0)
 
+    def crls(self) -> list[JournalEntry]:
+        """Every revocation list made, oldest first."""
+        return [self.entry(index) for index in self._index.crls]
+
     def revocations(self, generation: int | None = None) -> tuple[Revocation, ...]:
         """What is revoked, sorted by serial; with `generation` only what that key of the authority signed.
 

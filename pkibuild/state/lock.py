@@ -247,13 +247,16 @@ def _decode(line: bytes) -> LockEntry:
     data = _object(line)
     if data is None:
         raise ValueError("it is no JSON object")
-    facts: list[Facts] = [from_json(kind, data[name]) for name, kind in _FACTS if name in data]
+    facts: Facts | None = None
+    for name, kind in _FACTS:
+        if name in data:
+            facts = from_json(kind, data[name])
     mode = _text(data, "mode")
     return LockEntry(
         _text(data, "id"),
         _text(data, "kind"),
         _text(data, "path"),
-        facts[0] if facts else None,
+        facts,
         _text(data, "inputs"),
         _number(data, "generation"),
         _number(data, "asked_end"),
