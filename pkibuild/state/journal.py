@@ -15,24 +15,27 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
+from json.encoder import encode_basestring_ascii
+from types import NoneType
 from typing import Any
 
 from pkibuild.diagnostics import UserError, fail
 from pkibuild.facts import Revocation
-from pkibuild.units import format_time, parse_time
+from pkibuild.units import format_time
 
 FIRST = "0" * 64
 """What stands for the digest of a line before the first one."""
 
-_TIMES = ("not_before", "not_after", "asked_end")
 _DETAIL_TIMES = frozenset({"on", "this_update", "next_update"})
 
 _HEAD = re.compile(
-    rb'\{"seq":\d+,"prev":"[0-9a-f]{64}","time":"[^"]*","event":"([a-z-]+)","id":"((?:[^"\\]|\\.)*)"'
+    rb'\{"seq":\d+,"prev":".{64}","time":".{20}","event":"([a-z-]+)","id":"([^"\\]*(?:\\.[^"\\]*)*)"'
     rb'(?:,"generation":(\d+))?(?:,"serial":"([0-9a-f]*)")?'
-    rb'(?:,"not_before":"[^"]*")?(?:,"not_after":"([^"]*)")?'
 )
+_END = re.compile(rb'"serial":"([0-9a-f]+)"(?:,"not_before":".{20}")?(?:,"not_after":"(.{20})")?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +75,15 @@ class JournalEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
-    """What the start of an issued certificate's line says, without decoding the line."""
-
-    index: int
-    serial: str
-    not_after: str
-    """ISO 8601, as in the file."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Index:
-    certificates: Mapping[str, Sequence[int]]
-    serials: Mapping[str, int]
-    generations: Mapping[str, int]
+    """Numbers of lines, by what stands at their start. Ids are as in the file, serials in ASCII."""
+
+    newest: Mapping[bytes, int]
+    generations: Mapping[bytes, int]
+    serials: Mapping[bytes, int]
+    issued: Sequence[int]
     revoked: Sequence[int]
     crls: Sequence[int]
-    issued: Sequence[Issued]
 
 
 class Journal:
@@ -118,32 +113,36 @@ class Journal:
 
     @property
     def last_time(self) -> int | None:
-        return self.entry(-1).time if self._lines else None
+        return self.entry(self.length - 1).time if self._lines else None
 
     def newest(self, node: str) -> JournalEntry | None:
         """The newest certificate of a node, issued or adopted."""
-        found = self._index.certificates.get(node)
-        return self.entry(found[-1]) if found else None
+        found = self._index.newest.get(_quoted(node))
+        return None if found is None else self.entry(found)
 
     def issued(self, node: str) -> list[JournalEntry]:
         """All certificates of a node, oldest first."""
-        return [self.entry(index) for index in self._index.certificates.get(node, ())]
+        sought = _quoted(node)
+        heads = ((index, _HEAD.match(self._lines[index])) for index in self._index.issued)
+        return [self.entry(index) for index, head in heads if head is not None and head[2] == sought]
 
-    @property
-    def all_issued(self) -> Sequence[Issued]:
-        """Every certificate in this journal, oldest first."""
-        return self._index.issued
+    def certificates(self) -> Iterator[tuple[int, str, str]]:
+        """Of every certificate in this journal, oldest first: index, serial, and end (ISO 8601, or empty)."""
+        for index in self._index.issued:
+            found = _END.search(self._lines[index])
+            if found is not None:
+                yield index, found[1].decode("ascii"), (found[2] or b"").decode("ascii")
 
     def by_serial(self, serial: str) -> JournalEntry | None:
-        found = self._index.serials.get(serial)
+        found = self._index.serials.get(serial.encode())
         return None if found is None else self.entry(found)
 
     def has_serial(self, serial: str) -> bool:
-        return serial in self._index.serials
+        return serial.encode() in self._index.serials
 
     def generation(self, node: str) -> int | None:
         """The newest recorded generation of a node, or None where none is recorded."""
-        return self._index.generations.get(node)
+        return self._index.generations.get(_quoted(node))
 
     def crl_number(self, generation: int = 1) -> int:
         """The last CRL number under one generation of the authority's key; 0 when there was none."""
@@ -211,8 +210,10 @@ def parse(data: bytes, name: str) -> Journal:
             raise _damaged(lines, seq, name)
         prev = sha256(line).hexdigest().encode()
     journal = Journal(name, lines, prev.decode(), end if end < len(data) else None)
-    if lines and (not _HEAD.match(lines[-1]) or not journal.entry(-1)):  # no later line vouches for the last one
-        raise _broken(name, len(lines), "it is no line of a journal")
+    if lines:
+        if not _HEAD.match(lines[-1]):
+            raise _broken(name, len(lines), "it is no line of a journal")
+        journal.entry(len(lines) - 1)  # no later line vouches for the last one
     return journal
 
 
@@ -239,82 +240,108 @@ def _broken(name: str, line: int, why: str) -> UserError:
     )
 
 
+def _quoted(node: str) -> bytes:
+    """An id as it stands between the quotes in a line."""
+    return encode_basestring_ascii(node)[1:-1].encode("ascii")
+
+
 def _search(lines: Sequence[bytes]) -> _Index:
-    certificates: dict[str, list[int]] = {}
-    serials: dict[str, int] = {}
-    generations: dict[str, int] = {}
+    newest: dict[bytes, int] = {}
+    generations: dict[bytes, int] = {}
+    serials: dict[bytes, int] = {}
+    issued: list[int] = []
     revoked: list[int] = []
     crls: list[int] = []
-    issued: list[Issued] = []
     match = _HEAD.match
     for index, line in enumerate(lines):
         found = match(line)
         if found is None:  # an event of a later version
             continue
-        event, name, generation, serial, not_after = found.groups()
-        node = name.decode("ascii") if b"\\" not in name else json.loads(b'"%b"' % name)
-        if generation is not None:
+        event, node, generation, serial = found.groups()
+        if generation:
             generations[node] = int(generation)
         if event in (b"issue", b"adopt"):
-            certificates.setdefault(node, []).append(index)
+            newest[node] = index
+            issued.append(index)
             if serial:
-                number = serial.decode("ascii")
-                serials[number] = index
-                issued.append(Issued(index, number, (not_after or b"").decode("ascii")))
+                serials[serial] = index
         elif event == b"revoke":
             revoked.append(index)
         elif event == b"crl":
             crls.append(index)
-    return _Index(certificates, serials, generations, revoked, crls, issued)
+    return _Index(newest, generations, serials, issued, revoked, crls)
 
 
 def _decode(line: bytes, index: int, name: str) -> JournalEntry:
     try:
-        data = json.loads(line)
-        times = {key: parse_time(data[key]) for key in _TIMES if key in data}
-        detail = {k: parse_time(v) if k in _DETAIL_TIMES else v for k, v in data.get("detail", {}).items()}
+        data = json.loads(line.decode("ascii"))
+        get = data.get
+        texts = (data["prev"], data["event"], data["id"], get("serial", ""), get("public", ""), get("der", ""))
+        generation, detail = get("generation"), get("detail", {})
+        if not all(type(one) is str for one in texts) or type(generation) not in (int, NoneType):
+            raise ValueError
         return JournalEntry(
             data["seq"],
-            data["prev"],
-            parse_time(data["time"]),
-            data["event"],
-            data["id"],
-            data.get("generation"),
-            data.get("serial", ""),
-            times.get("not_before"),
-            times.get("not_after"),
-            times.get("asked_end"),
-            data.get("public", ""),
-            data.get("der", ""),
-            detail,
+            texts[0],
+            _seconds(data["time"]),
+            texts[1],
+            texts[2],
+            generation,
+            texts[3],
+            _optional(get("not_before")),
+            _optional(get("not_after")),
+            _optional(get("asked_end")),
+            texts[4],
+            texts[5],
+            {key: _seconds(value) if key in _DETAIL_TIMES else value for key, value in detail.items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise _broken(name, index + 1 if index >= 0 else 0, "it is no line of a journal") from None
+        raise _broken(name, index + 1, "it is no line of a journal") from None
+
+
+def _seconds(text: str) -> int:
+    if len(text) != 20 or text[-1] != "Z":
+        raise ValueError("no time of a journal")
+    return int(datetime.fromisoformat(text).timestamp())
+
+
+def _optional(text: str | None) -> int | None:
+    return None if text is None else _seconds(text)
 
 
 def encode(entry: JournalEntry) -> bytes:
-    """The entry's line, without its newline. The order of the fields is part of the format."""
-    data: dict[str, Any] = {
-        "seq": entry.seq,
-        "prev": entry.prev,
-        "time": format_time(entry.time),
-        "event": entry.event,
-        "id": entry.id,
-    }
+    """The entry's line, without its newline. The order of the fields is part of the format.
+
+    Put together by hand: a cold build of ten thousand hosts spends its time here and in the signatures.
+    """
+    quote = encode_basestring_ascii
+    line = (
+        f'{{"seq":{entry.seq},"prev":"{entry.prev}","time":"{_stamp(entry.time)}",'
+        f'"event":"{entry.event}","id":{quote(entry.id)}'
+    )
     if entry.generation is not None:
-        data["generation"] = entry.generation
+        line += f',"generation":{entry.generation}'
     if entry.serial:
-        data["serial"] = entry.serial
-    for key, value in zip(_TIMES, (entry.not_before, entry.not_after, entry.asked_end), strict=True):
-        if value is not None:
-            data[key] = format_time(value)
+        line += f',"serial":{quote(entry.serial)}'
+    if entry.not_before is not None:
+        line += f',"not_before":"{_stamp(entry.not_before)}"'
+    if entry.not_after is not None:
+        line += f',"not_after":"{_stamp(entry.not_after)}"'
+    if entry.asked_end is not None:
+        line += f',"asked_end":"{_stamp(entry.asked_end)}"'
     if entry.public:
-        data["public"] = entry.public
+        line += f',"public":{quote(entry.public)}'
     if entry.detail:
-        data["detail"] = {k: format_time(v) if k in _DETAIL_TIMES else v for k, v in sorted(entry.detail.items())}
+        detail = {k: _stamp(v) if k in _DETAIL_TIMES else v for k, v in sorted(entry.detail.items())}
+        line += f',"detail":{json.dumps(detail, separators=(",", ":"))}'
     if entry.base64:
-        data["der"] = entry.base64
-    return json.dumps(data, separators=(",", ":")).encode("ascii")
+        line += f',"der":"{entry.base64}"'
+    return (line + "}").encode("ascii")
+
+
+@lru_cache(maxsize=256)  # the entries of one run share their times
+def _stamp(seconds: int) -> str:
+    return format_time(seconds)
 
 
 class Writer:

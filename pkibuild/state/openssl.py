@@ -78,18 +78,16 @@ def index(journal: Journal, now: int, old: bytes = b"") -> bytes:
     revoked = {one.serial: one for one in journal.revocations()}
     moment = format_time(now)
     rows = []
-    for one in journal.all_issued:
-        if one.not_after == "":
+    for entry, number, end in journal.certificates():
+        if not end:
             continue
-        revocation = revoked.get(one.serial)
-        status = "R" if revocation else "E" if one.not_after < moment else "V"
-        subject = subjects.get(one.serial)
+        revocation = revoked.get(number)
         row = Row(
-            status,
-            _date(one.not_after),
+            "R" if revocation else "E" if end < moment else "V",
+            _date(end),
             _revocation(revocation) if revocation else "",
-            one.serial,
-            subject or _subject(journal, one.index) or one.serial.upper(),  # as OpenSSL names what has no name
+            number,
+            subjects.get(number) or _subject(journal, entry) or number.upper(),  # as OpenSSL names what has no name
         )
         rows.append(row.text())
     return "".join(rows).encode("utf-8")
