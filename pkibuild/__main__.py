@@ -1,0 +1,5 @@
+"""`python -m pkibuild`."""
+
+from pkibuild.cli import entry
+
+entry()

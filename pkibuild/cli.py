@@ -1,0 +1,148 @@
+"""The command line: finds the command, imports it and nothing else, and turns errors into messages and exit codes.
+
+The only boundary for exceptions. Exit codes are those of the manual: 0 done, 1 problems or failure, 2 changes or
+something due (where asked), 3 another run, 4 something waits, 5 stopped on purpose, 64 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself would be imported for this alone
+    from argparse import Namespace
+    from collections.abc import Sequence
+
+    from pkibuild.diagnostics import UserError
+    from pkibuild.world import World
+
+USAGE = 64
+INTERRUPTED = 130
+
+COMMANDS: tuple[tuple[str, str], ...] = (
+    ("init", "write a commented starter manifest"),
+    ("validate", "tell all problems of the manifest at once"),
+    ("show", "print the manifest with every inherited and built-in value filled in"),
+    ("plan", "show what apply would do, and change nothing"),
+    ("apply", "build what the plan says"),
+    ("status", "tell every certificate's and CRL's expiry, renewal and state"),
+    ("graph", "show the dependency graph"),
+    ("bundle", "write one host's files as a tar stream"),
+    ("schema", "print the JSON Schema of the manifest or of a plan"),
+    ("completion", "print a completion script for a shell"),
+    ("version", "print the versions of pkibuild and of what it stands on"),
+)
+"""Name and summary of every command, in the order of the help; each is the module `pkibuild.commands.NAME`."""
+
+REPORT = "this is a bug in pkibuild: please report it with the lines above and `pkibuild version`"
+
+
+def entry() -> None:
+    """The `pkibuild` program."""
+    argv = sys.argv[1:]
+    status = _quick(argv)
+    sys.exit(main(argv) if status is None else status)
+
+
+def _quick(argv: Sequence[str]) -> int | None:
+    """The exit code of a run that the cache alone could answer; None sends it the long way."""
+    try:
+        from pkibuild import quick  # type: ignore[attr-defined,unused-ignore]  # it stands beside this module, or not
+    except ImportError:
+        return None
+    answer: int | None = quick.answer(argv)
+    return answer
+
+
+def main(argv: Sequence[str], world: World | None = None) -> int:
+    """Run one command; its exit code. Raises nothing."""
+    try:
+        try:
+            status = _dispatch(argv, world)
+        finally:
+            sys.stdout.flush()
+    except SystemExit as stop:  # argparse, after help or wrong usage
+        return stop.code if isinstance(stop.code, int) else USAGE
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted: what was finished is recorded, the next run goes on\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has left. Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        sys.stderr.write(f"{REPORT}\n")
+        return 1
+    return status
+
+
+def _dispatch(argv: Sequence[str], world: World | None) -> int:
+    first = argv[0] if argv else ""
+    if first in ("", "-h", "--help", "help"):
+        return _help(argv[1:] if first == "help" else ())
+    if first in ("-V", "--version"):
+        from pkibuild import __version__
+
+        sys.stdout.write(f"pkibuild {__version__}\n")
+        return 0
+    if first not in dict(COMMANDS):
+        return _unknown(first)
+    return _run(first, argv[1:], world)
+
+
+def _help(names: Sequence[str]) -> int:
+    if names:
+        return _dispatch([names[0], "--help"], None)
+    width = max(len(name) for name, _ in COMMANDS)
+    lines = [f"  {name:{width}}  {summary}" for name, summary in COMMANDS]
+    sys.stdout.write(
+        "usage: pkibuild COMMAND [MANIFEST] [options]\n\n"
+        "A build system for a private PKI: one YAML manifest into keys, certificates, CRLs and TLS configs.\n"
+        "The manifest is pki.yaml in this folder unless named.\n\ncommands:\n"
+    )
+    sys.stdout.write("\n".join([*lines, "", "`pkibuild COMMAND --help` tells more, with examples.", ""]))
+    return 0
+
+
+def _unknown(word: str) -> int:
+    from pkibuild.diagnostics import nearest
+
+    if word.startswith("-"):
+        told = f"`{word}` is no option here: options come after the command"
+    else:
+        close = nearest(word, (name for name, _ in COMMANDS))
+        told = f"there is no command `{word}`" + (f"; did you mean `{close}`?" if close else "")
+    names = " ".join(name for name, _ in COMMANDS)
+    sys.stderr.write(f"usage: pkibuild COMMAND [MANIFEST] [options]\npkibuild: error: {told}\n  commands: {names}\n")
+    return USAGE
+
+
+def _run(name: str, argv: Sequence[str], world: World | None) -> int:
+    from importlib import import_module
+
+    from pkibuild.commands.options import parser_for
+    from pkibuild.diagnostics import UserError
+    from pkibuild.world import World as RealWorld
+
+    command = import_module(f"pkibuild.commands.{name}")
+    parser = parser_for(name, dict(COMMANDS)[name])
+    command.register(parser)
+    arguments = parser.parse_args(argv)
+    world = world or RealWorld()
+    try:
+        status: int = command.run(arguments, world)
+    except UserError as error:
+        return _tell(error, arguments, world)
+    return status
+
+
+def _tell(error: UserError, arguments: Namespace, world: World) -> int:
+    """Show what was wrong, in the format that was asked for."""
+    from pkibuild.commands.output import report
+
+    report(error.diagnostics, arguments, world)
+    return error.status

@@ -1,0 +1,63 @@
+"""`pkibuild apply`: builds what the plan says; a second run does nothing."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from pkibuild.commands import options
+from pkibuild.commands import plan as plan_command
+from pkibuild.commands.building import add_selection, chosen, load, show_plan
+from pkibuild.commands.output import located, report, warned
+from pkibuild.views.progress import Progress
+from pkibuild.world import World
+
+WAITING = 4
+"""Exit code where all was done that could be, and something waits."""
+
+
+def register(parser: ArgumentParser) -> None:
+    options.manifest(parser)
+    add_selection(parser)
+    parser.add_argument(
+        "-j", "--jobs", type=options.number, metavar="N", help="workers (default: one for every processor)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="the same as `pkibuild plan`")
+    parser.add_argument(
+        "--accept-lost-history",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="go on although an authority's journal lost its end",
+    )
+    parser.add_argument(
+        "--take-over", action="store_true", help="take an output folder that belonged to another manifest"
+    )
+    options.strict(parser)
+    options.common(parser, ("text", "json", "markdown"))
+    options.examples(
+        parser,
+        ("pkibuild apply", "build everything that pki.yaml declares"),
+        ("pkibuild apply --due -q", "from cron: renew what is due, tell only what needs attention"),
+        ("pkibuild apply --only 'host/web*'", "some hosts and what they depend on"),
+        ("pkibuild apply --prune", "also remove what is no longer declared"),
+    )
+
+
+def run(arguments: Namespace, world: World) -> int:
+    if arguments.dry_run:
+        arguments.detailed_exitcode = False
+        return plan_command.run(arguments, world)
+    from pkibuild import pipeline
+
+    manifest = load(arguments, world)
+    progress = Progress(world, enabled=world.err_is_terminal() and not arguments.quiet)
+    with located(manifest):
+        try:
+            plan, result = pipeline.apply(manifest, world, chosen(arguments, world), progress)
+        finally:
+            progress.done()
+    warned(plan.warnings, arguments, world)
+    if not arguments.quiet or arguments.format != "text":
+        show_plan(plan, arguments, world, "Applied")
+    report(result.diagnostics, arguments, world)
+    return WAITING if plan.pending or result.pending else 0

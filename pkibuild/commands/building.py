@@ -1,0 +1,91 @@
+"""What `plan` and `apply` share: the choice of what is built, loading, and showing a plan."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
+
+from pkibuild.commands import options
+from pkibuild.commands.output import style
+from pkibuild.model import Manifest
+from pkibuild.nodes import Plan
+from pkibuild.units import parse_moment
+from pkibuild.world import World
+
+if TYPE_CHECKING:
+    from pkibuild.pipeline import Options
+
+
+def load(arguments: Namespace, world: World) -> Manifest:
+    """The manifest that the arguments name. Raises UserError with all of its problems."""
+    from pkibuild import manifest
+
+    loaded: Manifest = manifest.load(options.manifest_path(arguments), world, output=arguments.output)
+    return loaded
+
+
+def add_selection(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("what is built")
+    group.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        help="only what matches, and what it depends on; may be repeated",
+    )
+    group.add_argument(
+        "--due", action="store_true", help="only what time asks for, never what an edit asks for: for cron"
+    )
+    group.add_argument(
+        "--prune", nargs="?", const="", metavar="GLOB", help="remove what is no longer declared (write --prune=GLOB)"
+    )
+    group.add_argument(
+        "--fail-on",
+        action="append",
+        default=[],
+        metavar="CODE",
+        help="stop with 5 on a risk of that code, or on any with `risk`",
+    )
+    group.add_argument(
+        "--max-reissue",
+        type=options.count,
+        metavar="N",
+        help="stop with 5 where more certificates would be issued again",
+    )
+
+
+def chosen(arguments: Namespace, world: World) -> Options:
+    from pkibuild.pipeline import Options
+
+    at = getattr(arguments, "at", None)
+    return Options(
+        at=None if at is None else options.parsed(lambda: parse_moment(at, world.now())),
+        only=tuple(arguments.only),
+        due=arguments.due,
+        prune=arguments.prune,
+        jobs=getattr(arguments, "jobs", None),
+        fail_on=tuple(code for codes in arguments.fail_on for code in codes.split(",") if code),
+        max_reissue=arguments.max_reissue,
+        accept_lost_history=tuple(getattr(arguments, "accept_lost_history", ())),
+        take_over=getattr(arguments, "take_over", False),
+    )
+
+
+def show_plan(plan: Plan, arguments: Namespace, world: World, word: str = "Plan") -> None:
+    """The plan on standard output, in the format that was asked for; with `-q` only how it ends."""
+    if arguments.format == "json":
+        from pkibuild.views import plan_json
+
+        world.out(plan_json.text(plan))
+    elif arguments.format == "markdown":
+        from pkibuild.views import plan_markdown
+
+        world.out(plan_markdown.text(plan, verbose=arguments.verbose))
+    else:
+        from pkibuild.views import plan_text
+
+        paint = style(arguments, world)
+        if arguments.quiet:
+            world.out(plan_text.closing(plan, paint, word) + "\n")
+        else:
+            world.out(plan_text.text(plan, paint, verbose=arguments.verbose, word=word))

@@ -1,0 +1,66 @@
+"""From values to streams: colours, diagnostics, results. Results go to standard output, all else to standard error."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from pkibuild.diagnostics import Diagnostic, UserError
+from pkibuild.model import Manifest
+from pkibuild.views.terminal import Style
+from pkibuild.world import World
+
+
+def style(arguments: Namespace, world: World, *, error: bool = False) -> Style:
+    """Colours for standard output (or error), as `--color`, `NO_COLOR` and the terminal want it."""
+    if arguments.color != "auto":
+        return Style(arguments.color == "always")
+    terminal = world.err_is_terminal() if error else world.out_is_terminal()
+    return Style(terminal and not world.env.get("NO_COLOR") and world.env.get("TERM") != "dumb")
+
+
+def report(diagnostics: Sequence[Diagnostic], arguments: Namespace, world: World) -> None:
+    """Diagnostics on standard error: as text, or as a JSON document where JSON was asked for."""
+    from pkibuild.views import diagnostics as view
+
+    if not diagnostics:
+        return
+    if getattr(arguments, "format", "text") == "json":
+        from pkibuild.views.plan_json import dump
+
+        world.err(dump({"format_version": 1, "diagnostics": view.values(diagnostics)}))
+    else:
+        world.err(view.text(diagnostics, style(arguments, world, error=True)))
+
+
+def warned(diagnostics: Iterable[Diagnostic], arguments: Namespace, world: World) -> None:
+    """Show warnings, or with `--strict` end the run on them. JSON plans carry their warnings themselves."""
+    found = tuple(diagnostics)
+    if arguments.strict and found:
+        raise UserError(*(replace(one, severity="error") for one in found))
+    if arguments.format != "json":
+        report(found, arguments, world)
+
+
+def spanned(diagnostics: Iterable[Diagnostic], manifest: Manifest) -> tuple[Diagnostic, ...]:
+    """The diagnostics with their places looked up in the manifest."""
+    return tuple(_spanned(one, manifest) for one in diagnostics)
+
+
+def _spanned(one: Diagnostic, manifest: Manifest) -> Diagnostic:
+    if one.span is not None or one.place is None:
+        return one
+    related = ((what, manifest.span(place)) for what, place in one.related)
+    found = tuple((what, span) for what, span in related if span is not None)
+    return replace(one, span=manifest.span(one.place, one.at_key), related_spans=found)
+
+
+@contextmanager
+def located(manifest: Manifest) -> Iterator[None]:
+    """Whatever is wrong within is told with its line in the manifest."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(*spanned(error.diagnostics, manifest), status=error.status) from error

@@ -1,0 +1,39 @@
+"""`pkibuild plan`: what `apply` would do, as a diff; changes nothing."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from pkibuild.commands import options
+from pkibuild.commands.building import add_selection, chosen, load, show_plan
+from pkibuild.commands.output import located, warned
+from pkibuild.world import World
+
+CHANGES = 2
+"""Exit code of `--detailed-exitcode` where something would be done."""
+
+
+def register(parser: ArgumentParser) -> None:
+    options.manifest(parser)
+    add_selection(parser)
+    options.moment(parser, "what apply would do")
+    parser.add_argument("--detailed-exitcode", action="store_true", help="exit with 2 where there are changes")
+    options.strict(parser)
+    options.common(parser, ("text", "json", "markdown"))
+    options.examples(
+        parser,
+        ("pkibuild plan", "what apply would do now"),
+        ("pkibuild plan --at 60d", "what will be due in sixty days"),
+        ("pkibuild plan --format markdown > comment.md", "for a comment on a pull request"),
+    )
+
+
+def run(arguments: Namespace, world: World) -> int:
+    from pkibuild import pipeline
+
+    manifest = load(arguments, world)
+    with located(manifest):
+        plan = pipeline.plan(manifest, world, chosen(arguments, world))
+    warned(plan.warnings, arguments, world)
+    show_plan(plan, arguments, world)
+    return CHANGES if arguments.detailed_exitcode and not plan.is_empty else 0

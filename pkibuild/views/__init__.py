@@ -1,0 +1,1 @@
+"""How plans, diagnostics, states and graphs are shown: pure functions from values to text."""

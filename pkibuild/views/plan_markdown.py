@@ -1,0 +1,148 @@
+"""A plan as Markdown for a pull request's comment: a summary table, what a reviewer must not miss, details folded.
+
+No value can break the markup or speak with its own: outside of code every punctuation mark is a character reference,
+and `@`, `#` and `!` (mentions and references on GitHub and GitLab) stand in code, where neither site links them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from pkibuild.diagnostics import Diagnostic
+from pkibuild.nodes import Action, Orphan, Pending, Plan, Reason
+from pkibuild.views.diagnostics import in_order
+from pkibuild.views.fleet import Alike, blocks
+from pkibuild.views.plan_text import closing, diff_lines, explanation, marker, told_change
+from pkibuild.views.terminal import visible
+
+_LONGEST = 60_000
+"""Characters of a comment; GitHub takes 65,536 at most."""
+
+
+def text(plan: Plan, *, verbose: bool = False) -> str:
+    head = [_title(plan), "", *_summary(plan), *_risks(plan), *_warnings(plan.warnings), *_waiting(plan.pending)]
+    tail = ["", prose(closing(plan)), ""]
+    room = _LONGEST - sum(len(line) + 1 for line in (*head, *tail))
+    return "\n".join([*head, *_details(plan, room, verbose), *tail])
+
+
+def _title(plan: Plan) -> str:
+    return f"### pkibuild: {code(plan.manifest)} → {code(plan.output.rstrip('/') + '/')}"
+
+
+def _summary(plan: Plan) -> list[str]:
+    counts = plan.summary
+    risks = len(_all_risks(plan))
+    titles = ["new", "changed", "orphan", "pending", "up to date", "risks"]
+    numbers = [*(str(counts[key]) for key in ("new", "changed", "orphan", "pending", "unchanged")), str(risks)]
+    notes = [line for note in plan.notes for line in (f"> {prose(note)}", "")]
+    return [*notes, f"| {' | '.join(titles)} |", "|" + " --: |" * len(titles), f"| {' | '.join(numbers)} |", ""]
+
+
+def _risks(plan: Plan) -> list[str]:
+    lines = [_risk(name, risk) for name, risk in _all_risks(plan)]
+    return ["**Not to be missed**", "", *lines, ""] if lines else []
+
+
+def _all_risks(plan: Plan) -> list[tuple[str, Reason]]:
+    acting = [(one.id, risk) for one in plan.actions for risk in one.risks]
+    return acting + [(one.id, risk) for one in plan.orphans for risk in one.risks]
+
+
+def _risk(name: str, risk: Reason) -> str:
+    return f"- ⚠️ **{prose(risk.code)}** {code(name)}: {prose(risk.message)}"
+
+
+def _warnings(warnings: Iterable[Diagnostic]) -> list[str]:
+    lines = [f"- {_place(one)}{prose(one.message)} ({code(one.code)})" for one in in_order(warnings)]
+    return ["**Warnings**", "", *lines, ""] if lines else []
+
+
+def _place(one: Diagnostic) -> str:
+    return f"{code(f'{one.span.file}:{one.span.line}')} " if one.span else ""
+
+
+def _waiting(pending: tuple[Pending, ...]) -> list[str]:
+    lines = [f"- {code(one.id)}: {prose(one.message)}" for one in pending]
+    return ["**Waits**", "", *lines, ""] if lines else []
+
+
+# -- folded details -----------------------------------------------------------------
+
+
+def _details(plan: Plan, room: int, verbose: bool) -> list[str]:
+    actions: list[Action | Alike] = list(plan.actions) if verbose else blocks(plan.actions)
+    orphans: list[Orphan | Alike] = list(plan.orphans) if verbose else blocks(plan.orphans)
+    lines: list[str] = []
+    everything = [*actions, *orphans]
+    for number, one in enumerate(everything):
+        more = _detail(one)
+        room -= sum(len(line) + 1 for line in more)
+        if room < 0:
+            return [*lines, f"*{len(everything) - number} more are left out here: run* {code('pkibuild plan')}"]
+        lines += more
+    return lines
+
+
+def _detail(one: Action | Orphan | Alike) -> list[str]:
+    match one:
+        case Alike():
+            return [
+                f"*and {len(one.names)} more like* {code(one.like)}: {code(one.names[0])} … {code(one.names[-1])}",
+                "",
+            ]
+        case Orphan():
+            return [*_folded("-", one.id, "orphan", one.message, [f"# {line}" for line in one.hint.splitlines()])]
+        case Action():
+            body: list[str] = []
+            for change in one.changes:
+                if change.field == "text":
+                    body += diff_lines(change)
+                else:
+                    body += [_field(change.field, told) for told in told_change(change)]
+            return _folded(marker(one.verb), one.id, one.verb, explanation(one), body)
+
+
+def _field(field: str, told: str) -> str:
+    """A line of a `diff` block: its first character colours it."""
+    mark, rest = (told[0], told[2:]) if told.startswith(("+ ", "- ")) else ("!", told)
+    return f"{mark} {visible(field)}: {rest}"
+
+
+def _folded(mark: str, name: str, verb: str, why: str, body: list[str]) -> list[str]:
+    head = f"{code(mark)} {code(name)} <b>{verb}</b> {prose(why)}"
+    if not body:
+        return [f"- {head}", ""]
+    return [f"<details><summary>{head}</summary>", "", *fenced(body), "", "</details>", ""]
+
+
+# -- values that cannot break out ---------------------------------------------------
+
+
+def fenced(lines: list[str]) -> list[str]:
+    """A `diff` code block whose fence is longer than any run of backticks within it."""
+    runs = [len(run) for line in lines for run in re.findall("`+", line)]
+    fence = "`" * max(3, max(runs, default=0) + 1)
+    return [f"{fence}diff", *lines, fence]
+
+
+def code(value: str) -> str:
+    """A value in code; references keep Markdown and HTML from reading it."""
+    return f"<code>{_referenced(visible(value))}</code>"
+
+
+def prose(message: str) -> str:
+    """A message: what stands in backticks becomes code, all else is literal."""
+    parts = visible(message).split("`")
+    if len(parts) % 2 == 0:  # an odd backtick: nothing is quoted
+        return _literal(visible(message))
+    return "".join(_literal(part) if number % 2 == 0 else code(part) for number, part in enumerate(parts))
+
+
+def _literal(text: str) -> str:
+    return "".join(code(part) if part in ("@", "#", "!") else _referenced(part) for part in re.split("([@#!])", text))
+
+
+def _referenced(text: str) -> str:
+    return re.sub(r"[^\w\s.,;()/=+-]|_", lambda found: f"&#{ord(found[0])};", text)

@@ -1,0 +1,188 @@
+"""The architecture's rules, read from the syntax trees of all modules."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "pkibuild"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "schemas" not in path.parts)
+
+FLOORS = (
+    {"diagnostics", "units", "world"},
+    {"documents", "model", "facts", "nodes", "layout"},
+    {"x509", "keys", "rendering", "state"},
+    {"services", "trust"},
+    {"manifest"},
+    {"artifacts"},
+    {"graph"},
+    {"plan"},
+    {"build", "deliver", "adopt", "requests"},
+    {"pipeline", "views"},
+    {"commands", "cli", "__main__"},
+)
+"""Rooms by floor: a module imports from its own floor and those below, never in a circle."""
+
+VIEWS_MAY_IMPORT = FLOORS[0] | FLOORS[1] | {"views"}
+OUTSIDE = {"world", "quick"}
+"""The rooms that may touch clock, files, environment, processes and terminal."""
+
+OUTSIDE_MODULES = {
+    "os", "subprocess", "pathlib", "shutil", "tempfile", "getpass", "random", "secrets", "socket", "signal", "glob",
+    "io", "fcntl", "pwd", "grp", "select", "mmap", "fileinput", "logging",
+}  # fmt: skip
+PURE = {
+    "time": {"gmtime", "strftime"},  # of a given time
+    "sys": {"getsizeof", "maxsize", "intern", "version_info", "getrecursionlimit"},
+    "os.path": None,  # names only; what looks at files is refused below
+    "posixpath": None,
+}
+LOOKING = {"exists", "lexists", "isfile", "isdir", "islink", "getsize", "getmtime", "realpath", "abspath", "samefile",
+           "expanduser", "expandvars", "ismount"}  # fmt: skip
+CLOCK = {"now", "today", "utcnow"}
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE.parent).as_posix()
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def floor(name: str) -> int:
+    return next((number for number, rooms in enumerate(FLOORS) if name in rooms), -1)
+
+
+def imported(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module that is imported, absolutely, with its line."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{name_of(path)}:{node.lineno}: imports are absolute"
+            assert node.module
+            if node.module == "pkibuild":
+                yield from ((f"pkibuild.{alias.name}", node.lineno) for alias in node.names)
+            else:
+                yield node.module, node.lineno
+
+
+def test_every_room_has_a_floor() -> None:
+    rooms = {room(path) for path in MODULES} - {"__init__", "quick"}
+    assert not {name for name in rooms if floor(name) < 0}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_go_down_only(path: Path) -> None:
+    own = room(path)
+    for module, line in imported(path):
+        if not module.startswith("pkibuild."):
+            continue
+        other = module.split(".")[1]
+        if other in (own, "__version__") or (own == "cli" and other == "quick"):
+            continue
+        assert floor(other) <= floor(own), f"{name_of(path)}:{line}: {own} (floor {floor(own)}) imports {other} (floor {floor(other)})"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    needs = {dotted(path): needed(path) for path in MODULES if path.name != "__init__.py"}
+    while True:
+        free = {name for name, others in needs.items() if not others & needs.keys()}
+        needs = {name: others for name, others in needs.items() if name not in free}
+        if not free:
+            break
+    assert not needs
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+
+
+def needed(path: Path) -> set[str]:
+    """Modules that are imported at import time (what stands in a function is imported when that is called)."""
+    found: set[str] = set()
+    for node in tree(path).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if room(path) == "views"], ids=name_of)
+def test_views_import_values_only(path: Path) -> None:
+    others = {module.split(".")[1] for module, _ in imported(path) if module.startswith("pkibuild.")}
+    assert others <= VIEWS_MAY_IMPORT
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if room(path) not in OUTSIDE], ids=name_of)
+def test_only_world_touches_the_outside(path: Path) -> None:
+    found = list(touches(path))
+    if room(path) == "cli":  # the process's own edge: arguments, exit code, a closed pipe
+        found = [one for one in found if not re.search(r"\b(sys|os)\b", one)]
+    if path.name == "options.py" and room(path) == "commands":  # argparse writes to sys.stderr itself
+        found = [one for one in found if not re.search(r"sys\.(stderr|argv)", one)]
+    assert not found
+
+
+def touches(path: Path) -> Iterator[str]:
+    for module, line in imported(path):
+        base = module.split(".")[0]
+        if base in OUTSIDE_MODULES and module not in PURE:
+            yield f"{name_of(path)}:{line}: import {module}"
+    for node in ast.walk(tree(path)):
+        told = touch(node)
+        if told:
+            yield f"{name_of(path)}:{node.lineno}: {told}"  # type: ignore[attr-defined]  # all that touch() names have it
+
+
+def touch(node: ast.AST) -> str:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("open", "input", "print"):
+        return f"{node.func.id}()"
+    if isinstance(node, ast.ImportFrom) and node.module in PURE:
+        pure = PURE[node.module]
+        for alias in node.names:
+            if alias.name in LOOKING or (pure is not None and alias.name not in pure):
+                return f"from {node.module} import {alias.name}"
+    if not isinstance(node, ast.Attribute):
+        return ""
+    owner = ast.unparse(node.value)
+    if owner in PURE and (node.attr in LOOKING or (PURE[owner] is not None and node.attr not in (PURE[owner] or ()))):
+        return f"{owner}.{node.attr}"
+    if node.attr in CLOCK and owner.split(".")[-1] in ("datetime", "date"):
+        return f"{owner}.{node.attr}"
+    return ""
+
+
+def packs() -> set[str]:
+    return {path.parent.name for path in PACKAGE.glob("services/*/service.yaml")}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_no_packs_name_in_python(path: Path) -> None:
+    names = packs() - {"files"}  # an ordinary word, and the one type that is a feature of its own
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.lower() in names:
+            raise AssertionError(f"{name_of(path)}:{node.lineno}: {node.value!r}")
+        if isinstance(node, ast.Name) and node.id.lower() in names:
+            raise AssertionError(f"{name_of(path)}:{node.lineno}: {node.id}")
+
+
+def test_the_rules_see_what_they_forbid() -> None:
+    """The checks above can fail."""
+    assert touch(ast.parse("open('x')").body[0].value)  # type: ignore[attr-defined]  # an expression statement
+    assert touch(ast.parse("time.time()").body[0].value.func)  # type: ignore[attr-defined]  # likewise
+    assert touch(ast.parse("datetime.datetime.now").body[0].value)  # type: ignore[attr-defined]  # likewise
+    assert touch(ast.parse("sys.stdout").body[0].value)  # type: ignore[attr-defined]  # likewise
+    assert touch(ast.parse("from os.path import exists").body[0])
+    assert not touch(ast.parse("time.gmtime").body[0].value)  # type: ignore[attr-defined]  # likewise
