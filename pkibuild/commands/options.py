@@ -21,7 +21,7 @@ Value = TypeVar("Value")
 class Parser(argparse.ArgumentParser):
     """Wrong usage ends with status 64 and, for a misspelt option, the nearest one."""
 
-    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def,override]  # overloaded in typeshed
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # overloaded in typeshed
         """A bare `--prune` takes nothing from what follows it: its value is always written with `=`."""
         argv = sys.argv[1:] if args is None else list(args)
         return super().parse_known_args(["--prune=" if one == "--prune" else one for one in argv], namespace)
