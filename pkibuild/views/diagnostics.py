@@ -77,7 +77,7 @@ def counted(diagnostics: Iterable[Diagnostic]) -> str:
 def plural(count: int, noun: str) -> str:
     """`1 host`, `2 hosts`, `2 authorities`."""
     if count != 1:
-        noun = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+        noun = f"{noun[:-1]}ies" if noun[-1] == "y" and noun[-2] not in "aeou" else f"{noun}s"
     return f"{count} {noun}"
 
 
