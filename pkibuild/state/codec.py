@@ -1,7 +1,7 @@
 """Frozen dataclasses to JSON values and back.
 
-Compact: a field that holds its default, or nothing at all (empty text, empty tuple, None, False), is left out. Read
-strictly: a value of another type is an error; an unknown field is passed over, as a later version may have written it.
+Compact: a field that holds its default, or nothing at all (an empty tuple, None, False), is left out. Read strictly:
+a value of another type is an error; an unknown field is passed over, as a later version may have written it.
 """
 
 from __future__ import annotations
@@ -73,9 +73,7 @@ def _default(field: Any, hint: Any) -> Any:
 
 
 def _nothing(hint: Any) -> Any:
-    """The empty value of a type; a number and a choice have none."""
-    if hint is str:
-        return ""
+    """What a field without a default holds when it is not written; a text, a number and a choice always are."""
     if hint is bool:
         return False
     origin, inner = get_origin(hint), get_args(hint)

@@ -31,6 +31,7 @@ _FACTS: tuple[tuple[str, type[Facts]], ...] = (
 
 _NODE = b'{"id":"'
 _JOURNAL = b'{"journal":"'
+_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 _MARKERS = (b"<<<<<<< ", b"=======", b">>>>>>> ", b"||||||| ")
 
 
@@ -87,7 +88,6 @@ class Lock:
         lines = data.split(b"\n")
         if not lines[-1]:
             lines.pop()
-        _refuse_conflicts(data, lines, name)
         header = _object(lines[0]) if lines else None
         bad = 0 if header is not None and isinstance(header.get("format"), int) else 1
         if header is not None and not bad:
@@ -99,6 +99,7 @@ class Lock:
             if key is not None and key not in nodes:
                 nodes[key] = line
             elif not (key is None and _take_journal(line, journals)):
+                _refuse_conflict(line, number, name)
                 bad = bad or number
         head = header or {}
         damaged = _garbled(name, bad) if bad else None
@@ -120,7 +121,7 @@ class Lock:
 
     def ids(self) -> Iterator[str]:
         """Every node, sorted."""
-        return iter(self._lines)
+        return iter(sorted(self._lines))
 
     def __contains__(self, node: object) -> bool:
         return node in self._lines
@@ -154,12 +155,12 @@ class Lock:
 
 
 def _dump(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode("ascii")
+    return _ENCODER.encode(value).encode("ascii")
 
 
 def _object(line: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(line)
+        found = json.loads(line.decode("ascii"))
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
@@ -171,8 +172,8 @@ def _node_id(line: bytes) -> str | None:
         return None
     end = line.find(b'"', len(_NODE))
     name = line[len(_NODE) : end]
-    if b"\\" not in name and name.isascii():
-        return name.decode("ascii") or None
+    if b"\\" not in name:
+        return name.decode("utf-8", "replace") or None
     found = _object(line)
     key = found.get("id") if found else None
     return key if isinstance(key, str) else None
@@ -190,17 +191,14 @@ def _take_journal(line: bytes, journals: dict[str, JournalMark]) -> bool:
     return True
 
 
-def _refuse_conflicts(data: bytes, lines: list[bytes], name: str) -> None:
-    if b"<<<<<<< " not in data and b">>>>>>> " not in data:
-        return
-    for number, line in enumerate(lines, 1):
-        if line.startswith(_MARKERS):
-            raise fail(
-                "lock-conflict",
-                f"`{name}` has conflict markers at line {number}",
-                hint=f"take either side (`git checkout --ours -- {name}`), then run `pkibuild apply` where the "
-                "output folder is: it brings the lock up to date",
-            )
+def _refuse_conflict(line: bytes, number: int, name: str) -> None:
+    if line.startswith(_MARKERS):
+        raise fail(
+            "lock-conflict",
+            f"`{name}` has conflict markers at line {number}",
+            hint=f"take either side (`git checkout --ours -- {name}`), then run `pkibuild apply` where the "
+            "output folder is: it brings the lock up to date",
+        )
 
 
 def _refuse_newer(version: int, name: str) -> None:

@@ -48,11 +48,10 @@ def parse(data: bytes, name: str) -> Marker:
     """Read a marker; `name` is its path for messages. Raises UserError: `output-newer`, `output-garbled`."""
     try:
         found = json.loads(data)
-        version, manifest = found["format"], found["manifest"]
-        readable = isinstance(version, int) and isinstance(manifest, str)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        readable = False
-    if not readable:
+        version, manifest = found["format"], found.get("manifest")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        version = manifest = None
+    if not isinstance(version, int) or (version <= FORMAT and not isinstance(manifest, str)):
         raise fail(
             "output-garbled",
             f"`{name}` does not say whose folder this is",
@@ -64,4 +63,4 @@ def parse(data: bytes, name: str) -> Marker:
             f"`{name}` was written by a newer pkibuild (format {version}, this one knows {FORMAT})",
             hint="update pkibuild",
         )
-    return Marker(manifest)
+    return Marker(str(manifest))
