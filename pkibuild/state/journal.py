@@ -75,6 +75,17 @@ class JournalEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Issued:
+    """What the start of a certificate's line says."""
+
+    index: int
+    """For `Journal.entry`."""
+    serial: str
+    not_after: str
+    """ISO 8601 in UTC, as in the file, which sorts as text; empty where it is not recorded."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Index:
     """Numbers of lines, by what stands at their start. Ids are as in the file, serials in ASCII."""
 
@@ -126,12 +137,13 @@ class Journal:
         heads = ((index, _HEAD.match(self._lines[index])) for index in self._index.issued)
         return [self.entry(index) for index, head in heads if head is not None and head[2] == sought]
 
-    def certificates(self) -> Iterator[tuple[int, str, str]]:
-        """Of every certificate in this journal, oldest first: index, serial, and end (ISO 8601, or empty)."""
+    @property
+    def all_issued(self) -> Iterator[Issued]:
+        """Every certificate in this journal, oldest first, without decoding its lines."""
         for index in self._index.issued:
             found = _END.search(self._lines[index])
             if found is not None:
-                yield index, found[1].decode("ascii"), (found[2] or b"").decode("ascii")
+                yield Issued(index, found[1].decode("ascii"), (found[2] or b"").decode("ascii"))
 
     def by_serial(self, serial: str) -> JournalEntry | None:
         found = self._index.serials.get(serial.encode())
@@ -144,10 +156,14 @@ class Journal:
         """The newest recorded generation of a node, or None where none is recorded."""
         return self._index.generations.get(_quoted(node))
 
+    def crls(self) -> Iterator[JournalEntry]:
+        """The entries of every revocation list, oldest first."""
+        return (self.entry(index) for index in self._index.crls)
+
     def crl_number(self, generation: int = 1) -> int:
         """The last CRL number under one generation of the authority's key; 0 when there was none."""
-        found = (self.entry(index) for index in self._index.crls)
-        return max((int(e.detail.get("number", 0)) for e in found if (e.generation or 1) == generation), default=0)
+        numbers = (int(one.detail.get("number", 0)) for one in self.crls() if (one.generation or 1) == generation)
+        return max(numbers, default=0)
 
     def crls(self) -> list[JournalEntry]:
         """Every revocation list made, oldest first."""

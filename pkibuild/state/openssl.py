@@ -78,7 +78,8 @@ def index(journal: Journal, now: int, old: bytes = b"") -> bytes:
     revoked = {one.serial: one for one in journal.revocations()}
     moment = format_time(now)
     rows = []
-    for entry, number, end in journal.certificates():
+    for one in journal.all_issued:
+        number, end = one.serial, one.not_after
         if not end:
             continue
         revocation = revoked.get(number)
@@ -87,7 +88,7 @@ def index(journal: Journal, now: int, old: bytes = b"") -> bytes:
             _date(end),
             _revocation(revocation) if revocation else "",
             number,
-            subjects.get(number) or _subject(journal, entry) or number.upper(),  # as OpenSSL names what has no name
+            subjects.get(number) or _subject(journal, one.index) or number.upper(),  # as OpenSSL names what has no name
         )
         rows.append(row.text())
     return "".join(rows).encode("utf-8")

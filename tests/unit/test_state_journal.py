@@ -72,7 +72,10 @@ def test_what_it_answers() -> None:
     assert journal.last_time == 400
     assert journal.newest("authority/a/key") is None  # a key is no certificate
     ends = ["1970-01-01T02:30:00Z", "1970-01-01T00:15:00Z", ""]
-    assert list(journal.certificates()) == list(zip([1, 2, 4], ["01", "02", "03"], ends, strict=True))
+    assert [(one.index, one.serial, one.not_after) for one in journal.all_issued] == [
+        *zip([1, 2, 4], ["01", "02", "03"], ends, strict=True)
+    ]
+    assert [one.detail["number"] for one in journal.crls()] == [7, 5]
 
 
 def test_revocations() -> None:
