@@ -1,8 +1,7 @@
 """An authority's journal: every certificate it ever issued, append-only, each line bound to the one before.
 
 One JSON object a line (artifacts.md, "Journal"). `prev` is the SHA-256 of the line before, without its newline, in hex;
-the first line has 64 zeros. The fields up to `not_after` stand in a fixed order at the line's start, so that a journal
-of 45 MB is checked and searched without decoding its lines.
+the first line has 64 zeros. What the lines themselves say is in `entries`.
 
 Details that the events carry: `key` has `algorithm`; `revoke` has `on` and `reason`; `crl` has `number`, `this_update`
 and `next_update`; an issued certificate has `issuer_generation` where it is not the authority's first key that signed.
@@ -10,68 +9,17 @@ and `next_update`; an issued certificate has `issuer_generation` where it is not
 
 from __future__ import annotations
 
-import json
-import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from functools import lru_cache
+from dataclasses import dataclass
 from hashlib import sha256
-from json.encoder import encode_basestring_ascii
-from types import NoneType
 from typing import Any
 
 from pkibuild.diagnostics import UserError, fail
 from pkibuild.facts import Revocation
-from pkibuild.units import format_time
+from pkibuild.state.entries import END, FIRST, HEAD, JournalEntry, damaged, decode, encode, quoted
 
-FIRST = "0" * 64
-"""What stands for the digest of a line before the first one."""
-
-_DETAIL_TIMES = frozenset({"on", "this_update", "next_update"})
-
-_HEAD = re.compile(
-    rb'\{"seq":\d+,"prev":".{64}","time":".{20}","event":"([a-z-]+)","id":"([^"\\]*(?:\\.[^"\\]*)*)"'
-    rb'(?:,"generation":(\d+))?(?:,"serial":"([0-9a-f]*)")?'
-)
-_END = re.compile(rb'"serial":"([0-9a-f]+)"(?:,"not_before":".{20}")?(?:,"not_after":"(.{20})")?')
-
-
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
-    """One line. Times are seconds since the epoch; what an event does not have is None or empty."""
-
-    seq: int
-    """Counts from 1."""
-    prev: str
-    time: int
-    event: str
-    """`key`, `issue`, `revoke`, `crl`, `adopt` or `gap`."""
-    id: str
-    """The node: `host/myhost/certificate`; for `revoke` the node of the revoked certificate, where it is known."""
-    generation: int | None = None
-    """The generation of that node's key."""
-    serial: str = ""
-    """Lower-case hex, an even number of digits."""
-    not_before: int | None = None
-    not_after: int | None = None
-    asked_end: int | None = None
-    """The end that was declared, where the issuer's own end clamped it."""
-    public: str = ""
-    """Digest of the DER SubjectPublicKeyInfo."""
-    base64: str = ""
-    """The DER certificate as it stands in the file."""
-    detail: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def der(self) -> bytes:
-        return b64decode(self.base64)
-
-    @property
-    def issuer_generation(self) -> int:
-        """The generation of the authority's key that signed this certificate."""
-        return int(self.detail.get("issuer_generation", 1))
+__all__ = ["FIRST", "Issued", "Journal", "JournalEntry", "Writer", "parse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +64,7 @@ class Journal:
         return len(self._lines)
 
     def entry(self, index: int) -> JournalEntry:
-        return _decode(self._lines[index], index, self.name)
+        return decode(self._lines[index], index, self.name)
 
     @property
     def entries(self) -> Iterator[JournalEntry]:
@@ -128,20 +76,20 @@ class Journal:
 
     def newest(self, node: str) -> JournalEntry | None:
         """The newest certificate of a node, issued or adopted."""
-        found = self._index.newest.get(_quoted(node))
+        found = self._index.newest.get(quoted(node))
         return None if found is None else self.entry(found)
 
     def issued(self, node: str) -> list[JournalEntry]:
         """All certificates of a node, oldest first."""
-        sought = _quoted(node)
-        heads = ((index, _HEAD.match(self._lines[index])) for index in self._index.issued)
+        sought = quoted(node)
+        heads = ((index, HEAD.match(self._lines[index])) for index in self._index.issued)
         return [self.entry(index) for index, head in heads if head is not None and head[2] == sought]
 
     @property
     def all_issued(self) -> Iterator[Issued]:
         """Every certificate in this journal, oldest first, without decoding its lines."""
         for index in self._index.issued:
-            found = _END.search(self._lines[index])
+            found = END.search(self._lines[index])
             if found is not None:
                 yield Issued(index, found[1].decode("ascii"), (found[2] or b"").decode("ascii"))
 
@@ -154,11 +102,7 @@ class Journal:
 
     def generation(self, node: str) -> int | None:
         """The newest recorded generation of a node, or None where none is recorded."""
-        return self._index.generations.get(_quoted(node))
-
-    def crls(self) -> Iterator[JournalEntry]:
-        """The entries of every revocation list, oldest first."""
-        return (self.entry(index) for index in self._index.crls)
+        return self._index.generations.get(quoted(node))
 
     def crl_number(self, generation: int = 1) -> int:
         """The last CRL number under one generation of the authority's key; 0 when there was none."""
@@ -223,17 +167,17 @@ def parse(data: bytes, name: str) -> Journal:
     prev = FIRST.encode()
     for seq, line in enumerate(lines, 1):
         if not line.startswith(b'{"seq":%d,"prev":"%b",' % (seq, prev)):
-            raise _damaged(lines, seq, name)
+            raise _blame(lines, seq, name)
         prev = sha256(line).hexdigest().encode()
     journal = Journal(name, lines, prev.decode(), end if end < len(data) else None)
     if lines:
-        if not _HEAD.match(lines[-1]):
-            raise _broken(name, len(lines), "it is no line of a journal")
+        if not HEAD.match(lines[-1]):
+            raise damaged(name, len(lines), "it is no line of a journal")
         journal.entry(len(lines) - 1)  # no later line vouches for the last one
     return journal
 
 
-def _damaged(lines: Sequence[bytes], seq: int, name: str) -> UserError:
+def _blame(lines: Sequence[bytes], seq: int, name: str) -> UserError:
     line = lines[seq - 1]
     if line.startswith((b"<<<<<<< ", b"=======", b">>>>>>> ")):
         return fail(
@@ -242,23 +186,10 @@ def _damaged(lines: Sequence[bytes], seq: int, name: str) -> UserError:
             hint="a history cannot be merged: take the side of the folder that signs, and issue the other's again",
         )
     if line.endswith(b"\r"):
-        return _broken(name, seq, "its line ends were changed to CRLF")
-    if seq > 1 and line.startswith(_start(seq)) and _HEAD.match(line):
-        return _broken(name, seq - 1, f"it was changed after it was written (line {seq} says so)")
-    return _broken(name, seq, "it does not follow from the line before")
-
-
-def _broken(name: str, line: int, why: str) -> UserError:
-    return fail(
-        "journal-damaged",
-        f"`{name}` is damaged at line {line}: {why}",
-        hint="bring the file back from a backup or from git; nothing is signed with this authority until then",
-    )
-
-
-def _quoted(node: str) -> bytes:
-    """An id as it stands between the quotes in a line."""
-    return encode_basestring_ascii(node)[1:-1].encode("ascii")
+        return damaged(name, seq, "its line ends were changed to CRLF")
+    if seq > 1 and line.startswith(_start(seq)) and HEAD.match(line):
+        return damaged(name, seq - 1, f"it was changed after it was written (line {seq} says so)")
+    return damaged(name, seq, "it does not follow from the line before")
 
 
 def _search(lines: Sequence[bytes]) -> _Index:
@@ -268,7 +199,7 @@ def _search(lines: Sequence[bytes]) -> _Index:
     issued: list[int] = []
     revoked: list[int] = []
     crls: list[int] = []
-    match = _HEAD.match
+    match = HEAD.match
     for index, line in enumerate(lines):
         found = match(line)
         if found is None:  # an event of a later version
@@ -286,78 +217,6 @@ def _search(lines: Sequence[bytes]) -> _Index:
         elif event == b"crl":
             crls.append(index)
     return _Index(newest, generations, serials, issued, revoked, crls)
-
-
-def _decode(line: bytes, index: int, name: str) -> JournalEntry:
-    try:
-        data = json.loads(line.decode("ascii"))
-        get = data.get
-        texts = (data["prev"], data["event"], data["id"], get("serial", ""), get("public", ""), get("der", ""))
-        generation, detail = get("generation"), get("detail", {})
-        if not all(type(one) is str for one in texts) or type(generation) not in (int, NoneType):
-            raise ValueError
-        return JournalEntry(
-            data["seq"],
-            texts[0],
-            _seconds(data["time"]),
-            texts[1],
-            texts[2],
-            generation,
-            texts[3],
-            _optional(get("not_before")),
-            _optional(get("not_after")),
-            _optional(get("asked_end")),
-            texts[4],
-            texts[5],
-            {key: _seconds(value) if key in _DETAIL_TIMES else value for key, value in detail.items()},
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise _broken(name, index + 1, "it is no line of a journal") from None
-
-
-def _seconds(text: str) -> int:
-    if len(text) != 20 or text[-1] != "Z":
-        raise ValueError("no time of a journal")
-    return int(datetime.fromisoformat(text).timestamp())
-
-
-def _optional(text: str | None) -> int | None:
-    return None if text is None else _seconds(text)
-
-
-def encode(entry: JournalEntry) -> bytes:
-    """The entry's line, without its newline. The order of the fields is part of the format.
-
-    Put together by hand: a cold build of ten thousand hosts spends its time here and in the signatures.
-    """
-    quote = encode_basestring_ascii
-    line = (
-        f'{{"seq":{entry.seq},"prev":"{entry.prev}","time":"{_stamp(entry.time)}",'
-        f'"event":"{entry.event}","id":{quote(entry.id)}'
-    )
-    if entry.generation is not None:
-        line += f',"generation":{entry.generation}'
-    if entry.serial:
-        line += f',"serial":{quote(entry.serial)}'
-    if entry.not_before is not None:
-        line += f',"not_before":"{_stamp(entry.not_before)}"'
-    if entry.not_after is not None:
-        line += f',"not_after":"{_stamp(entry.not_after)}"'
-    if entry.asked_end is not None:
-        line += f',"asked_end":"{_stamp(entry.asked_end)}"'
-    if entry.public:
-        line += f',"public":{quote(entry.public)}'
-    if entry.detail:
-        detail = {k: _stamp(v) if k in _DETAIL_TIMES else v for k, v in sorted(entry.detail.items())}
-        line += f',"detail":{json.dumps(detail, separators=(",", ":"))}'
-    if entry.base64:
-        line += f',"der":"{entry.base64}"'
-    return (line + "}").encode("ascii")
-
-
-@lru_cache(maxsize=256)  # the entries of one run share their times
-def _stamp(seconds: int) -> str:
-    return format_time(seconds)
 
 
 class Writer:
