@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol, cast
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import (
@@ -45,6 +45,9 @@ _CURVES: dict[str, type[ec.EllipticCurve]] = {
     "ecdsa-p521": ec.SECP521R1,
 }
 _CURVE_NAMES = {"secp256r1": "ecdsa-p256", "secp384r1": "ecdsa-p384", "secp521r1": "ecdsa-p521"}
+
+UNREADABLE = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, InternalError)
+"""What the library raises for bytes that it does not understand; the last of them for some damaged keys."""
 
 _SPKI = serialization.PublicFormat.SubjectPublicKeyInfo
 _DER = serialization.Encoding.DER
@@ -119,7 +122,7 @@ def open_key(block: pem.Block, passphrase: bytes | None, *, validate: bool) -> P
     try:
         with quietly():
             return serialization.load_pem_private_key(block.text, password, unsafe_skip_rsa_key_validation=not validate)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         # The library's own text may quote what it read, so none of it is repeated.
         if block.encrypted and not isinstance(error, UnsupportedAlgorithm):
             raise WrongPassphrase("the private key does not open with this passphrase") from None
@@ -178,7 +181,7 @@ def load_public(data: bytes) -> PublicKey:
     try:
         with quietly():
             key = serialization.load_der_public_key(pem.only_der(data, pem.PUBLIC_KEY))
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except UNREADABLE:
         raise KeyUnreadable("the public key is damaged, or of a kind that is not supported") from None
     if algorithm_of(key) == "other":
         raise KeyUnreadable("a public key of this kind is not supported")

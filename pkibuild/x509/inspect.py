@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from pkibuild.facts import CertificateFacts, CrlFacts, KeyFacts, Revocation
-from pkibuild.keys.backend import algorithm_of, load_public, open_key, private_block, public_digest, quietly
+from pkibuild.keys.backend import UNREADABLE, algorithm_of, load_public, open_key, private_block, public_digest, quietly
 from pkibuild.keys.errors import KeyUnreadable
 from pkibuild.model import Constraints, Names
 from pkibuild.x509.issue import serial_text
@@ -27,15 +27,12 @@ _RANK = {name: rank for rank, name in enumerate(PURPOSES)}
 _REASONS = {theirs: ours for ours, theirs in REASONS.items()}
 
 _UNREADABLE = (
-    ValueError,
-    TypeError,
-    OverflowError,
-    UnsupportedAlgorithm,
+    *UNREADABLE,
     x509.DuplicateExtension,
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
 )
-"""What the library raises for bytes that it does not understand."""
+"""What the library raises for bytes that are no certificate."""
 
 
 @contextmanager

@@ -152,11 +152,7 @@ def _extension(value: x509.ExtensionType, critical: bool = False) -> x509.Extens
 
 def _asked_extensions(profile: Profile, public_key: PublicKey) -> list[x509.Extension[x509.ExtensionType]]:
     """What a certificate says by itself, whoever issues it: the part that a request carries too."""
-    path_length = profile.path_length if profile.ca else None
-    extensions = [
-        _extension(x509.BasicConstraints(profile.ca, path_length), critical=True),
-        _extension(_key_usage(profile, public_key), critical=True),
-    ]
+    extensions = _basics(profile, public_key)
     if profile.usages and not profile.ca:
         purposes = [_PURPOSES.get(usage) or ObjectIdentifier(usage) for usage in usages(profile)]
         extensions.append(_extension(x509.ExtendedKeyUsage(purposes)))
@@ -171,20 +167,34 @@ def _asked_extensions(profile: Profile, public_key: PublicKey) -> list[x509.Exte
     return extensions
 
 
-def _key_usage(profile: Profile, public_key: PublicKey) -> x509.KeyUsage:
-    """keyUsage: an RSA key of a server or of a mail user may also decipher keys, no other key does (RFC 8813 3)."""
-    deciphers = isinstance(public_key, rsa.RSAPublicKey) and ("server" in profile.usages or "email" in profile.usages)
-    return x509.KeyUsage(
-        digital_signature=not profile.ca,
+def _key_usage(*, ca: bool, deciphers: bool = False) -> x509.Extension[x509.ExtensionType]:
+    usage = x509.KeyUsage(
+        digital_signature=not ca,
         content_commitment=False,
-        key_encipherment=deciphers and not profile.ca,
+        key_encipherment=deciphers,
         data_encipherment=False,
         key_agreement=False,
-        key_cert_sign=profile.ca,
-        crl_sign=profile.ca,
+        key_cert_sign=ca,
+        crl_sign=ca,
         encipher_only=False,
         decipher_only=False,
     )
+    return _extension(usage, critical=True)
+
+
+_NO_AUTHORITY = _extension(x509.BasicConstraints(False, None), critical=True)
+_SIGNS_CERTIFICATES = _key_usage(ca=True)
+_SIGNS = _key_usage(ca=False)
+_SIGNS_AND_DECIPHERS = _key_usage(ca=False, deciphers=True)
+
+
+def _basics(profile: Profile, public_key: PublicKey) -> list[x509.Extension[x509.ExtensionType]]:
+    """basicConstraints and keyUsage."""
+    if profile.ca:
+        return [_extension(x509.BasicConstraints(True, profile.path_length), critical=True), _SIGNS_CERTIFICATES]
+    # An RSA key of a server or of a mail user may also decipher keys; no other key does (RFC 8813 3).
+    deciphers = isinstance(public_key, rsa.RSAPublicKey) and ("server" in profile.usages or "email" in profile.usages)
+    return [_NO_AUTHORITY, _SIGNS_AND_DECIPHERS if deciphers else _SIGNS]
 
 
 def _identifiers(own: bytes, of_issuer: bytes) -> list[x509.Extension[x509.ExtensionType]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 CERTIFICATE = "CERTIFICATE"
 CRL = "X509 CRL"
@@ -13,24 +13,18 @@ PUBLIC_KEY = "PUBLIC KEY"
 PRIVATE_KEY = "PRIVATE KEY"
 ENCRYPTED_PRIVATE_KEY = "ENCRYPTED PRIVATE KEY"
 
-_LABEL = rb"[A-Z0-9][A-Z0-9 ]{0,63}"
-_BLOCK = re.compile(
-    rb"^[ \t]*-----BEGIN (?P<label>" + _LABEL + rb")-----[ \t]*\r?$(?P<body>[^-]*(?:-(?!----END )[^-]*)*)"
-    rb"^-----END (?P=label)-----",
-    re.MULTILINE,
-)
-_BEGIN = re.compile(rb"^[ \t]*-----BEGIN ", re.MULTILINE)
+_BEGIN, _END, _DASHES = b"-----BEGIN ", b"-----END ", b"-----"
 _HEADER = re.compile(rb"\A\s*(?:[A-Za-z0-9-]+:.*(?:\r?\n[ \t]+.*)*\r?\n)+\s*?\r?\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One block of a PEM file."""
+    """One block of a PEM file. Shown without its content, which may be a key."""
 
     label: str
-    text: bytes
+    text: bytes = field(repr=False)
     """The whole block, its first and last line included."""
-    body: bytes
+    body: bytes = field(repr=False)
     """What stands between them: headers of RFC 1421, if any, and base64."""
 
     @property
@@ -61,8 +55,25 @@ def to_pem(der: bytes, label: str) -> bytes:
 
 def blocks(data: bytes) -> list[Block]:
     """Every block of a file; text around them is passed over. Raises ValueError where one has no end."""
-    found = [Block(match["label"].decode("ascii"), match[0], match["body"]) for match in _BLOCK.finditer(data)]
-    if len(found) != len(_BEGIN.findall(data)):
+    found: list[Block] = []
+    label = b""
+    begin = body = position = 0
+    for line in data.splitlines(keepends=True):
+        text = line.strip()
+        if text.startswith(_BEGIN) and text.endswith(_DASHES):
+            if label:
+                break
+            label = text[len(_BEGIN) : -len(_DASHES)]
+            begin, body = position, position + len(line)
+        elif label and text.startswith(_END):
+            if text != _END + label + _DASHES:
+                break
+            found.append(
+                Block(label.decode("ascii", "replace"), data[begin : position + len(line)], data[body:position])
+            )
+            label = b""
+        position += len(line)
+    if label:
         raise ValueError("a PEM block begins and does not end as it should")
     return found
 
