@@ -10,6 +10,7 @@ and `next_update`; an issued certificate has `issuer_generation` where it is not
 from __future__ import annotations
 
 from base64 import b64encode
+from binascii import a2b_base64
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -92,6 +93,12 @@ class Journal:
             found = END.search(self._lines[index])
             if found is not None:
                 yield Issued(index, found[1].decode("ascii"), (found[2] or b"").decode("ascii"))
+
+    def der(self, index: int) -> bytes:
+        """The certificate in a line, without decoding the rest of it; empty when it has none."""
+        line = self._lines[index]
+        at = line.rfind(b',"der":"')  # its last field; a text in the line cannot hold an unescaped quote
+        return b"" if at < 0 else a2b_base64(line[at + 8 : -2])
 
     def by_serial(self, serial: str) -> JournalEntry | None:
         found = self._index.serials.get(serial.encode())

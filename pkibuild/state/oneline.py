@@ -7,7 +7,9 @@ rendering an index of ten thousand rows must not import cryptography.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 _SHORT: Mapping[str, str] = MappingProxyType(
@@ -56,12 +58,16 @@ _SHORT: Mapping[str, str] = MappingProxyType(
 """OpenSSL's short names (`openssl list -objects`) of what stands in names; anything else is written as dotted OID."""
 
 _GENERAL_STRING = 27
+_PLAIN = re.compile(rb"[ -*,-.0-~]*").fullmatch
+"""Nothing that needs an escape."""
 
 
 def subject(der: bytes) -> str:
     """OpenSSL's one-line form of a DER certificate's subject. Raises ValueError."""
     try:
-        _, at, _ = _read(der, 0)  # Certificate
+        _, at, end = _read(der, 0)  # Certificate
+        if end > len(der):
+            raise IndexError
         _, at, _ = _read(der, at)  # TBSCertificate
         tag, _, end = _read(der, at)
         if tag == 0xA0:  # version
@@ -80,8 +86,6 @@ def _read(der: bytes, at: int) -> tuple[int, int, int]:
         count = length & 0x7F
         length = int.from_bytes(der[start : start + count], "big")
         start += count
-    if start + length > len(der):
-        raise ValueError("the certificate ends too early")
     return tag, start, start + length
 
 
@@ -100,12 +104,12 @@ def _name(der: bytes, at: int) -> str:
             _, start, end = _read(der, attribute)
             _, first, last = _read(der, start)
             tag, value, _ = _read(der, last)
-            dotted = _dotted(der[first:last])
-            text.append(f"{'+' if number else '/'}{_SHORT.get(dotted, dotted)}={_escape(tag, der[value:end])}")
+            text.append(f"{'+' if number else '/'}{_short(der[first:last])}={_escape(tag, der[value:end])}")
     return "".join(text)
 
 
-def _dotted(oid: bytes) -> str:
+@lru_cache(maxsize=64)  # few attribute types stand in very many subjects
+def _short(oid: bytes) -> str:
     numbers: list[int] = []
     value = 0
     for byte in oid:
@@ -114,12 +118,15 @@ def _dotted(oid: bytes) -> str:
             numbers.append(value)
             value = 0
     top = min(numbers[0] // 40, 2)
-    return ".".join(map(str, [top, numbers[0] - 40 * top, *numbers[1:]]))
+    dotted = ".".join(map(str, [top, numbers[0] - 40 * top, *numbers[1:]]))
+    return _SHORT.get(dotted, dotted)
 
 
 def _escape(tag: int, value: bytes) -> str:
     if tag == _GENERAL_STRING and len(value) % 4 == 0 and not (any(value[0::4] + value[1::4] + value[2::4])):
         value = value[3::4]  # OpenSSL takes it for four bytes a character
+    if _PLAIN(value):
+        return value.decode("ascii")
     return "".join([_character(byte) for byte in value])
 
 

@@ -95,8 +95,8 @@ def index(journal: Journal, now: int, old: bytes = b"") -> bytes:
 
 
 def _subject(journal: Journal, entry: int) -> str:
-    found = journal.entry(entry)
-    return oneline.subject(found.der) if found.base64 else str(found.detail.get("subject", ""))
+    der = journal.der(entry)
+    return oneline.subject(der) if der else str(journal.entry(entry).detail.get("subject", ""))
 
 
 def _date(text: str) -> str:

@@ -207,6 +207,7 @@ def test_what_is_written_is_read(values: list[dict[str, object]]) -> None:
     entries, data = written(values)
     journal = parse(data, "j")
     assert list(journal.entries) == entries
+    assert [journal.der(index) for index in range(journal.length)] == [entry.der for entry in entries]
     for entry in entries:
         of_node = [e for e in entries if e.id == entry.id and e.event in ("issue", "adopt")]
         assert journal.newest(entry.id) == (of_node[-1] if of_node else None)

@@ -220,6 +220,32 @@ def test_every_section_of_the_config_can_be_used(authority: Authority, section: 
 
 
 @needs_openssl
+@pytest.mark.parametrize(
+    ("algorithm", "argument", "signature"),
+    [
+        ("rsa-2048", "rsa:2048", "sha256WithRSAEncryption"),
+        ("ecdsa-p384", "ec:P-384", "ecdsa-with-SHA384"),
+        ("ed25519", "ed25519", "ED25519"),
+    ],
+)
+def test_the_environment_can_name_the_config(
+    authority: Authority, algorithm: str, argument: str, signature: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, _, size = argument.partition(":")
+    options = ["-pkeyopt", f"{'ec_paramgen_curve' if kind == 'ec' else 'rsa_keygen_bits'}:{size}"] if size else []
+    config = openssl_config.Folder("root", algorithm, "other.key", "other.crt", "root.crl")
+    (authority.folder / "openssl.cnf").write_bytes(openssl_config.render(config))
+    monkeypatch.setenv("OPENSSL_CONF", "openssl.cnf")
+    make = ["req", "-x509", "-newkey", kind, *options, "-nodes", "-keyout", "other.key", "-subj", "/CN=Other"]
+    authority.openssl(*make, "-out", "other.crt")
+    authority.openssl("ca", "-batch", "-notext", "-in", authority.request("/CN=x"), "-out", "new.crt")
+    assert signature in authority.openssl("x509", "-in", "new.crt", "-noout", "-text").stdout
+    authority.openssl("ca", "-gencrl", "-out", "root.crl")
+    assert "X509v3 Authority Key Identifier" in authority.openssl("crl", "-in", "root.crl", "-noout", "-text").stdout
+    authority.openssl("verify", "-x509_strict", "-CAfile", "other.crt", "new.crt")
+
+
+@needs_openssl
 def test_openssl_revokes_what_pkibuild_issued(authority: Authority) -> None:
     odd = x509.Name(
         [
