@@ -65,7 +65,7 @@ def _bash_reply(one: Option | Argument) -> str:
     if one.choices:
         return f"IFS=' '; COMPREPLY=($(compgen -W '{' '.join(one.choices)}' -- \"$cur\"))"
     sources = {
-        "manifest": 'compgen -d -- "$cur"; compgen -f -X "!*.y?(a)ml" -- "$cur"',
+        "manifest": 'compgen -d -- "$cur"; compgen -f -X "!*.yaml" -- "$cur"; compgen -f -X "!*.yml" -- "$cur"',
         "folder": 'compgen -d -- "$cur"',
         "ids": f'compgen -W "$({_IDS})" -- "$cur"',
         "hosts": f'compgen -W "$({_HOSTS})" -- "$cur"',

@@ -93,8 +93,8 @@ def _depths(roots: Sequence[Card]) -> dict[str, int]:
 
 def _width(card: Card) -> float:
     longest = max((width(visible(row.label)) for row in card.rows), default=0)
-    # The title is bold and its kind stands before it in small letters.
-    return max(_FEWEST_COLUMNS, longest + 6, width(_title(card)) + len(card.kind) + 3) * _CHARACTER
+    # The title is bold, and its kind stands before it in small letters.
+    return max(_FEWEST_COLUMNS, longest + 6, 1.2 * width(_title(card)) + len(card.kind) + 4) * _CHARACTER
 
 
 def _height(card: Card) -> float:
