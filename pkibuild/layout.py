@@ -141,3 +141,12 @@ def beside(path: str, generation: int) -> str:
     """The path of an older generation of a key beside its successor: `x.key` becomes `x.g1.key`."""
     stem, dot, suffix = path.rpartition(".")
     return f"{stem}.g{generation}{dot}{suffix}"
+
+
+def root_group(host: Host) -> str:
+    """The group of root's files on the host; empty on the platform `user`, where all is the user's own."""
+    return {"freebsd": "wheel", "user": ""}.get(host.platform, "root")
+
+
+def root_owner(host: Host) -> str:
+    return "" if host.platform == "user" else "root"

@@ -1,0 +1,324 @@
+"""`expand`: what a service wants on a host, as a pure function of plain values. Nothing is read or rendered here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pkibuild import layout
+from pkibuild.diagnostics import Place, Problems, nearest
+from pkibuild.model import Authority, Host, Names, Service
+from pkibuild.rendering.placed import Placed, place_of, placed
+from pkibuild.services.expansion import Copy, Endpoint, Expansion, File, Folder, Port, Request
+from pkibuild.services.pack import ByPlatform, CommandRule, FileRule, MaterialRule, Pack, RequestRule, Rights
+from pkibuild.services.patterns import Missing, Path, Text, contexts, fill, look_up
+from pkibuild.services.requirements import check_requirements
+
+FORMATS = ("fullchain", "chain", "der", "combined")
+
+
+def expand(
+    pack: Pack,
+    service: Service,
+    host: Host,
+    *,
+    issuer_is_root: bool,
+    authorities: Mapping[str, Authority],
+    manifest: str,
+    folder: str,
+) -> Expansion:
+    """What `service` wants on `host`.
+
+    `manifest` is the manifest's path (its last part stands in the configs' headers), `folder` the absolute folder from
+    which a user's own templates are named. What cannot be is told in `problems`, never raised.
+    """
+    problems = Problems()
+    context = make_context(pack, service, host, manifest)
+    maker = _Maker(pack, service, host, context, authorities, folder, problems)
+    check_requirements(pack, service, host, context, issuer_is_root, problems)
+    if problems.found:  # what the service cannot have here would only lead to more errors
+        return Expansion(service.name, host.name, problems=tuple(problems.found))
+    requests = tuple(maker.requests())
+    copies = tuple(maker.copies())
+    files = tuple(maker.files())
+    endpoints = list(maker.endpoints())
+    return Expansion(
+        service=service.name,
+        host=host.name,
+        formats=maker.formats(),
+        requests=requests,
+        copies=copies,
+        files=files,
+        folders=tuple(maker.folders()),
+        enable=maker.commands("enable"),
+        check=maker.commands("check"),
+        reload=maker.commands("reload"),
+        start=maker.commands("start"),
+        endpoints=tuple(endpoint for endpoint, _ in endpoints),
+        ports=tuple(dict.fromkeys(port for _, port in endpoints)),
+        reads=pack.reads,
+        problems=tuple(problems.found),
+    )
+
+
+def make_context(pack: Pack, service: Service, host: Host, manifest: str) -> dict[str, Any]:
+    """What the pack's placeholders and templates see, but for the paths of its own files."""
+    options = dict(service.options)
+    for name, value in pack.defaults.get(host.platform, {}).items():
+        options.setdefault(name, value)
+    return {
+        "origin": manifest.rpartition("/")[2],
+        "host": host_context(host),
+        "service": {
+            "name": Placed(service.name, service.place),
+            "type": service.type,
+            "id": f"service/{service.name}@{host.name}",
+        },
+        "options": placed(options, service.place),
+        "values": pack.values[host.platform],
+        "paths": host_paths(host),
+    }
+
+
+def host_context(host: Host) -> dict[str, Any]:
+    place = host.place
+    return {
+        "name": Placed(host.name, place),
+        "fqdn": Placed(host.fqdn, (*place, "fqdn")),
+        "names": [Placed(name, (*place, "fqdn" if name == host.fqdn else "aliases")) for name in host.names.dns],
+        "addresses": [Placed(one, (*place, "addresses")) for one in host.names.ip],
+        "platform": host.platform,
+        "home": Placed(host.home, (*place, "home")),
+        "usage": list(host.usages),
+    }
+
+
+def host_paths(host: Host) -> dict[str, Any]:
+    """The absolute paths, on the host, of what is always there."""
+    paths = {kind: layout.on_host(host, layout.host_path(host, kind)) for kind in ("key", "certificate")}
+    paths["certificates"] = layout.on_host(host, layout.certificate_folder(host))
+    paths["private"] = layout.on_host(host, layout.private_folder(host))
+    return {name: Placed(path, host.place) for name, path in paths.items()}
+
+
+@dataclass(slots=True)
+class _Maker:
+    """Turns the rules of a pack into values, one kind after the other; later ones see the paths of earlier ones."""
+
+    pack: Pack
+    service: Service
+    host: Host
+    context: dict[str, Any]
+    authorities: Mapping[str, Authority]
+    folder: str
+    problems: Problems
+    names: set[str] = field(default_factory=set)
+
+    # -- materials ------------------------------------------------------------
+
+    def formats(self) -> tuple[str, ...]:
+        wanted = {name for name, when in self.pack.formats if when.holds(self.context)}
+        if self.pack.formats_option:
+            wanted.update(look_up(self.context, self.pack.formats_option) or ())
+        return tuple(name for name in FORMATS if name in wanted)
+
+    def requests(self) -> Iterator[Request]:
+        for name in (*self.formats(), *(one for one in self.host.formats if one in FORMATS)):
+            self._show(name, layout.host_path(self.host, name))
+        for rule in self.pack.requests:
+            if rule.when.holds(self.context):
+                yield from self._request(rule)
+
+    def _request(self, rule: RequestRule) -> Iterator[Request]:
+        key = self._path(rule.key, self.context)
+        certificate = self._path(rule.certificate, self.context)
+        if not key or not certificate:
+            return
+        self._show(f"{rule.role}_key", key)
+        self._show(f"{rule.role}_certificate", certificate)
+        yield Request(
+            role=rule.role,
+            usages=rule.usages,
+            common_name=self._fill(rule.common_name, self.context),
+            names=self.host.names if rule.host_names else Names(),
+            key_path=key,
+            key=self._rights(rule.key_rights),
+            certificate_path=certificate,
+            certificate=self._rights(rule.certificate_rights),
+            place=self.service.place,
+        )
+
+    def copies(self) -> Iterator[Copy]:
+        for rule in self.pack.materials:
+            if not rule.when.holds(self.context):
+                continue
+            path = self._path(rule.path, self.context)
+            parts = self._authorities(rule) if rule.authorities else rule.parts
+            if path and parts:
+                self._show(rule.name, path)
+                rights = self._rights(rule.rights)
+                yield Copy(self._name(path), path, parts, rule.of, rights, self.service.place)
+
+    def _authorities(self, rule: MaterialRule) -> tuple[str, ...]:
+        """The named authorities as parts; each must be declared, and an anchor."""
+        found: list[str] = []
+        for name in look_up(self.context, rule.authorities) or ():
+            known = self.authorities.get(name)
+            place = place_of(name) or self.service.place
+            if known is None:
+                near = nearest(name, self.authorities)
+                hint = f"did you mean `{near}`?" if near else ""
+                self.problems.error("unknown-issuer", f"authority `{name}` is not declared", place, hint)
+            elif not known.is_root:
+                hint = f"name the root above it; `{name}` alone would not be enough for the server to trust"
+                self.problems.error("not-a-root", f"authority `{name}` is no root", place, hint)
+            else:
+                found.append(f"authority/{name}")
+        return tuple(found)
+
+    # -- files ----------------------------------------------------------------
+
+    def folders(self) -> Iterator[Folder]:
+        for rule in self.pack.folders:
+            if rule.when.holds(self.context):
+                path = self._path(rule.path, self.context)
+                if path:
+                    yield Folder(path, self._rights(rule.rights))
+
+    def files(self) -> Iterator[File]:
+        chosen = [
+            (rule, context, path)
+            for rule in self.pack.files
+            for context in contexts(self.context, rule.each)
+            if rule.when.holds(context) and (path := self._path(rule.path, context))
+        ]
+        for rule, _, path in chosen:
+            if rule.name and not rule.each:
+                self._show(rule.name, path)
+        for rule, context, path in chosen:
+            yield self._file(rule, context, path)
+
+    def _file(self, rule: FileRule, context: Mapping[str, Any], path: str) -> File:
+        place = self._place(rule.each, context)
+        template = self._fill(rule.template, context)
+        if template and not template.startswith("/"):
+            template = f"{self.folder if rule.from_manifest else self.pack.root}/{template}"
+        return File(
+            name=self._name(path),
+            path=path,
+            kind=rule.kind,
+            rights=self._file_rights(rule, context),
+            place=place,
+            template=template,
+            language=self._fill(rule.language, context) if template else "",
+            context=context if template else None,
+            target=self._fill(rule.target, context),
+            source=self._path(rule.source, context) if rule.source else "",
+            command=tuple(self._fill(word, context) for word in rule.command),
+            secret=bool(self.pack.secrets),
+        )
+
+    def _file_rights(self, rule: FileRule, context: Mapping[str, Any]) -> Rights:
+        given = rule.rights
+        mode = int(self._fill(rule.mode, context), 8) if rule.mode else given.mode
+        owner = self._fill(rule.owner, context) if rule.owner else given.owner
+        group = self._fill(rule.group, context) if rule.group else given.group
+        return self._rights(Rights(owner, group, mode))
+
+    # -- commands and endpoints -----------------------------------------------
+
+    def commands(self, kind: str) -> tuple[tuple[str, ...], ...]:
+        found = [
+            self._argv(rule, context)
+            for rule in self.pack.commands[kind]
+            for context in contexts(self.context, rule.each)
+            if rule.when.holds(context)
+        ]
+        return tuple(argv for argv in found if argv)
+
+    def _argv(self, rule: CommandRule, context: Mapping[str, Any]) -> tuple[str, ...]:
+        if not rule.option:
+            return tuple(self._fill(word, context) for word in rule.argv)
+        given = look_up(context, rule.option) or ()
+        return tuple(given.split()) if isinstance(given, str) else tuple(str(word) for word in given)
+
+    def endpoints(self) -> Iterator[tuple[Endpoint, Port]]:
+        for rule in self.pack.endpoints:
+            for context in contexts(self.context, rule.each):
+                if not rule.when.holds(context):
+                    continue
+                number = int(self._fill(rule.port, context) or 0)
+                listed = look_up(context, rule.addresses) if rule.addresses else None
+                addresses = () if "*" in (listed or ()) else tuple(str(one) for one in listed or ())
+                given = (look_up(context, rule.names) if rule.names else None) or context["host"]["names"]
+                names = tuple(str(one) for one in given)
+                yield (
+                    Endpoint(rule.protocol, rule.tls, number, addresses, names),
+                    Port(number, addresses, rule.sharable, rule.protocol, self.pack.type, self.service.place),
+                )
+
+    # -- small parts ----------------------------------------------------------
+
+    def _place(self, each: Path, context: Mapping[str, Any]) -> Place:
+        if not each:
+            return self.service.place
+        item = context["item"]
+        for value in (item, *(item.values() if isinstance(item, Mapping) else ())):
+            place = place_of(value)
+            if place is not None:
+                return place if value is item else place[:-1]
+        return self.service.place
+
+    def _show(self, name: str, path: str) -> None:
+        """Let templates see a path as it is on the host."""
+        self.context["paths"][name] = Placed(layout.on_host(self.host, path), self.service.place)
+
+    def _rights(self, rights: Rights) -> Rights:
+        owner = rights.owner or layout.root_owner(self.host)
+        return Rights(owner, rights.group or layout.root_group(self.host), rights.mode)
+
+    def _name(self, path: str) -> str:
+        """FILE of the id: the last part of the path, with as many before it as make it unique in the service."""
+        parts = path.split("/")
+        for count in range(1, len(parts) + 1):
+            name = "/".join(parts[-count:])
+            if name not in self.names:
+                break
+        self.names.add(name)
+        return name
+
+    def _fill(self, text: Text, context: Mapping[str, Any]) -> str:
+        try:
+            return fill(text, context)
+        except Missing as missing:
+            hint = f"it is used by `service.yaml` of the pack `{self.pack.type}`"
+            self.problems.error("missing-option", f"`{missing}` has no value", self.service.place, hint)
+            return ""
+
+    def _path(self, by_platform: ByPlatform, context: Mapping[str, Any]) -> str:
+        """An overlay path; empty when the platform has none, or it is no good path (which is told)."""
+        text = by_platform.get(self.host.platform)
+        if text is None:
+            return ""
+        path = self._fill(text, context)
+        home = f"{self.host.home}/" if self.host.platform == "user" else "/"
+        if path.startswith("/") and not path.startswith(home):
+            hint = "on the platform `user` everything lies below `home`"
+            self.problems.error(
+                "bad-path", f"`{path}` is not below `{self.host.home}`", self._source(text, context), hint
+            )
+            return ""
+        path = path.removeprefix(home) if path.startswith("/") else path
+        if path and any(part in ("", ".", "..") or part.startswith("-") for part in path.split("/")):
+            self.problems.error("bad-path", f"`{path}` is no path of a file", self._source(text, context))
+            return ""
+        if not path.isprintable():
+            self.problems.error("bad-path", "a path with control characters", self._source(text, context))
+            return ""
+        return path
+
+    def _source(self, text: Text, context: Mapping[str, Any]) -> Place:
+        """Where the path was written: the place of the last placeholder that has one."""
+        places = [place_of(look_up(context, part)) for part in text if not isinstance(part, str)]
+        return next((one for one in reversed(places) if one), self.service.place)
