@@ -74,7 +74,7 @@ def main(argv: Sequence[str], world: World | None = None) -> int:
     except Exception:
         import traceback
 
-        traceback.print_exc()
+        traceback.print_exc(limit=-30)  # the last thirty calls: endless recursion would fill the screen
         sys.stderr.write(f"{REPORT}\n")
         return 1
     return status

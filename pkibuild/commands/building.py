@@ -68,6 +68,7 @@ def chosen(arguments: Namespace, world: World) -> Options:
         max_reissue=arguments.max_reissue,
         accept_lost_history=tuple(getattr(arguments, "accept_lost_history", ())),
         take_over=getattr(arguments, "take_over", False),
+        strict=arguments.strict,
     )
 
 

@@ -35,13 +35,10 @@ def report(diagnostics: Sequence[Diagnostic], arguments: Namespace, world: World
         world.err(view.text(diagnostics, style(arguments, world, error=True)))
 
 
-def warned(diagnostics: Iterable[Diagnostic], arguments: Namespace, world: World) -> None:
-    """Show warnings, or with `--strict` end the run on them. JSON plans carry their warnings themselves."""
-    found = tuple(diagnostics)
-    if arguments.strict and found:
-        raise UserError(*(replace(one, severity="error") for one in found))
-    if arguments.format != "json":
-        report(found, arguments, world)
+def warned(diagnostics: Sequence[Diagnostic], arguments: Namespace, world: World) -> None:
+    """Show a plan's warnings; in JSON and Markdown the plan carries them itself."""
+    if arguments.format == "text":
+        report(diagnostics, arguments, world)
 
 
 def spanned(diagnostics: Iterable[Diagnostic], manifest: Manifest) -> tuple[Diagnostic, ...]:

@@ -51,7 +51,8 @@ def _load(path: str, arguments: Namespace, world: World) -> tuple[Manifest | Non
     except UserError as error:
         return None, error.diagnostics
     try:
-        return manifest, spanned(pipeline.check(manifest), manifest)
+        pipeline.check(manifest)
+        return manifest, spanned(manifest.warnings, manifest)
     except UserError as error:
         return None, spanned(error.diagnostics, manifest)
 
