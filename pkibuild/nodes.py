@@ -29,7 +29,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field of an artifact, before and after. For a config, `field` is `text` and the values are lines of a diff."""
+    """One field of an artifact, before and after; for a config `field` is `text`, the values lines of a diff."""
 
     field: str
     before: tuple[str, ...] = ()
@@ -54,8 +54,6 @@ class MakeKey:
     retire_public_to: str = ""
     staged: bool = False
     """A killed run has left the key at `path` + `.next`: use it."""
-    in_place: bool = False
-    """The key is at its place already; nothing is made (it only lacks its certificate)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +85,10 @@ class Sign:
     not_after: int
     asked_end: int
     generation: int
-    renew: str = ""
-    """Path of the certificate whose subject's DER and key identifier are kept; empty when there is none."""
-    retire_to: str = ""
-    """Where the certificate that stands at `path` goes (a re-keyed authority); empty when it is replaced."""
+    keep_subject: bool = False
+    """The subject's DER is copied from the newest certificate of this node (some verifiers compare bytes)."""
+    keep_key_id: bool = False
+    """So is the key identifier: the key is the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +99,9 @@ class SignCrl:
     journal: str
     this_update: int
     next_update: int
-    key_path: str = ""
-    certificate_path: str = ""
+    key_path: str
+    public_path: str
+    certificate_path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +140,6 @@ class SetMode:
 
 
 @dataclass(frozen=True, slots=True)
-class Retire:
-    """Give the files of an old generation their own names, or remove them when nothing living is under it."""
-
-    moves: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Import:
     """Take into the journal what plain OpenSSL issued or revoked in the authority's folder."""
 
@@ -162,14 +154,14 @@ class Remove:
     """Where it is moved to instead (keys); empty when it is deleted."""
 
 
-Recipe = MakeKey | FinishKey | Sign | SignCrl | Assemble | Write | SetMode | Retire | Import | Remove
+Recipe = MakeKey | FinishKey | Sign | SignCrl | Assemble | Write | SetMode | Import | Remove
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
     id: str
     kind: str
-    """`key`, `certificate`, `crl`, `crl-der`, `chain`, `fullchain`, `der`, `combined`, `material`, `config`, `journal`."""
+    """`key`, `certificate`, `crl`, `crl-der`, `chain`, `fullchain`, `der`, `combined`, `material`, `config`, `import`."""
     verb: Verb
     reasons: tuple[Reason, ...]
     recipe: Recipe

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pkibuild.state.journal import Journal, JournalEntry, parse
+from pkibuild.state.entries import JournalEntry
+from pkibuild.state.journal import Journal, parse
 from pkibuild.world.files import Tree
 
 TOP = "journal.jsonl"

@@ -146,6 +146,10 @@ class Lock:
         marks = {**self.journals, **(journals or {})}
         return Lock(self.manifest, self.output, marks, None, lines)
 
+    def with_journals(self, journals: Mapping[str, JournalMark]) -> Lock:
+        """This lock with these journals in place of those that it has."""
+        return Lock(self.manifest, self.output, journals, self.damaged, self._lines)
+
     def serialise(self) -> bytes:
         """The file's bytes; the same for equal locks, in whatever order their entries came."""
         header = {"format": FORMAT, "manifest": self.manifest, "output": self.output}

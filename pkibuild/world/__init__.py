@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from pkibuild.diagnostics import fail
 from pkibuild.units import parse_time
+from pkibuild.world.files import Tree
 
 __all__ = ["Completed", "World"]
 
@@ -58,6 +59,19 @@ class World:
 
     def user(self) -> int:
         return os.geteuid()
+
+    def user_name(self, number: int) -> str:
+        """The name of a user, or the number where it has none."""
+        import pwd
+
+        try:
+            return pwd.getpwuid(number).pw_name
+        except KeyError:
+            return str(number)
+
+    def tree(self, root: str) -> Tree:
+        """The output folder; a test's world gives one that watches."""
+        return Tree(root)
 
     def processors(self) -> int:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

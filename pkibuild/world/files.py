@@ -164,6 +164,13 @@ class Tree:
 
     # -- reading ----------------------------------------------------------------
 
+    def stat_root(self) -> Stat | None:
+        """The folder itself; a link to it is followed, as it is the user's."""
+        try:
+            return _stat(os.stat(self.root))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
     def stat(self, name: str) -> Stat | None:
         self._check_parents(name)
         return stat_of(self.path(name))

@@ -1,0 +1,378 @@
+"""Carries a plan out, in its order, and keeps the order of writing that survives a kill at any moment.
+
+For a new or re-made pair (architecture.md, "Crash safety"): the key is staged as `X.key.next` and flushed; the
+certificate is signed; the journal gets its line and is flushed, which is the commit point; the key that stood there is
+linked to its retired name and the staged one renamed over it; the certificate is written; then what is derived from
+them, the receipts and the lock. Pairs that do not need each other are taken together, so that flushes are shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pkibuild.artifacts.bundles import assemble
+from pkibuild.build.signers import Opened
+from pkibuild.build.workers import Made, PairJob, Signer, make, workers
+from pkibuild.diagnostics import fail
+from pkibuild.facts import CertificateFacts, CrlFacts
+from pkibuild.keys import backend
+from pkibuild.nodes import (
+    Action,
+    Assemble,
+    FinishKey,
+    Import,
+    MakeKey,
+    Remove,
+    SetMode,
+    Sign,
+    SignCrl,
+    Write,
+)
+from pkibuild.plan.files import NEXT, sha
+from pkibuild.plan.imports import openssl_changes
+from pkibuild.state.histories import Histories
+from pkibuild.state.journal import Writer
+from pkibuild.units import format_date
+from pkibuild.world.files import Tree
+from pkibuild.x509 import inspect, pem
+from pkibuild.x509.issue import Issuer, new_serial, sign_crl
+
+TOGETHER = 256
+"""How many pairs share their flushes. What a kill can cost is the work of so many, never a key."""
+
+KEY_MODE = 0o400
+FOLDER_MODE = 0o700
+
+
+@dataclass(slots=True)
+class Done:
+    """What was carried out, for the records."""
+
+    ids: list[str] = field(default_factory=list)
+    certificates: dict[str, CertificateFacts] = field(default_factory=dict)
+    lists: dict[str, CrlFacts] = field(default_factory=dict)
+
+
+class Executor:
+    """Carries out actions in the order given; each comes after what it needs."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        histories: Histories,
+        opened: Opened,
+        now: int,
+        processors: int,
+        generations: Mapping[str, int],
+        step: Callable[[str], None],
+    ) -> None:
+        self._tree = tree
+        self._histories = histories
+        self._opened = opened
+        self._now = now
+        self._processors = processors
+        self._generations = dict(generations)
+        """Authority's id → generation of its present key."""
+        self._step = step
+        self._writers: dict[str, Writer] = {}
+        self._signers: dict[str, Signer] = {}
+        self._making: dict[str, Action] = {}
+        """Keys to be made, by path, until their certificate comes."""
+        self._batch: list[tuple[Action | None, Action]] = []
+        self.done = Done()
+
+    def run(self, actions: Iterable[Action]) -> None:
+        waiting: set[str] = set()
+        for action in actions:
+            if waiting.intersection(action.needs) or len(self._batch) >= TOGETHER:
+                self._make_batch()
+                waiting.clear()
+            recipe = action.recipe
+            if isinstance(recipe, MakeKey):
+                self._making[recipe.path] = action
+                waiting.add(action.id)
+                continue
+            if isinstance(recipe, Sign):
+                key = self._making.pop(recipe.key_path, None)
+                self._batch.append((key, action))
+                waiting.add(action.id)
+                continue
+            self._carry_out(action)
+        self._make_batch()
+        self._tree.flush()
+
+    # -- pairs ---------------------------------------------------------------------------------------------------
+
+    def _make_batch(self) -> None:
+        if not self._batch:
+            return
+        batch, self._batch = self._batch, []
+        jobs = [self._job(key, action) for key, action in batch]
+        alone = [index for index, (key, action) in enumerate(batch) if self._own_key(key, action) is not None]
+        made: dict[str, Made] = {}
+        for index in alone:
+            made[jobs[index].id] = make(jobs[index], self._signers, self._own_key(*batch[index]))
+        rest = [job for index, job in enumerate(jobs) if index not in set(alone)]
+        with workers(self._signers, rest, self._processors) as results:
+            for one in results:
+                made[one.id] = one
+                self._step(one.id)
+        self._commit([(key, action, made[action.id]) for key, action in batch])
+
+    def _own_key(self, key: Action | None, action: Action) -> backend.PrivateKey | None:
+        """The opened key of a certificate that signs itself, or that was staged."""
+        recipe = action.recipe
+        assert isinstance(recipe, Sign)
+        return self._opened.keys.get(recipe.key_path) if key is not None or recipe.issuer == recipe.unit else None
+
+    def _job(self, key: Action | None, action: Action) -> PairJob:
+        recipe = action.recipe
+        assert isinstance(recipe, Sign)
+        newest = self._histories.newest(action.id) if recipe.keep_subject else None
+        making = key.recipe if key is not None else None
+        fresh = isinstance(making, MakeKey) and recipe.key_path not in self._opened.keys
+        return PairJob(
+            id=action.id,
+            algorithm=making.algorithm if isinstance(making, MakeKey) else "",
+            passphrase=self._opened.passphrases.get(recipe.key_path),
+            key=b"" if fresh or making is not None else self._public(recipe),
+            profile=recipe.profile,
+            serial=new_serial(self._writer(recipe.journal).has_serial),
+            not_before=recipe.not_before,
+            not_after=recipe.not_after,
+            signer="" if recipe.issuer == recipe.unit else self._signer(recipe.issuer),
+            old=newest.der if newest else b"",
+            keep_key_id=recipe.keep_key_id,
+        )
+
+    def _public(self, recipe: Sign) -> bytes:
+        """The public half of a key that is there."""
+        if recipe.public_path:
+            data = self._tree.read(recipe.public_path)
+            if data is not None:
+                return pem.only_der(data, pem.PUBLIC_KEY)
+        key = self._opened.keys.get(recipe.key_path)
+        if key is None:
+            key = backend.load(self._tree.read(recipe.key_path) or b"", validate=False)
+        return backend.public_der(key)
+
+    def _signer(self, issuer: str) -> str:
+        if issuer not in self._signers:
+            name = issuer.removeprefix("authority/")
+            key = self._opened.keys[f"authorities/{name}/private/{name}.key"]
+            certificate = self._tree.read(f"authorities/{name}/{name}.crt") or b""
+            self._signers[issuer] = Signer(Issuer.of(pem.only_der(certificate, pem.CERTIFICATE)), key)
+        return issuer
+
+    def _commit(self, made: list[tuple[Action | None, Action, Made]]) -> None:
+        """Bring keys and certificates to their places, in the order that survives a kill."""
+        for key, _, one in made:
+            if key is not None:
+                self._stage(key, one)
+        self._tree.flush()
+        for key, action, one in made:
+            self._record(key, action, one)
+        self._append_journals()
+        for key, action, one in made:
+            if key is not None:
+                self._place_key(key)
+            recipe = action.recipe
+            assert isinstance(recipe, Sign)
+            self._tree.write(recipe.path, pem.to_pem(one.der, pem.CERTIFICATE))
+            self.done.certificates[action.id] = one.facts
+            self._finish(action)
+            self._signers.pop(recipe.unit, None)
+            if recipe.unit.startswith("authority/"):
+                self._generations[recipe.unit] = recipe.generation
+                if key is not None:
+                    self._reopen(recipe, one)
+
+    def _reopen(self, recipe: Sign, one: Made) -> None:
+        """An authority's new key signs from now on."""
+        if one.key:
+            self._opened.keys[recipe.key_path] = backend.load(one.key, self._opened.passphrases.get(recipe.key_path))
+
+    def _stage(self, action: Action, one: Made) -> None:
+        recipe = action.recipe
+        assert isinstance(recipe, MakeKey)
+        if recipe.staged:
+            return
+        staged = recipe.path + NEXT
+        self._tree.make_folder(recipe.path.rpartition("/")[0], FOLDER_MODE)
+        if recipe.public_path:
+            self._tree.write(recipe.public_path + NEXT, one.public)
+        self._tree.remove(staged)  # what a killed run left, and no certificate knows
+        self._tree.create(staged, one.key, KEY_MODE, durable=False)
+
+    def _place_key(self, action: Action) -> None:
+        recipe = action.recipe
+        assert isinstance(recipe, MakeKey | FinishKey)
+        if recipe.retire_to:
+            self._tree.link(recipe.path, recipe.retire_to)
+        if recipe.retire_public_to:
+            self._tree.link(recipe.public_path, recipe.retire_public_to)
+        self._tree.rename(recipe.path + NEXT, recipe.path)
+        if recipe.public_path:
+            self._tree.rename(recipe.public_path + NEXT, recipe.public_path)
+        self._finish(action)
+
+    # -- journals --------------------------------------------------------------------------------------------------
+
+    def _writer(self, path: str) -> Writer:
+        if path not in self._writers:
+            journal = self._histories.at(path)
+            if journal.torn_at is not None:
+                self._tree.truncate(path, journal.torn_at)
+            self._writers[path] = Writer(journal)
+        return self._writers[path]
+
+    def _record(self, key: Action | None, action: Action, one: Made) -> None:
+        recipe = action.recipe
+        assert isinstance(recipe, Sign)
+        facts = one.facts
+        authority = recipe.unit.startswith("authority/")
+        if authority and key is not None:
+            own = f"authorities/{recipe.unit.removeprefix('authority/')}/journal.jsonl"
+            detail = {"algorithm": facts.algorithm}
+            writer = self._writer(own)
+            writer.add("key", self._now, key.id, generation=recipe.generation, public=facts.public, detail=detail)
+        by = recipe.generation if recipe.issuer == recipe.unit else self._generations.get(recipe.issuer, 1)
+        self._writer(recipe.journal).add(
+            "issue",
+            self._now,
+            action.id,
+            generation=recipe.generation,
+            serial=facts.serial,
+            not_before=facts.not_before,
+            not_after=facts.not_after,
+            asked_end=recipe.asked_end,
+            public=facts.public,
+            der=one.der,
+            detail={"issuer_generation": by} if by != 1 else None,
+        )
+
+    def _append_journals(self) -> None:
+        """The commit point: every line that was added is on the disk afterwards."""
+        for path, writer in self._writers.items():
+            data = writer.taken()
+            if data:
+                self._tree.append(path, data)
+
+    # -- everything else ---------------------------------------------------------------------------------------------
+
+    def _carry_out(self, action: Action) -> None:
+        recipe = action.recipe
+        self._step(action.id)
+        match recipe:
+            case FinishKey():
+                self._place_key(action)
+                return
+            case SignCrl():
+                self._sign_crl(action, recipe)
+            case Assemble():
+                self._assemble(recipe)
+            case Write():
+                if recipe.keep_copy:
+                    self._keep_copy(recipe.path)
+                self._tree.write(recipe.path, recipe.data, recipe.mode)
+            case SetMode():
+                self._tree.set_mode(recipe.path, recipe.mode)
+            case Import():
+                self._import(recipe)
+            case Remove():
+                self._remove(recipe)
+            case _:
+                raise AssertionError(recipe)
+        self._finish(action)
+
+    def _finish(self, action: Action) -> None:
+        self.done.ids.append(action.id)
+
+    def _sign_crl(self, action: Action, recipe: SignCrl) -> None:
+        key = self._opened.keys[recipe.key_path]
+        certificate = pem.only_der(self._tree.read(recipe.certificate_path) or b"", pem.CERTIFICATE)
+        writer = self._writer(recipe.journal)
+        journal = writer.journal()
+        number = max(journal.crl_number(recipe.generation) + 1, recipe.this_update)
+        revoked = []
+        for one in journal.revocations(recipe.generation):
+            entry = journal.by_serial(one.serial)
+            if entry is None or entry.not_after is None or entry.not_after >= self._now:
+                revoked.append(one)
+        der = sign_crl(
+            Issuer.of(certificate),
+            key,
+            number=number,
+            this_update=recipe.this_update,
+            next_update=recipe.next_update,
+            revoked=revoked,
+        )
+        detail = {"number": number, "this_update": recipe.this_update, "next_update": recipe.next_update}
+        id = f"authority/{recipe.authority}/crl"
+        writer.add("crl", self._now, id, generation=recipe.generation, der=der, detail=detail)
+        self._append_journals()
+        self._tree.write(recipe.path, pem.to_pem(der, pem.CRL))
+        self.done.lists[action.id] = inspect.crl_facts(der)
+
+    def _assemble(self, recipe: Assemble) -> None:
+        files = []
+        for part in recipe.parts:
+            data = self._tree.read(part.path)
+            if data is None:
+                raise fail("missing", f"`{part.path}` went missing while it was needed for `{recipe.path}`")
+            files.append(data)
+        if recipe.mode == KEY_MODE:
+            self._tree.make_folder(recipe.path.rpartition("/")[0])
+        self._tree.write(recipe.path, assemble(files, recipe.der), recipe.mode)
+
+    def _keep_copy(self, path: str) -> None:
+        data = self._tree.read(path)
+        if data is not None:
+            kept = f".cache/edited/{format_date(self._now)}-{sha(data)[:12]}/{path}"
+            self._tree.write(kept, data, 0o600)
+
+    def _remove(self, recipe: Remove) -> None:
+        if recipe.attic:
+            self._tree.make_folder(".attic", FOLDER_MODE)
+            self._tree.rename(recipe.path, recipe.attic)
+        else:
+            self._tree.remove(recipe.path)
+        self._tree.remove_empty_folders(recipe.path.rpartition("/")[0])
+
+    def _import(self, recipe: Import) -> None:
+        """Take what plain OpenSSL did into the journal, with the certificates themselves."""
+        writer = self._writer(recipe.journal)
+        generation = self._generations.get(f"authority/{recipe.authority}", 1)
+        found = openssl_changes(self._tree, recipe.authority, writer.journal(), generation)
+        by = {"issuer_generation": generation} if generation != 1 else {}
+        for one in found.certificates:
+            facts = one.facts
+            writer.add(
+                "issue",
+                self._now,
+                f"openssl/{recipe.authority}/{one.serial}",
+                serial=one.serial,
+                not_before=facts.not_before if facts else None,
+                not_after=one.not_after,
+                public=facts.public if facts else "",
+                der=one.der,
+                detail={**by, **({} if one.der else {"subject": one.subject})},
+            )
+        for revoked in found.revocations:
+            entry = writer.journal().by_serial(revoked.serial)
+            writer.add(
+                "revoke",
+                self._now,
+                entry.id if entry else f"openssl/{recipe.authority}/{revoked.serial}",
+                serial=revoked.serial,
+                detail={"on": min(revoked.on, self._now), "reason": revoked.reason},
+            )
+        if found.crl_number is not None:
+            id = f"authority/{recipe.authority}/crl"
+            writer.add("crl", self._now, id, generation=generation, detail={"number": found.crl_number})
+        self._append_journals()
+
+    def final_histories(self) -> Mapping[str, Writer]:
+        """The journals that this run wrote to."""
+        return self._writers

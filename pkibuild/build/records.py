@@ -1,0 +1,185 @@
+"""What a run remembers besides the artifacts: receipts, the files of plain OpenSSL, the lock, whose folder it is.
+
+Records follow from what is there now; each is written only when its bytes differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from pkibuild import layout
+from pkibuild.artifacts.bundles import key_part
+from pkibuild.artifacts.wants import Rights, Unit
+from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts
+from pkibuild.model import Authority, Manifest
+from pkibuild.plan.files import Files, sha
+from pkibuild.services.expansion import Expansion
+from pkibuild.state import openssl, openssl_config, output
+from pkibuild.state.lock import JournalMark, LockEntry
+from pkibuild.state.receipt import Receipt, ReceiptBuild, ReceiptCommand, ReceiptFile, ReceiptFolder
+from pkibuild.units import DAY
+from pkibuild.world.files import Tree
+
+
+def put(tree: Tree, path: str, data: bytes, mode: int = 0o644) -> None:
+    """Write a record, unless it says the same already."""
+    if tree.read(path) != data:
+        tree.write(path, data, mode)
+
+
+def mark_folder(tree: Tree, manifest: str) -> None:
+    """Say whose folder this is, and keep keys out of git, before anything secret is in it."""
+    put(tree, output.MARKER, output.Marker(manifest).serialise())
+    if tree.read(".gitignore") is None:
+        put(tree, ".gitignore", output.GITIGNORE)
+
+
+# -- the lock --------------------------------------------------------------------------------------------
+
+
+def entries(unit: Unit, source: Files) -> Iterator[LockEntry]:
+    """What is there of a unit now, as the lock's lines."""
+    for pair in unit.pairs:
+        key = source.key(pair.key, pair.certificate.id)
+        seen = source.certificate(pair)
+        recorded = seen.recorded
+        generation = recorded.generation if recorded else None
+        if isinstance(key.facts, KeyFacts):
+            yield _entry(pair.key.id, "key", pair.key.path, key.facts, pair.key.rights, generation)
+        if isinstance(seen.facts, CertificateFacts):
+            want = pair.certificate
+            asked = recorded.asked_end if recorded else None
+            yield _entry(want.id, "certificate", want.path, seen.facts, want.rights, generation, asked)
+    for bundle in unit.bundles:
+        found = source.bundle(bundle, unit)
+        if found.state == "present":
+            yield _entry(bundle.id, bundle.kind, bundle.path, FileFacts("", found.parts), bundle.rights)
+    for config in unit.configs:
+        there = source.config(config, unit)
+        if there.state == "present":
+            digest = "" if config.secret else there.digest
+            yield _entry(config.id, "config", config.path, FileFacts(digest), config.rights, inputs=there.inputs)
+    if unit.authority is not None:
+        yield from _authority_entries(unit.authority, source)
+
+
+def _entry(
+    id: str,
+    kind: str,
+    path: str,
+    facts: KeyFacts | CertificateFacts | CrlFacts | FileFacts,
+    rights: Rights,
+    generation: int | None = None,
+    asked_end: int | None = None,
+    inputs: str = "",
+) -> LockEntry:
+    return LockEntry(id, kind, path, facts, inputs, generation, asked_end, rights.owner, rights.group, rights.mode)
+
+
+def _authority_entries(authority: Authority, source: Files) -> Iterator[LockEntry]:
+    history = source.history(authority)
+    present = history.generation or 1
+    for one in history.older:
+        path = layout.output_path(authority, "certificate", one.number)
+        facts, asked = one.certificate.facts, one.certificate.asked_end
+        yield LockEntry(f"{authority.id}/certificate@g{one.number}", "certificate", path, facts, "", one.number, asked)
+    if authority.crl is None:
+        return
+    for number, older in ((present, None), *((one.number, one.number) for one in history.older)):
+        suffix = f"@g{older}" if older is not None else ""
+        for kind in ("crl", "crl-der"):
+            id = f"{authority.id}/{kind}{suffix}"
+            path = layout.output_path(authority, kind, older)
+            seen = source.crl(id, path, kind == "crl-der", authority, number)
+            if seen.facts is not None:
+                yield LockEntry(id, kind, path, seen.facts, generation=number)
+
+
+def marks(source: Files) -> dict[str, JournalMark]:
+    """How far every journal has come."""
+    found = {}
+    for path in source.histories.paths():
+        journal = source.histories.at(path)
+        number = max((int(entry.detail.get("number", 0)) for entry in journal.crls()), default=0)
+        found[path] = JournalMark(journal.length, journal.head, number)
+    return found
+
+
+# -- receipts --------------------------------------------------------------------------------------------
+
+
+def receipt(unit: Unit, source: Files, inputs: Mapping[str, str], found: Mapping[str, LockEntry]) -> Receipt:
+    """A unit's files with their owners, groups and modes on the host, and what is to be run there.
+
+    `inputs` has the digests of what each config was rendered from.
+    """
+    files: dict[str, ReceiptFile] = {}
+
+    def note(node: str, path: str, rights: Rights, *, secret: bool = False, noted: str = "") -> None:
+        data = None if secret else source.tree.read(path)
+        if (secret and source.tree.stat(path) is None) or (not secret and data is None):
+            return
+        digest = "" if data is None else sha(data)
+        name = path.removeprefix(unit.folder + "/")
+        files[name] = ReceiptFile(node, rights.mode, rights.owner, rights.group, secret, digest, noted)
+
+    for pair in unit.pairs:
+        note(pair.key.id, pair.key.path, pair.key.rights, secret=True)
+        if pair.key.public_path:
+            note(pair.key.id, pair.key.public_path, pair.certificate.rights)
+        note(pair.certificate.id, pair.certificate.path, pair.certificate.rights)
+    for bundle in unit.bundles:
+        entry = found.get(bundle.id)
+        parts = entry.facts.parts if entry and isinstance(entry.facts, FileFacts) else ()
+        shown = " ".join(part for part in parts if not part.startswith(key_part("unreadable")))
+        note(bundle.id, bundle.path, bundle.rights, secret=bundle.secret, noted=shown)
+    for config in unit.configs:
+        note(config.id, config.path, config.rights, secret=config.secret, noted=inputs.get(config.id, ""))
+    folders = {
+        path.removeprefix(unit.folder + "/"): ReceiptFolder(rights.mode, rights.owner, rights.group)
+        for path, rights in unit.folders
+    }
+    return Receipt(files, folders, _builds(unit.expansions), _commands(unit, "check"), _commands(unit, "reload"))
+
+
+def _builds(expansions: Iterable[Expansion]) -> tuple[ReceiptBuild, ...]:
+    return tuple(
+        ReceiptBuild(one.service, file.command, file.source, file.path) for one in expansions for file in one.builds
+    )
+
+
+def _commands(unit: Unit, kind: str) -> tuple[ReceiptCommand, ...]:
+    return tuple(ReceiptCommand(one.service, argv) for one in unit.expansions for argv in getattr(one, kind))
+
+
+# -- plain OpenSSL ---------------------------------------------------------------------------------------
+
+
+def write_openssl(tree: Tree, manifest: Manifest, authority: Authority, source: Files, now: int) -> None:
+    """Keep the authority's folder fit for `openssl ca`, in step with the journal."""
+    folder = f"authorities/{authority.name}"
+    journal = source.histories.at(layout.journal_path(authority))
+    if not journal.length and tree.stat(layout.output_path(authority, "certificate")) is None:
+        return
+    spans = [one.validity.seconds for one in manifest.declarations() if one.issuer == authority.name]
+    own = openssl_config.Folder(
+        name=authority.name,
+        algorithm=authority.key.algorithm,
+        key=f"private/{authority.name}.key",
+        certificate=f"{authority.name}.crt",
+        crl=f"{authority.name}.crl",
+        path_length=authority.path_length,
+        crl_url=authority.crl.url if authority.crl else "",
+        ca_issuers_url=authority.ca_issuers_url,
+        ocsp_url=authority.ocsp_url,
+        validity=min((span for span in spans if span), default=397 * DAY),
+        crl_validity=authority.crl.validity if authority.crl else 30 * DAY,
+    )
+    put(tree, f"{folder}/openssl.cnf", openssl_config.render(own))
+    old = tree.read(f"{folder}/index.txt") or b""
+    put(tree, f"{folder}/index.txt", openssl.index(journal, now, old))
+    put(tree, f"{folder}/index.txt.attr", openssl.INDEX_ATTRIBUTES)
+    put(tree, f"{folder}/serial", openssl.serial(journal))
+    generation = source.history(authority).generation or 1
+    put(tree, f"{folder}/crlnumber", openssl.crl_number(journal, generation))
+    tree.make_folder(f"{folder}/newcerts", 0o755)

@@ -1,0 +1,151 @@
+"""One run of `apply`, after the plan is made: open, write, record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pkibuild.artifacts.configs import Texts
+from pkibuild.artifacts.wants import Unit
+from pkibuild.build import records
+from pkibuild.build.execute import Executor
+from pkibuild.build.signers import Opened, Opener
+from pkibuild.diagnostics import Diagnostic, warning
+from pkibuild.model import Manifest
+from pkibuild.nodes import Action, MakeKey, Pending, Plan, Remove, Sign, SignCrl
+from pkibuild.plan.files import Files
+from pkibuild.plan.folder import Folder, marker_of
+from pkibuild.plan.selection import without
+from pkibuild.state import cache
+from pkibuild.state.lock import LockEntry
+from pkibuild.world import World
+from pkibuild.world.files import TEMPORARY, write_file
+
+if TYPE_CHECKING:
+    from pkibuild.pipeline import Progress
+
+RUNNING = ".cache/running"
+"""Stands while a run writes: one that finds it knows that another was killed, and sweeps its temporary files."""
+
+
+def carry_out(
+    manifest: Manifest,
+    units: Sequence[Unit],
+    folder: Folder,
+    plan: Plan,
+    world: World,
+    jobs: int | None,
+    progress: Progress,
+) -> tuple[list[str], list[Pending], list[Diagnostic]]:
+    """Do what can be done of a plan, and record it. What was done, what waits, and why."""
+    tree = folder.tree
+    opened = Opener(manifest, tree, world).open_all(plan.actions)
+    actions, waiting = without(plan, (action.id for action in plan.actions if _blocked(action, opened)))
+    _sweep(folder)
+    if not actions:
+        _record(manifest, units, folder, Files(tree, folder.lock, folder.now, folder.memo.keys), set(), ())
+        return [], _pending(waiting, opened), _told(opened)
+    records.mark_folder(tree, marker_of(manifest))
+    tree.create(RUNNING, b"", 0o600, durable=False)
+    generations = {
+        authority.id: folder.source.history(authority).generation or authority.key.generation
+        for authority in manifest.authorities.values()
+    }
+    executor = Executor(
+        tree, folder.source.histories, opened, folder.now, jobs or world.processors(), generations, progress.step
+    )
+    progress.start(len(actions))
+    try:
+        executor.run(actions)
+    finally:
+        after = Files(tree, folder.lock, folder.now, folder.memo.keys)
+        after.learn(executor.done.certificates.values())
+        gone = [action.id for action in actions if isinstance(action.recipe, Remove)]
+        _record(manifest, units, folder, after, set(executor.done.ids), gone)
+        tree.remove(RUNNING)
+        tree.flush()
+    return executor.done.ids, _pending(waiting, opened), _told(opened)
+
+
+def _blocked(action: Action, opened: Opened) -> bool:
+    """Whether a key that the action needs stayed closed."""
+    recipe = action.recipe
+    if isinstance(recipe, MakeKey):
+        return recipe.path in opened.closed
+    if isinstance(recipe, SignCrl):
+        return recipe.key_path in opened.closed
+    if isinstance(recipe, Sign):
+        name = recipe.issuer.removeprefix("authority/")
+        signer = f"authorities/{name}/private/{name}.key" if recipe.issuer.startswith("authority/") else recipe.key_path
+        return signer in opened.closed or recipe.key_path in opened.closed
+    return False
+
+
+def _pending(waiting: Sequence[Action], opened: Opened) -> list[Pending]:
+    why = next(iter(opened.closed.values()), None)
+    message = why.message if why else "what it needs waits"
+    return [Pending(action.id, why.code if why else "waits", message, action.place) for action in waiting]
+
+
+def _told(opened: Opened) -> list[Diagnostic]:
+    closed = [warning(one.code, one.message, one.place, one.hint) for one in opened.closed.values()]
+    return [*opened.warnings, *closed]
+
+
+def _sweep(folder: Folder) -> None:
+    """Remove what a killed run left half-written; a staged key is no such thing."""
+    tree = folder.tree
+    if tree.stat(RUNNING) is None:
+        return
+    for path in list(tree.walk()):
+        if path.rpartition("/")[2].startswith(TEMPORARY):
+            tree.remove(path)
+    tree.remove(RUNNING)
+
+
+def _record(
+    manifest: Manifest, units: Sequence[Unit], folder: Folder, source: Files, done: set[str], gone: Sequence[str]
+) -> None:
+    """Bring receipts, OpenSSL's files, the lock and the cache in step with what is there."""
+    draft = folder.draft
+    assert draft is not None
+    tree = folder.tree
+    texts = Texts()
+    changed: list[LockEntry] = []
+    for unit in units:
+        ids = _ids(unit)
+        if done.isdisjoint(ids) and draft.kept.keys().isdisjoint(ids) and tree.stat(unit.receipt_path) is not None:
+            continue
+        found = {entry.id: entry for entry in records.entries(unit, source)}
+        inputs = {config.id: texts.inputs(config) for config in unit.configs}
+        receipt = records.receipt(unit, source, inputs, found)
+        if receipt.files:
+            records.put(tree, unit.receipt_path, receipt.serialise())
+        changed += [_with_inputs(entry, inputs) for entry in found.values()]
+    for authority in manifest.authorities.values():
+        records.write_openssl(tree, manifest, authority, source, folder.now)
+    _write_lock(folder, source, changed, gone)
+    if folder.memo.keys:
+        cache.write(tree, folder.memo)
+
+
+def _with_inputs(entry: LockEntry, inputs: dict[str, str]) -> LockEntry:
+    from dataclasses import replace
+
+    return replace(entry, inputs=inputs[entry.id]) if entry.id in inputs else entry
+
+
+def _ids(unit: Unit) -> set[str]:
+    found = {want.id for pair in unit.pairs for want in (pair.key, pair.certificate)}
+    found.update(bundle.id for bundle in unit.bundles)
+    found.update(config.id for config in unit.configs)
+    if unit.authority is not None:
+        found.update(f"{unit.id}/{kind}" for kind in ("crl", "crl-der", "import"))
+    return found
+
+
+def _write_lock(folder: Folder, source: Files, changed: Sequence[LockEntry], gone: Sequence[str]) -> None:
+    lock = folder.lock.with_changes(changed, gone, records.marks(source))
+    data = lock.serialise()
+    if len(lock) and data != folder.lock_data:
+        write_file(folder.lock_path, data)

@@ -1,0 +1,117 @@
+"""Opening what signs: every key that the plan needs, before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pkibuild.diagnostics import Diagnostic
+from pkibuild.keys import backend
+from pkibuild.keys.errors import KeyProblem, PassphraseUnavailable
+from pkibuild.keys.passphrase import loose_file, obtain
+from pkibuild.model import Manifest, Secret
+from pkibuild.nodes import Action, FinishKey, MakeKey, Sign, SignCrl
+from pkibuild.plan.files import NEXT
+from pkibuild.world import World
+from pkibuild.world.files import Tree
+from pkibuild.x509 import inspect, pem
+
+
+@dataclass(slots=True)
+class Opened:
+    """What could be opened, and why the rest could not."""
+
+    keys: dict[str, backend.PrivateKey] = field(default_factory=dict)
+    """By the key's output path."""
+    passphrases: dict[str, bytes | None] = field(default_factory=dict)
+    """For keys to be made: by the key's output path."""
+    closed: dict[str, Diagnostic] = field(default_factory=dict)
+    """By the key's output path."""
+    warnings: list[Diagnostic] = field(default_factory=list)
+
+
+class Opener:
+    """Asks for each passphrase once, and opens keys."""
+
+    def __init__(self, manifest: Manifest, tree: Tree, world: World) -> None:
+        self._manifest = manifest
+        self._tree = tree
+        self._world = world
+        self._asked: dict[Secret, bytes] = {}
+        self.opened = Opened()
+
+    def open_all(self, actions: Iterable[Action]) -> Opened:
+        """Open every key that the actions sign with, and fetch the passphrases of those that they make."""
+        actions = list(actions)
+        made = {action.recipe.path: action for action in actions if isinstance(action.recipe, MakeKey)}
+        finished = {action.recipe.path for action in actions if isinstance(action.recipe, FinishKey)}
+        for path, action in made.items():
+            self._prepare(path, action)
+        needed: dict[str, tuple[str, str]] = {}
+        for action in actions:
+            recipe = action.recipe
+            if isinstance(recipe, SignCrl):
+                needed[recipe.key_path] = (recipe.authority, recipe.certificate_path)
+            elif isinstance(recipe, Sign) and recipe.issuer.startswith("authority/"):
+                name = recipe.issuer.removeprefix("authority/")
+                needed[f"authorities/{name}/private/{name}.key"] = (name, f"authorities/{name}/{name}.crt")
+            elif isinstance(recipe, Sign) and recipe.issuer == recipe.unit and recipe.key_path not in made:
+                needed[recipe.key_path] = ("", recipe.path)
+        for path, (name, certificate) in needed.items():
+            if path not in made:
+                self._open(path, path + NEXT if path in finished else path, name, certificate)
+        return self.opened
+
+    def _prepare(self, path: str, action: Action) -> None:
+        """The passphrase of a key that is to be made (or was staged by a killed run)."""
+        recipe = action.recipe
+        assert isinstance(recipe, MakeKey)
+        try:
+            secret = recipe.passphrase
+            value = None if secret is None else self._passphrase(secret, action.id, confirm=not recipe.staged)
+            self.opened.passphrases[path] = value
+            if recipe.staged:
+                self.opened.keys[path] = backend.load(self._tree.read(path + NEXT) or b"", value)
+        except PassphraseUnavailable as error:
+            self.opened.closed[path] = error.diagnostic
+        except KeyProblem as error:
+            self.opened.closed[path] = Diagnostic("key-closed", f"`{path}{NEXT}`: {error}", action.place)
+
+    def _passphrase(self, secret: Secret, what: str, *, confirm: bool) -> bytes:
+        if secret not in self._asked:
+            loose = loose_file(secret, self._manifest.folder)
+            if loose is not None:
+                self.opened.warnings.append(loose)
+            self._asked[secret] = obtain(secret, self._world, self._manifest.folder, confirm=confirm, what=what)
+        return self._asked[secret]
+
+    def _open(self, path: str, where: str, name: str, certificate: str) -> None:
+        declaration = self._manifest.authorities.get(name)
+        place = (*declaration.place, "key") if declaration else ()
+        secret = declaration.key.passphrase if declaration else None
+        try:
+            data = self._tree.read(where)
+            if data is None:
+                raise KeyProblem("it is missing")
+            block = backend.private_block(data)
+            if block.encrypted and secret is None:
+                raise KeyProblem("it is encrypted, and the manifest names no passphrase for it")
+            passphrase = self._passphrase(secret, path, confirm=False) if block.encrypted and secret else None
+            key = backend.load(data, passphrase, validate=False)
+            if not self._fits(key, certificate):
+                raise KeyProblem("it does not fit its certificate")
+            self.opened.keys[path] = key
+        except PassphraseUnavailable as error:
+            self.opened.closed[path] = error.diagnostic
+        except KeyProblem as error:
+            at = secret.place if secret is not None and secret.place else place
+            self.opened.closed[path] = Diagnostic("key-closed", f"`{path}`: {error}", at)
+
+    def _fits(self, key: backend.PrivateKey, certificate: str) -> bool:
+        data = self._tree.read(certificate)
+        if data is None:
+            return True
+        try:
+            return inspect.certificate_facts(pem.only_der(data, pem.CERTIFICATE)).public == backend.public_digest(key)
+        except ValueError:
+            return True

@@ -1,0 +1,116 @@
+"""Making keys and certificates, one by one or on every processor. Pure: bytes in, bytes out.
+
+RSA key generation lets other threads run; keys of the other kinds are made faster by processes (speed.md). Workers
+make bytes; the parent alone writes the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pkibuild.facts import CertificateFacts, Profile
+from pkibuild.keys import backend
+from pkibuild.x509 import inspect
+from pkibuild.x509.issue import Issuer, sign_certificate
+
+ALONE = 96
+"""Up to so many pairs one process is faster than starting others."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairJob:
+    """One certificate to be made, and its key when there is none yet."""
+
+    id: str
+    algorithm: str
+    """Of the key to be made; empty when there is one."""
+    passphrase: bytes | None
+    key: bytes
+    """The public key in DER, when there is a key."""
+    profile: Profile
+    serial: int
+    not_before: int
+    not_after: int
+    signer: str
+    """Name of the signer; empty when it signs itself."""
+    old: bytes
+    """DER of the certificate whose subject is kept; empty when none is."""
+    keep_key_id: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    id: str
+    key: bytes
+    """PEM of the private key; empty when there was one."""
+    public: bytes
+    """PEM of its public half."""
+    der: bytes
+    facts: CertificateFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    issuer: Issuer
+    key: backend.PrivateKey
+
+
+def make(job: PairJob, signers: Mapping[str, Signer], own: backend.PrivateKey | None = None) -> Made:
+    """Make one. `own` is the key of a certificate that signs itself. Raises ValueError for what cannot be encoded."""
+    key = own if own is not None else backend.generate(job.algorithm) if job.algorithm else None
+    public = key.public_key() if key is not None else backend.load_public(job.key)
+    old = Issuer.of(job.old) if job.old else None
+    subject = old.subject if old else None
+    key_id = old.key_id if old and job.keep_key_id and old.key_id else None
+    if job.signer:
+        signer = signers[job.signer]
+    else:
+        assert key is not None
+        fresh = Issuer.new(job.profile, public)
+        signer = Signer(Issuer(subject or fresh.subject, key_id or fresh.key_id), key)
+    der = sign_certificate(
+        job.profile,
+        public_key=public,
+        serial=job.serial,
+        not_before=job.not_before,
+        not_after=job.not_after,
+        issuer=signer.issuer,
+        signing_key=signer.key,
+        subject=subject,
+        key_id=key_id,
+    )
+    written = backend.private_pem(key, job.passphrase) if key is not None and job.algorithm else b""
+    return Made(job.id, written, backend.public_pem(public), der, inspect.certificate_facts(der))
+
+
+_signers: dict[str, Signer] = {}
+"""A worker process's own, set once as it starts: a signing key cannot be sent with every job."""
+
+
+def _start(signers: Mapping[str, Signer]) -> None:
+    _signers.update(signers)
+
+
+def _make(job: PairJob) -> Made:
+    return make(job, _signers)
+
+
+@contextmanager
+def workers(signers: Mapping[str, Signer], jobs: Sequence[PairJob], processors: int) -> Iterator[Iterator[Made]]:
+    """Make all jobs, in order, on as many processors as help."""
+    rsa = any(job.algorithm.startswith("rsa") for job in jobs)
+    if processors < 2 or len(jobs) < 2 or (not rsa and len(jobs) <= ALONE):
+        yield (make(job, signers) for job in jobs)
+    elif rsa:
+        with ThreadPoolExecutor(processors) as threads:
+            yield threads.map(lambda job: make(job, signers), jobs)
+    else:
+        import multiprocessing
+
+        # A forked worker inherits the opened keys: none is sent anywhere.
+        context = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(processors, mp_context=context, initializer=_start, initargs=(signers,)) as pool:
+            yield pool.map(_make, jobs, chunksize=max(1, len(jobs) // (processors * 8)))

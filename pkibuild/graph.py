@@ -1,0 +1,262 @@
+"""From a manifest and its packs to units: which artifacts are wanted, and what each depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pkibuild import layout
+from pkibuild.artifacts.bundles import PARTS, bundle_of
+from pkibuild.artifacts.certificates import pair_of, profile_of
+from pkibuild.artifacts.wants import BundleWant, CertificateWant, ConfigWant, KeyWant, Pair, Rights, Unit
+from pkibuild.diagnostics import Place, Problems
+from pkibuild.model import SELF, Authority, Declaration, Host, Manifest, Service
+from pkibuild.nodes import GraphNode
+from pkibuild.services import pack as packs
+from pkibuild.services.expand import expand
+from pkibuild.services.expansion import Copy, Expansion, File, Request
+
+
+def units(manifest: Manifest, problems: Problems) -> Iterator[Unit]:
+    """Every unit, authorities first, each after its issuer. What a service cannot have is added to `problems`."""
+    for authority in manifest.authorities.values():
+        yield _simple_unit(manifest, authority)
+    services = _by_host(manifest)
+    for host in manifest.hosts.values():
+        yield _host_unit(manifest, host, services.get(host.name, []), problems)
+    for certificate in manifest.certificates.values():
+        yield _simple_unit(manifest, certificate)
+
+
+def issuer_of(manifest: Manifest, declaration: Declaration) -> Authority | None:
+    return None if declaration.issuer == SELF else manifest.authorities[declaration.issuer]
+
+
+def _simple_unit(manifest: Manifest, declaration: Declaration) -> Unit:
+    pair = pair_of(declaration, issuer_of(manifest, declaration))
+    bundles = tuple(
+        bundle_of(declaration, kind, pair.certificate.rights) for kind in declaration.formats if kind in PARTS
+    )
+    return Unit(declaration.id, declaration, layout.unit_folder(declaration), (pair,), bundles)
+
+
+def _by_host(manifest: Manifest) -> dict[str, list[Service]]:
+    found: dict[str, list[Service]] = {}
+    for service in manifest.services.values():
+        for host in service.hosts:
+            found.setdefault(host, []).append(service)
+    return found
+
+
+# -- a host with its services ------------------------------------------------------------------------------------------
+
+
+def _host_unit(manifest: Manifest, host: Host, services: list[Service], problems: Problems) -> Unit:
+    issuer = issuer_of(manifest, host)
+    pair = pair_of(host, issuer)
+    expansions = tuple(
+        expand(
+            manifest.packs[service.type],
+            service,
+            host,
+            issuer_is_root=issuer is None or issuer.is_root,
+            authorities=manifest.authorities,
+            manifest=manifest.path,
+            folder=manifest.folder,
+        )
+        for service in services
+    )
+    for one in expansions:
+        problems.extend(one.problems)
+    kinds = dict.fromkeys(kind for kind in host.formats if kind in PARTS)
+    kinds.update(dict.fromkeys(kind for one in expansions for kind in one.formats))
+    folder = layout.unit_folder(host)
+    own = Rights(layout.root_owner(host), layout.root_group(host), 0o700)
+    unit = Unit(
+        id=host.id,
+        declaration=host,
+        folder=folder,
+        pairs=(pair, *(_requested(host, issuer, one.id, want) for one in expansions for want in one.requests)),
+        bundles=(
+            *(bundle_of(host, kind, pair.certificate.rights) for kind in kinds),
+            *(_copied(host, one, want) for one in expansions for want in one.copies),
+        ),
+        configs=tuple(_config(host, one, want) for one in expansions for want in one.files if want.kind == "file"),
+        folders=(
+            (layout.key_folder(host), own),
+            *((f"{folder}/{want.path}", _rights(want.rights)) for one in expansions for want in one.folders),
+        ),
+        expansions=expansions,
+    )
+    _check_paths(unit, problems)
+    _check_ports(expansions, problems)
+    return unit
+
+
+def _rights(rights: packs.Rights) -> Rights:
+    return Rights(rights.owner, rights.group, rights.mode)
+
+
+def _requested(host: Host, issuer: Authority | None, service: str, want: Request) -> Pair:
+    """A key and certificate of a service's own: issuer, algorithm, validity and subject are the host's."""
+    subject = tuple(
+        (name, want.common_name if name == "common_name" else value)
+        for name, value in (host.subject if _has_common_name(host) else (*host.subject, ("common_name", "")))
+    )
+    profile = replace(profile_of(host, issuer), subject=subject, names=want.names, usages=want.usages)
+    unit = f"{service}/{want.role}"
+    folder = layout.unit_folder(host)
+    key = KeyWant(
+        id=f"{unit}/key",
+        path=f"{folder}/{want.key_path}",
+        spec=replace(host.key, passphrase=None),  # a service starts without anybody at a prompt
+        place=want.place,
+        rights=_rights(want.key),
+    )
+    certificate = CertificateWant(
+        id=f"{unit}/certificate",
+        path=f"{folder}/{want.certificate_path}",
+        profile=profile,
+        issuer=host.issuer,
+        validity=host.validity,
+        renew_before=host.renew_before,
+        issued_since=host.issued_since,
+        place=want.place,
+        rights=_rights(want.certificate),
+    )
+    return Pair(unit, key, certificate)
+
+
+def _has_common_name(host: Host) -> bool:
+    return any(name == "common_name" for name, _ in host.subject)
+
+
+def _copied(host: Host, expansion: Expansion, want: Copy) -> BundleWant:
+    return BundleWant(
+        id=f"{expansion.id}/{want.name}",
+        kind="material",
+        path=f"{layout.unit_folder(host)}/{want.path}",
+        parts=want.parts,
+        pair=host.id if want.of == "host" else f"{expansion.id}/{want.of}",
+        rights=_rights(want.rights),
+        place=want.place,
+    )
+
+
+def _config(host: Host, expansion: Expansion, want: File) -> ConfigWant:
+    return ConfigWant(
+        id=f"{expansion.id}/{want.name}",
+        path=f"{layout.unit_folder(host)}/{want.path}",
+        file=want,
+        rights=_rights(want.rights),
+        place=want.place,
+        secret=want.secret,
+        needs=tuple(
+            [f"{host.id}/key", f"{host.id}/certificate", *(f"{host.id}/{kind}" for kind in expansion.formats)]
+            + [f"{expansion.id}/{one.role}/{what}" for one in expansion.requests for what in ("key", "certificate")]
+            + [f"{expansion.id}/{one.name}" for one in expansion.copies]
+        ),
+    )
+
+
+def _check_paths(unit: Unit, problems: Problems) -> None:
+    """Two artifacts at one path: both places are shown."""
+    taken: dict[str, Place] = {}
+    wants: list[tuple[str, Place]] = [
+        (want.path, want.place) for pair in unit.pairs for want in (pair.key, pair.certificate)
+    ]
+    wants += [(bundle.path, bundle.place) for bundle in unit.bundles]
+    wants += [(f"{unit.folder}/{file.path}", file.place) for one in unit.expansions for file in one.files]
+    for path, place in wants:
+        if path in taken:
+            shown = path.removeprefix(unit.folder)
+            problems.error(
+                "same-path",
+                f"two artifacts of `{unit.id}` would lie at `{shown}`",
+                place,
+                "give one of them another path or name",
+                related=(("the other one is declared here", taken[path]),),
+            )
+        taken.setdefault(path, place)
+
+
+def _check_ports(expansions: tuple[Expansion, ...], problems: Problems) -> None:
+    """Two services of a host on a port that they cannot share: both places are shown."""
+    ports = [(one, port) for one in expansions for port in one.ports]
+    for index, (expansion, port) in enumerate(ports):
+        for other, earlier in ports[:index]:
+            if other is not expansion and port.clashes(earlier):
+                problems.error(
+                    "same-port",
+                    f"port {port.number} of host `{expansion.host}` is taken by service `{other.service}` already",
+                    port.place,
+                    "give one of the two another port or address",
+                    related=(("the other one is declared here", earlier.place),),
+                )
+                break
+
+
+# -- the graph, to be looked at -----------------------------------------------------------------------------------------
+
+
+def nodes(manifest: Manifest) -> list[GraphNode]:
+    """Every artifact with what it needs, as `(id, facet)`."""
+    found: list[GraphNode] = []
+    for unit in units(manifest, Problems()):
+        by_unit = {pair.unit: pair for pair in unit.pairs}
+        for pair in unit.pairs:
+            found.append(GraphNode(pair.key.id, "key", pair.key.path))
+            found.append(GraphNode(pair.certificate.id, "certificate", pair.certificate.path, _certificate_needs(pair)))
+        for bundle in unit.bundles:
+            needs = _bundle_needs(manifest, bundle, by_unit[bundle.pair])
+            found.append(GraphNode(bundle.id, bundle.kind, bundle.path, needs))
+        if unit.authority is not None and unit.authority.crl is not None:
+            authority = unit.authority
+            certificate = (f"{authority.id}/certificate", "subject, key_id")
+            path = layout.output_path(authority, "crl")
+            found.append(
+                GraphNode(f"{authority.id}/crl", "crl", path, ((f"{authority.id}/key", "public"), certificate))
+            )
+            der = layout.output_path(authority, "crl-der")
+            found.append(GraphNode(f"{authority.id}/crl-der", "crl-der", der, ((f"{authority.id}/crl", "bytes"),)))
+        for config in unit.configs:
+            found.append(GraphNode(config.id, "config", config.path, tuple((id, "path") for id in config.needs)))
+    return found
+
+
+def _certificate_needs(pair: Pair) -> tuple[tuple[str, str], ...]:
+    own = ((pair.key.id, "public"),)
+    issuer = pair.certificate.issuer
+    if issuer == SELF:
+        return own
+    return (
+        *own,
+        (f"authority/{issuer}/key", "public"),
+        (f"authority/{issuer}/certificate", "subject, key_id, not_after"),
+    )
+
+
+def _bundle_needs(manifest: Manifest, bundle: BundleWant, pair: Pair) -> tuple[tuple[str, str], ...]:
+    found: list[tuple[str, str]] = []
+    chain, root = _issuers(manifest, pair.certificate.issuer)
+    for part in bundle.parts:
+        if part == "key":
+            found.append((pair.key.id, "bytes"))
+        elif part == "leaf":
+            found.append((pair.certificate.id, "bytes"))
+        elif part == "chain":
+            found += [(f"authority/{name}/certificate", "bytes") for name in chain]
+        elif part == "root":
+            found.append((f"authority/{root}/certificate" if root else pair.certificate.id, "bytes"))
+        else:
+            found.append((f"{part}/certificate", "bytes"))
+    return tuple(found)
+
+
+def _issuers(manifest: Manifest, name: str) -> tuple[list[str], str]:
+    """The intermediates above something that `name` issued, from below, and the root."""
+    chain: list[str] = []
+    while name != SELF and not manifest.authorities[name].is_root:
+        chain.append(name)
+        name = manifest.authorities[name].issuer
+    return chain, "" if name == SELF else name

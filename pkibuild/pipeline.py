@@ -1,0 +1,107 @@
+"""The straight line: resolve → observe → plan → [show] → execute → record. No decisions here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from pkibuild import graph as graphs
+from pkibuild.artifacts.configs import Texts
+from pkibuild.artifacts.wants import Unit
+from pkibuild.diagnostics import Diagnostic, Problems, UserError
+from pkibuild.model import Manifest
+from pkibuild.nodes import Action, GraphNode, Pending, Plan
+from pkibuild.plan import selection
+from pkibuild.plan.folder import Folder
+from pkibuild.plan.orphans import find_orphans, prune
+from pkibuild.plan.planner import make_plan, with_orphans, with_span
+from pkibuild.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for."""
+
+    at: int | None = None
+    only: tuple[str, ...] = ()
+    due: bool = False
+    prune: str | None = None
+    """None: orphans stay; empty: all go; else a pattern."""
+    jobs: int | None = None
+    fail_on: tuple[str, ...] = ()
+    max_reissue: int | None = None
+    lock_only: bool = False
+    accept_lost_history: tuple[str, ...] = ()
+    take_over: bool = False
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How carrying out a plan went."""
+
+    done: tuple[str, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+class Progress(Protocol):
+    def start(self, total: int) -> None: ...
+    def step(self, label: str) -> None: ...
+    def done(self) -> None: ...
+
+
+def check(manifest: Manifest) -> list[Unit]:
+    """Every unit, with all that is wrong with services told at once. Raises UserError."""
+    problems = Problems()
+    found = list(graphs.units(manifest, problems))
+    if problems.errors:
+        raise UserError(*(with_span(manifest, one) for one in (*manifest.warnings, *problems.found)))
+    return found
+
+
+def plan(manifest: Manifest, world: World, options: Options) -> Plan:
+    """What `apply` would do. Changes nothing. Raises UserError."""
+    now = options.at if options.at is not None else world.now()
+    folder = Folder.open(manifest, world, now, take_over=options.take_over)
+    return _planned(manifest, check(manifest), folder, options, now)
+
+
+def _planned(manifest: Manifest, units: list[Unit], folder: Folder, options: Options, now: int) -> Plan:
+    draft, made = make_plan(manifest, units, folder.source, folder.lock, now, Texts())
+    folder.draft = draft
+    orphans = find_orphans(folder.source, manifest, draft.seen, now)
+    removed: list[Action] = []
+    if options.prune is not None:
+        removed, orphans = prune(orphans, options.prune, now)
+    made = with_orphans(made, orphans, removed)
+    made = selection.only(made, options.only)
+    if options.due:
+        made = selection.due(made)
+    made = replace(made, warnings=(*made.warnings, *folder.warnings))
+    if options.strict and made.warnings:
+        raise UserError(*(replace(one, severity="error") for one in made.warnings))
+    selection.check_limit(made, options.max_reissue)
+    return made
+
+
+def apply(manifest: Manifest, world: World, options: Options, progress: Progress) -> tuple[Plan, Result]:
+    """Build what the plan says, as far as possible. Raises UserError."""
+    from pkibuild.build.run import carry_out
+
+    units = check(manifest)
+    now = world.now()
+    folder = Folder.open(manifest, world, now, take_over=options.take_over)
+    with folder.locked():
+        folder.refresh()
+        folder.accept_gaps(options.accept_lost_history)
+        made = _planned(manifest, units, folder, options, now)
+        done, pending, diagnostics = carry_out(manifest, units, folder, made, world, options.jobs, progress)
+    shown = tuple(with_span(manifest, one) for one in diagnostics)
+    return replace(made, pending=(*made.pending, *pending)), Result(tuple(done), tuple(pending), shown)
+
+
+def graph(manifest: Manifest) -> list[GraphNode]:
+    """Every artifact and what it needs. Raises UserError."""
+    check(manifest)
+    return graphs.nodes(manifest)

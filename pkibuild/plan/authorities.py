@@ -1,0 +1,311 @@
+"""An authority: its key and certificate, older generations, revocation lists, and what plain OpenSSL did beside us."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pkibuild import layout
+from pkibuild.artifacts.wants import Unit
+from pkibuild.diagnostics import Diagnostic
+from pkibuild.facts import Revocation
+from pkibuild.model import Authority
+from pkibuild.nodes import Action, Assemble, Import, Part, Pending, Reason, SignCrl, Verb, Write
+from pkibuild.plan.changes import crl_changes
+from pkibuild.plan.issuers import IssuerView, Link
+from pkibuild.plan.observed import CrlSeen, Generation, History
+from pkibuild.plan.pairs import Context, PairView, plan_pair
+from pkibuild.plan.policies import DesiredCrl, crl_reasons
+from pkibuild.state.histories import journal_of
+from pkibuild.state.lock import LockEntry
+from pkibuild.units import HOUR, YEAR, format_date, format_time
+from pkibuild.x509 import pem
+
+
+def plan_authority(context: Context, unit: Unit, views: Mapping[str, IssuerView]) -> IssuerView:
+    """Decide on everything that is an authority's own."""
+    authority = unit.authority
+    assert authority is not None
+    issuer = None if authority.is_root else views[authority.issuer]
+    history = context.source.history(authority)
+    if not history.known and history.remembered and not context.source.lock_only:
+        context.draft.problems.found.append(missing_authority(authority))
+    context.draft.problems.extend(history.imported.problems)
+    if history.imported:
+        _import(context, authority, history)
+    pair = unit.pairs[0]
+    present = context.source.certificate(pair).recorded
+    view = plan_pair(context, pair, issuer, authority)
+    older = list(history.older)
+    if present is not None and view.generation > (present.generation or 1):
+        older.append(Generation(present.generation or 1, present, True))
+    for generation in older:
+        _plan_older(context, authority, generation)
+    link = Link(pair.certificate.id, pair.certificate.path, view.fingerprint)
+    issuer_view = IssuerView(
+        authority=authority,
+        subject=view.subject,
+        key_id=view.key_id,
+        not_before=view.not_before,
+        not_after=view.not_after,
+        generation=view.generation,
+        link=link,
+        above=issuer.chain(view.issuer_key_id) if issuer else (),
+        root=issuer.root_of(view.issuer_key_id) if issuer else link,
+        certificate=view.certificate,
+        key_missing=view.key_missing,
+        older={
+            one.certificate.facts.key_id: Link(
+                f"{authority.id}/certificate@g{one.number}",
+                layout.output_path(authority, "certificate", one.number),
+                one.certificate.facts.fingerprint,
+            )
+            for one in older
+        },
+    )
+    _plan_lists(context, authority, view, history, older)
+    _advise(context, authority, view)
+    return issuer_view
+
+
+def missing_authority(authority: Authority, where: str = "") -> Diagnostic:
+    """Never a new root for a folder that is missing (artifacts.md)."""
+    place = where or f"authorities/{authority.name}"
+    return Diagnostic(
+        "authority-missing",
+        f"authority `{authority.name}` was made before, and its files are not in the output folder (`{place}`)",
+        authority.place,
+        "bring the folder back from a backup or from where it was moved to, or run pkibuild where it is; only to start "
+        "over with a new authority, that nobody trusts yet, delete the lock",
+    )
+
+
+def check_signing(context: Context, authority: Authority) -> None:
+    """What must hold before anything is signed with an authority: its journal is whole, and the clock goes forward."""
+    if authority.id not in context.draft.signing:
+        return
+    history = context.source.history(authority)
+    folder = f"authorities/{authority.name}"
+    if history.behind:
+        context.draft.problems.error(
+            "journal-behind",
+            f"the journal of `{authority.name}` lacks entries that the lock knows: it is behind, or another one",
+            authority.place,
+            f"bring `{folder}` up to date; after a real loss, `apply --accept-lost-history {authority.name}` records "
+            "the gap",
+        )
+    if history.last_time is not None and history.last_time - HOUR > context.now:
+        context.draft.problems.error(
+            "clock-went-back",
+            f"the clock says {format_time(context.now)}, and the journal of `{authority.name}` has an entry of "
+            f"{format_time(history.last_time)}",
+            authority.place,
+            "set the clock right; nothing is signed with a false one",
+        )
+
+
+def _advise(context: Context, authority: Authority, view: PairView) -> None:
+    """Warnings about an authority's own state."""
+    name = authority.name
+    if view.key_missing and view.certificate:
+        context.draft.problems.warn(
+            "key-away",
+            f"the key of authority `{name}` is not here: nothing can be signed with it",
+            (*authority.place, "key"),
+            "bring it back from a backup before something is due",
+        )
+    if authority.is_root and view.certificate and view.not_after - context.now < YEAR:
+        ended = view.not_after <= context.now
+        context.draft.problems.warn(
+            "root-due",
+            f"root `{name}` {'ended' if ended else 'ends'} on {format_date(view.not_after)}",
+            authority.place,
+            "a root is renewed by an edit: set `issued_since` to today (its key is kept), or plan a rollover",
+        )
+    if not authority.protect and f"{authority.id}/certificate" not in context.draft.actions:
+        context.draft.problems.warn(
+            "unprotected",
+            f"`protect: false` on authority `{name}` has nothing to do",
+            (*authority.place, "protect"),
+            "take it out: it guards the authority's key and name against a slip",
+        )
+
+
+def _import(context: Context, authority: Authority, history: History) -> None:
+    found = history.imported
+    reasons = []
+    if found.certificates:
+        serials = ", ".join(one.serial for one in found.certificates[:3])
+        reasons.append(Reason("openssl-issued", f"{len(found.certificates)} certificates of plain OpenSSL ({serials})"))
+    if found.revocations:
+        serials = ", ".join(one.serial for one in found.revocations[:3])
+        reasons.append(Reason("openssl-revoked", f"{len(found.revocations)} revocations of plain OpenSSL ({serials})"))
+    if found.crl_number is not None:
+        reasons.append(Reason("openssl-crl", f"plain OpenSSL made revocation list number {found.crl_number}"))
+    recipe = Import(authority.name, journal_of(authority.name))
+    context.draft.add(
+        Action(f"{authority.id}/import", "import", "import", tuple(reasons), recipe, (), place=authority.place)
+    )
+
+
+def _plan_older(context: Context, authority: Authority, one: Generation) -> None:
+    """The certificate of an older generation stays while something under it is valid."""
+    id = f"{authority.id}/certificate@g{one.number}"
+    path = layout.output_path(authority, "certificate", one.number)
+    recorded = one.certificate
+    if context.source.older_certificate(path) == recorded.facts.fingerprint or not one.living:
+        context.draft.keep(LockEntry(id, "certificate", path, recorded.facts, "", one.number, recorded.asked_end))
+        return
+    reason = Reason("retired", f"generation {one.number} is kept while something under it is valid")
+    recipe = Write(path, pem.to_pem(recorded.der, pem.CERTIFICATE))
+    context.draft.add(Action(id, "certificate", "retire", (reason,), recipe, (path,), place=authority.place))
+
+
+def by_serial(one: Revocation) -> str:
+    return one.serial
+
+
+# -- revocation lists ------------------------------------------------------------------------------------
+
+
+def _plan_lists(
+    context: Context, authority: Authority, view: PairView, history: History, older: list[Generation]
+) -> None:
+    if authority.crl is None:
+        return
+    coming = history.imported.revocations
+    revoked_now = None if history.revoked is None else tuple(sorted((*history.revoked, *coming), key=by_serial))
+    desired = DesiredCrl(view.subject, view.key_id, revoked_now, authority.crl.validity, authority.crl.refresh_before)
+    _plan_list(context, authority, desired, view.generation, None, view.certificate, view.key_missing)
+    revoked = dict(history.revoked_by_older)
+    for one in older:
+        if one.living:
+            facts = one.certificate.facts
+            known = revoked.get(one.number, history.revoked)
+            desired = DesiredCrl(
+                facts.subject_digest, facts.key_id, known, authority.crl.validity, authority.crl.refresh_before
+            )
+            _plan_list(context, authority, desired, one.number, one.number, True, False)
+
+
+def _plan_list(
+    context: Context,
+    authority: Authority,
+    desired: DesiredCrl,
+    generation: int,
+    older: int | None,
+    certificate: bool,
+    key_missing: bool,
+) -> None:
+    suffix = f"@g{older}" if older is not None else ""
+    id = f"{authority.id}/crl{suffix}"
+    path = layout.output_path(authority, "crl", older)
+    assert authority.crl is not None
+    seen = context.source.crl(id, path, False, authority, generation)
+    facts = seen.facts
+    reasons = crl_reasons(desired, facts, context.now) if facts else ()
+    if seen.recorded and (restored := _restored(context, authority, desired, seen, id, path)):
+        context.draft.add(restored)
+    elif facts is not None and not reasons:
+        context.draft.keep(LockEntry(id, "crl", path, facts, generation=generation))
+        context.draft.due(id, facts.next_update - authority.crl.refresh_before)
+    elif not certificate or key_missing:
+        context.draft.wait(Pending(id, "key-missing", f"the key of authority `{authority.name}` is not here"))
+    else:
+        _sign_list(context, authority, desired, seen, id, path, generation, older, reasons)
+    _plan_list_der(context, authority, id, path, older, generation, seen)
+
+
+def _restored(
+    context: Context, authority: Authority, desired: DesiredCrl, seen: CrlSeen, id: str, path: str
+) -> Action | None:
+    """The newest list of the journal, when it is still right and the file is not it."""
+    from pkibuild.x509 import inspect
+
+    recorded = inspect.crl_facts(seen.recorded)
+    if crl_reasons(desired, recorded, context.now):
+        return None
+    if seen.state == "absent":
+        reason = Reason("missing", "it is missing")
+    elif seen.facts is not None and seen.facts.number < recorded.number:
+        reason = Reason("interrupted", "the journal has a newer one")
+    else:
+        reason = Reason("edited-by-hand", "it was changed by hand, and is put back")
+    data = pem.to_pem(seen.recorded, pem.CRL)
+    recipe = Write(path, data, keep_copy=reason.code == "edited-by-hand")
+    return Action(id, "crl", "restore", (reason,), recipe, (path,), place=(*authority.place, "crl"))
+
+
+def _sign_list(
+    context: Context,
+    authority: Authority,
+    desired: DesiredCrl,
+    seen: CrlSeen,
+    id: str,
+    path: str,
+    generation: int,
+    older: int | None,
+    reasons: tuple[Reason, ...],
+) -> None:
+    assert authority.crl is not None
+    verb: Verb = "refresh" if seen.state != "absent" else "new"
+    next_update = context.now + authority.crl.validity
+    key_path = layout.output_path(authority, "key", older)
+    recipe = SignCrl(
+        path,
+        authority.name,
+        generation,
+        journal_of(authority.name),
+        context.now,
+        next_update,
+        key_path,
+        key_path.removesuffix(".key") + ".pub",
+        layout.output_path(authority, "certificate", older),
+    )
+    context.draft.signing.setdefault(authority.id, []).append(id)
+    context.draft.due(id, next_update - authority.crl.refresh_before)
+    serials = tuple(one.serial for one in desired.revoked or ())
+    needs = [f"{authority.id}/certificate", f"{authority.id}/import"]
+    if older is not None:
+        needs.append(f"{authority.id}/certificate@g{older}")
+    context.draft.add(
+        Action(
+            id,
+            "crl",
+            verb,
+            reasons or (Reason("not-built", "not built yet"),),
+            recipe,
+            (path,),
+            changes=crl_changes(seen.facts, serials, next_update) if seen.facts else (),
+            detail=f"of {authority.name}, next one by {format_date(next_update)}",
+            needs=context.draft.will(*needs),
+            place=(*authority.place, "crl"),
+        )
+    )
+
+
+def _plan_list_der(
+    context: Context, authority: Authority, crl: str, path: str, older: int | None, generation: int, seen: CrlSeen
+) -> None:
+    """The same list in DER, as clients fetch it."""
+    id = crl.replace("/crl", "/crl-der")
+    der_path = layout.output_path(authority, "crl-der", older)
+    if any(one.id == crl for one in context.draft.pending):
+        context.draft.wait(Pending(id, "key-missing", "the list in PEM waits"))
+        return
+    der = context.source.crl(id, der_path, True, authority, generation)
+    action = context.draft.actions.get(crl)
+    current = seen.facts.digest if seen.facts else None
+    there = der.facts.digest if der.facts else None
+    if action is None and there == current and der.facts is not None:
+        context.draft.keep(LockEntry(id, "crl-der", der_path, der.facts, generation=generation))
+        return
+    if there is None and der.state == "absent":
+        verb: Verb = "new" if action is not None and action.verb == "new" else "restore"
+        reason = Reason("not-built", "not built yet") if verb == "new" else Reason("missing", "it is missing")
+    else:
+        verb, reason = "refresh", Reason("list-changed", "the list is a new one", (crl,))
+    recipe = Assemble(der_path, (Part("crl", path),), der=True)
+    context.draft.add(
+        Action(id, "crl-der", verb, (reason,), recipe, (der_path,), needs=context.draft.will(crl), place=(
+            *authority.place, "crl"))
+    )  # fmt: skip

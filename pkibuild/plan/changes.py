@@ -1,0 +1,79 @@
+"""What a re-issued certificate will say differently, field by field, in the field's own words (RFC 5280)."""
+
+from __future__ import annotations
+
+from pkibuild.facts import CertificateFacts, CrlFacts
+from pkibuild.model import Constraints, Names
+from pkibuild.nodes import Change
+from pkibuild.plan.policies import Desired
+from pkibuild.units import format_date, format_time
+from pkibuild.x509 import said
+from pkibuild.x509.attributes import format_subject
+
+_USAGES = {"server": "serverAuth", "client": "clientAuth", "email": "emailProtection", "code": "codeSigning"}
+
+
+def name_list(names: Names) -> tuple[str, ...]:
+    """`DNS:www.abc.com`, `IP:192.0.2.1`, … as OpenSSL writes them."""
+    return (
+        *(f"DNS:{one}" for one in names.dns),
+        *(f"IP:{one}" for one in names.ip),
+        *(f"email:{one}" for one in names.email),
+        *(f"URI:{one}" for one in names.uri),
+    )
+
+
+def constraint_list(constraints: Constraints) -> tuple[str, ...]:
+    found: list[str] = []
+    for word, trees in (("permitted", constraints.permitted), ("excluded", constraints.excluded)):
+        found += [f"{word} DNS:{one}" for one in trees.dns]
+        found += [f"{word} IP:{one}" for one in trees.ip]
+        found += [f"{word} email:{one}" for one in trees.email]
+    return tuple(found)
+
+
+def usage_list(usages: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_USAGES.get(one, one) for one in usages)
+
+
+def _one(value: str) -> tuple[str, ...]:
+    return (value,) if value else ()
+
+
+def _text(value: int | None) -> tuple[str, ...]:
+    return () if value is None else (str(value),)
+
+
+def certificate_changes(desired: Desired, facts: CertificateFacts) -> tuple[Change, ...]:
+    """Every field in which the certificate to be issued differs from the one that is there."""
+    profile = desired.profile
+    subject = facts.subject if sorted(facts.subject) == sorted(profile.subject) else profile.subject
+    pairs = (
+        ("subject", _one(format_subject(facts.subject)), _one(format_subject(subject))),
+        ("subjectAltName", name_list(facts.names), name_list(said.alternative_names(profile))),
+        ("extendedKeyUsage", usage_list(facts.usages), usage_list(said.usages(profile))),
+        ("basicConstraints", ("CA:TRUE",) if facts.ca else (), ("CA:TRUE",) if profile.ca else ()),
+        ("pathLenConstraint", _text(facts.path_length), _text(profile.path_length)),
+        ("nameConstraints", constraint_list(facts.constraints), constraint_list(profile.constraints)),
+        ("cRLDistributionPoints", facts.crl_urls, _one(profile.crl_url)),
+        ("caIssuers", facts.ca_issuers_urls, _one(profile.ca_issuers_url)),
+        ("OCSP", facts.ocsp_urls, _one(profile.ocsp_url)),
+    )
+    changes = [Change(field, before, after) for field, before, after in pairs if sorted(before) != sorted(after)]
+    if desired.public is None or desired.public != facts.public:
+        changes.append(Change("subjectPublicKey", (facts.algorithm,), ("another key",)))
+    if not desired.self_signed and desired.issuer_key_id != facts.issuer_key_id:
+        after = desired.issuer_key_id or "that of the new key"
+        changes.append(Change("authorityKeyIdentifier", _one(facts.issuer_key_id), (after,)))
+    if format_date(facts.not_after) != format_date(desired.not_after):
+        changes.append(Change("notAfter", (format_date(facts.not_after),), (format_date(desired.not_after),)))
+    return tuple(changes)
+
+
+def crl_changes(facts: CrlFacts, revoked: tuple[str, ...], next_update: int) -> tuple[Change, ...]:
+    there = tuple(one.serial for one in facts.revoked)
+    changes = []
+    if sorted(there) != sorted(revoked):
+        changes.append(Change("revokedCertificates", there, revoked))
+    changes.append(Change("nextUpdate", (format_time(facts.next_update),), (format_time(next_update),)))
+    return tuple(changes)

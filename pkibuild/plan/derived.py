@@ -1,0 +1,180 @@
+"""What follows from keys and certificates: bundles put together from them, and configs that name their paths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pkibuild.artifacts.bundles import certificate_part, key_part
+from pkibuild.artifacts.configs import Texts
+from pkibuild.artifacts.wants import KEY_MODE, BundleWant, ConfigWant, Unit
+from pkibuild.facts import FileFacts
+from pkibuild.nodes import Action, Assemble, Change, Part, Pending, Reason, SetMode, Verb, Write
+from pkibuild.plan.files import sha
+from pkibuild.plan.issuers import IssuerView, Link
+from pkibuild.plan.observed import BundleSeen, ConfigSeen
+from pkibuild.plan.pairs import Context, PairView
+from pkibuild.state.lock import LockEntry
+
+
+def plan_bundle(
+    context: Context, want: BundleWant, unit: Unit, view: PairView, views: Mapping[str, IssuerView]
+) -> None:
+    """Decide on a chain, a DER form, or a key with its chain."""
+    draft = context.draft
+    issuer = views.get(view.pair.certificate.issuer)
+    sources = _sources(want, view, issuer, views)
+    if sources is None or any(one.id == view.pair.certificate.id for one in draft.pending):
+        draft.wait(Pending(want.id, "certificate-waits", "its certificate cannot be issued now", want.place))
+        return
+    wanted = tuple(part for _, _, part in sources)
+    seen = context.source.bundle(want, unit)
+    needs = draft.will(*(id for id, _, _ in sources))
+    if seen.state == "closed" and not needs:  # a key that cannot be read here
+        draft.seen.add(want.id)
+        draft.unchanged += 1
+        return
+    if seen.state == "present" and None not in wanted and seen.parts == wanted:
+        _keep_bundle(context, want, seen)
+        return
+    verb, reason = _bundle_reason(seen, wanted, needs)
+    parts = tuple(Part(_role(id), path) for id, path, _ in sources)
+    recipe = Assemble(want.path, parts, want.der, want.mode)
+    draft.add(Action(want.id, want.kind, verb, (reason,), recipe, (want.path,), needs=needs, place=want.place))
+
+
+def _role(id: str) -> Literal["key", "certificate"]:
+    return "key" if id.endswith("/key") else "certificate"
+
+
+def _sources(
+    want: BundleWant, view: PairView, issuer: IssuerView | None, views: Mapping[str, IssuerView]
+) -> list[tuple[str, str, str | None]] | None:
+    """`(id, path, part)` of every block in order; None when one of them will not exist."""
+    found: list[tuple[str, str, str | None]] = []
+    certificate = view.pair.certificate
+    leaf = Link(certificate.id, certificate.path, view.fingerprint)
+    for part in want.parts:
+        if part == "key":
+            key = view.pair.key
+            found.append((key.id, key.path, key_part(view.public) if view.public else None))
+            continue
+        if part == "leaf":
+            links: tuple[Link, ...] = (leaf,)
+            there = view.certificate
+        elif part == "chain":
+            links = issuer.chain(view.issuer_key_id) if issuer else ()
+            there = view.certificate
+        elif part == "root":
+            links = (issuer.root_of(view.issuer_key_id),) if issuer else (leaf,)
+            there = view.certificate
+        else:
+            anchor = views[part.removeprefix("authority/")]
+            links, there = (anchor.link,), anchor.certificate
+        if not there:
+            return None
+        found += [(one.id, one.path, certificate_part(one.fingerprint) if one.fingerprint else None) for one in links]
+    return found
+
+
+def _bundle_reason(seen: BundleSeen, wanted: tuple[str | None, ...], needs: tuple[str, ...]) -> tuple[Verb, Reason]:
+    if seen.state == "absent":
+        if seen.remembered is None or needs:
+            return ("new", Reason("not-built", "not built yet")) if seen.remembered is None else (
+                "refresh", Reason("parts-changed", "what is in it changes", needs))  # fmt: skip
+        return "restore", Reason("missing", "it is missing")
+    if needs:
+        return "refresh", Reason("parts-changed", "what is in it changes", needs)
+    if seen.remembered == wanted:
+        return "restore", Reason("edited-by-hand", "it was changed by hand, and is put back")
+    return "refresh", Reason("parts-changed", "what is in it changed")
+
+
+def _keep_bundle(context: Context, want: BundleWant, seen: BundleSeen) -> None:
+    if want.secret and seen.mode is not None and seen.mode & 0o077:
+        reason = Reason("mode-changed", f"its mode was {seen.mode:04o}, and others could read it")
+        context.draft.add(
+            Action(
+                want.id, want.kind, "restore", (reason,), SetMode(want.path, KEY_MODE), (want.path,), place=want.place
+            )
+        )
+        return
+    context.draft.keep(bundle_entry(want, seen.parts))
+
+
+def bundle_entry(want: BundleWant, parts: tuple[str, ...]) -> LockEntry:
+    """The lock's line for a bundle."""
+    rights = want.rights
+    return LockEntry(
+        want.id, want.kind, want.path, FileFacts("", parts), "", None, None, rights.owner, rights.group, rights.mode
+    )
+
+
+# -- configs -----------------------------------------------------------------------------------------------------------
+
+
+def plan_config(context: Context, want: ConfigWant, unit: Unit, texts: Texts) -> None:
+    """Decide on a config: what it was rendered from is compared first, and its text only when that differs."""
+    seen = context.source.config(want, unit)
+    inputs = texts.inputs(want)
+    if seen.state == "present" and seen.inputs == inputs and seen.digest == seen.remembered and _mode_fits(want, seen):
+        context.draft.keep(config_entry(want, seen.digest, inputs))
+        return
+    data = texts.render(want)
+    if seen.state == "present" and seen.digest == sha(data) and _mode_fits(want, seen):
+        context.draft.keep(config_entry(want, seen.digest, inputs))
+        return
+    if seen.state != "absent" and not seen.ours:
+        context.draft.seen.add(want.id)
+        context.draft.problems.error(
+            "not-ours",
+            f"`{want.path}` is there already, and pkibuild did not make it",
+            want.place,
+            "move it away; nothing that is not ours is overwritten",
+        )
+        return
+    verb, reason = _config_reason(seen, data)
+    recipe = Write(want.path, data, want.mode, keep_copy=reason.code == "edited-by-hand")
+    changes = () if verb == "new" or want.secret else text_changes(seen.data or b"", data)
+    name = want.path.rpartition("/")[2]
+    context.draft.add(
+        Action(want.id, "config", verb, (reason,), recipe, (want.path,), changes, detail=name, place=want.place)
+    )
+
+
+def _mode_fits(want: ConfigWant, seen: ConfigSeen) -> bool:
+    return seen.mode is None or not seen.mode & ~want.mode & 0o077
+
+
+def _config_reason(seen: ConfigSeen, data: bytes) -> tuple[Verb, Reason]:
+    if seen.state == "absent":
+        if seen.ours:
+            return "restore", Reason("missing", "it is missing")
+        return "new", Reason("not-built", "not built yet")
+    if seen.remembered and seen.digest != seen.remembered:
+        return "restore", Reason("edited-by-hand", "it was changed by hand, and is put back")
+    if seen.digest == sha(data):
+        return "restore", Reason("mode-changed", "its mode was changed")
+    return "render", Reason("inputs-changed", "its options, paths or template changed")
+
+
+def text_changes(before: bytes, after: bytes) -> tuple[Change, ...]:
+    """The lines that go and come, as one change of the field `text`, with `-`, `+` and blank in front."""
+    import difflib
+
+    old, new = before.decode("utf-8", "replace").splitlines(), after.decode("utf-8", "replace").splitlines()
+    gone: list[str] = []
+    come: list[str] = []
+    for line in difflib.ndiff(old, new) if len(old) + len(new) < 2000 else difflib.unified_diff(old, new, n=0):
+        if line.startswith("- ") or (line.startswith("-") and not line.startswith("---")):
+            gone.append(line[2:] if line.startswith("- ") else line[1:])
+        elif line.startswith("+ ") or (line.startswith("+") and not line.startswith("+++")):
+            come.append(line[2:] if line.startswith("+ ") else line[1:])
+    return (Change("text", tuple(gone), tuple(come)),)
+
+
+def config_entry(want: ConfigWant, digest: str, inputs: str) -> LockEntry:
+    """The lock's line for a config."""
+    rights = want.rights
+    facts = FileFacts("" if want.secret else digest)
+    return LockEntry(want.id, "config", want.path, facts, inputs, None, None, rights.owner, rights.group, rights.mode)

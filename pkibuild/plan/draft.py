@@ -1,0 +1,55 @@
+"""The plan while it is made: what each unit adds to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pkibuild.diagnostics import Diagnostic, Problems
+from pkibuild.nodes import Action, Pending
+from pkibuild.state.lock import Lock, LockEntry
+
+
+@dataclass(slots=True)
+class Draft:
+    lock: Lock
+    problems: Problems = field(default_factory=Problems)
+    actions: dict[str, Action] = field(default_factory=dict)
+    pending: list[Pending] = field(default_factory=list)
+    unchanged: int = 0
+    kept: dict[str, LockEntry] = field(default_factory=dict)
+    """What the lock does not yet say of artifacts that stay as they are."""
+    seen: set[str] = field(default_factory=set)
+    """Every id that is wanted."""
+    next_due: tuple[str, int] | None = None
+    clamped: dict[str, list[str]] = field(default_factory=dict)
+    """Authority → units whose certificates end with it, before their declared end."""
+    signing: dict[str, list[str]] = field(default_factory=dict)
+    """Authority → ids of what it is to sign in this plan."""
+
+    def add(self, action: Action) -> None:
+        self.seen.add(action.id)
+        self.actions[action.id] = action
+
+    def keep(self, entry: LockEntry) -> None:
+        """An artifact that stays as it is."""
+        self.seen.add(entry.id)
+        self.unchanged += 1
+        if self.lock.entry(entry.id) != entry:
+            self.kept[entry.id] = entry
+
+    def wait(self, pending: Pending) -> None:
+        self.seen.add(pending.id)
+        self.pending.append(pending)
+
+    def due(self, unit: str, when: int) -> None:
+        if self.next_due is None or when < self.next_due[1]:
+            self.next_due = (unit, when)
+
+    def once(self, problem: Diagnostic) -> None:
+        """Report a problem that several artifacts may run into."""
+        if problem not in self.problems.found:
+            self.problems.found.append(problem)
+
+    def will(self, *ids: str) -> tuple[str, ...]:
+        """Those of the artifacts that this plan changes: what an action has to wait for."""
+        return tuple(dict.fromkeys(id for id in ids if id in self.actions))

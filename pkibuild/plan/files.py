@@ -1,0 +1,317 @@
+"""What is there, looked up in the output folder: artifacts, journals and receipts. Reads only.
+
+The lock serves as a memo here and no more: what it remembers of a certificate is used only when the file's digest is
+the one that it remembers, so that a run with a lock and one without see the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, MutableMapping
+
+from pkibuild.artifacts.bundles import parts_in
+from pkibuild.artifacts.certificates import public_path
+from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit
+from pkibuild.diagnostics import UserError
+from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, Revocation
+from pkibuild.model import Authority
+from pkibuild.plan.imports import openssl_changes
+from pkibuild.plan.observed import (
+    BundleSeen,
+    CertificateSeen,
+    ConfigSeen,
+    CrlSeen,
+    Generation,
+    History,
+    KeySeen,
+    Recorded,
+    State,
+)
+from pkibuild.state import receipt as receipts
+from pkibuild.state.entries import JournalEntry
+from pkibuild.state.histories import Histories, journal_of
+from pkibuild.state.lock import Lock
+from pkibuild.state.receipt import Receipt
+from pkibuild.units import format_time
+from pkibuild.world.files import Stat, Tree
+from pkibuild.x509 import pem
+
+NEXT = ".next"
+"""What is added to the name of a key that is not yet in place."""
+
+KeyMemo = MutableMapping[str, tuple[int, int, int, int, str, str]]
+"""Output path of a key in clear → (mtime, ctime, size, inode, algorithm, public digest): local, never committed."""
+
+HEADER = b"pkibuild"
+"""Stands in the first lines of every config that we write."""
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+class Files:
+    """The output folder as a source of observations."""
+
+    lock_only = False
+
+    def __init__(self, tree: Tree, lock: Lock, now: int, memo: KeyMemo) -> None:
+        self.tree = tree
+        self.lock = lock
+        self.histories = Histories(tree)
+        self.memo = memo
+        self._now = now
+        self._learnt: dict[str, CertificateFacts] = {}
+        self._receipt: tuple[str, Receipt] = ("", Receipt())
+        self._publics_by_block: dict[str, str] = {}
+
+    # -- keys --------------------------------------------------------------------
+
+    def key(self, want: KeyWant, certificate_id: str) -> KeySeen:
+        self._publics_by_block.clear()
+        state, facts, mode = self._key_at(want.path, want.public_path)
+        staged = None
+        if self.tree.stat(want.path + NEXT) is not None:
+            staged = self._key_at(want.path + NEXT, public_path(want.path) + NEXT)[1]
+        known = want.id in self.lock or self.histories.newest(certificate_id) is not None
+        return KeySeen(state, facts, mode, staged, known)
+
+    def _key_at(self, path: str, public: str) -> tuple[State, KeyFacts | None, int | None]:
+        found = self.tree.stat(path)
+        if found is None:
+            return "absent", None, None
+        if found.kind != "file":
+            return "damaged", None, found.mode
+        remembered = self.memo.get(path)
+        signature = (found.mtime_ns, found.ctime_ns, found.size, found.inode)
+        if remembered is not None and remembered[:4] == signature:
+            return "present", KeyFacts(remembered[4], remembered[5]), found.mode
+        return (*self._read_key(path, public, found), found.mode)
+
+    def _read_key(self, path: str, public: str, found: Stat) -> tuple[State, KeyFacts | None]:
+        try:
+            data = self.tree.read(path)
+        except UserError:
+            return "closed", None
+        try:
+            block = next(block for block in pem.blocks(data or b"") if block.is_private_key)
+        except (ValueError, StopIteration):
+            return "damaged", None
+        from pkibuild.x509 import inspect
+
+        try:
+            if block.encrypted:
+                beside = self.tree.read(public)
+                return ("closed", None) if beside is None else ("present", inspect.public_facts(beside, encrypted=True))
+            facts = inspect.key_facts(block.text)
+        except ValueError:
+            return "damaged", None
+        self.memo[path] = (found.mtime_ns, found.ctime_ns, found.size, found.inode, facts.algorithm, facts.public)
+        return "present", facts
+
+    # -- certificates --------------------------------------------------------------
+
+    def certificate(self, pair: Pair) -> CertificateSeen:
+        want = pair.certificate
+        entry = self.lock.entry(want.id)
+        remembered = entry.facts if entry and isinstance(entry.facts, CertificateFacts) else None
+        state, der = self._der_at(want.path)
+        fingerprint = sha(der) if der else ""
+        newest = self.histories.newest(want.id)
+        recorded = self._recorded(newest, remembered) if newest else None
+        facts: CertificateFacts | None = None
+        if der:
+            if recorded and recorded.facts.fingerprint == fingerprint:
+                facts = recorded.facts
+            else:
+                facts = self._facts(der, fingerprint, remembered)
+                if facts is None:
+                    state = "damaged"
+        earlier = bool(facts and newest and recorded and facts is not recorded.facts) and self._issued_earlier(
+            want.id, fingerprint
+        )
+        known = newest is not None or (remembered is not None and remembered.fingerprint == fingerprint)
+        return CertificateSeen(state, facts, recorded, earlier, known)
+
+    def _der_at(self, path: str) -> tuple[State, bytes]:
+        data = self.tree.read(path)
+        if data is None:
+            return "absent", b""
+        try:
+            return "present", pem.only_der(data, pem.CERTIFICATE)
+        except ValueError:
+            return "damaged", b""
+
+    def _recorded(self, entry: JournalEntry, remembered: CertificateFacts | None) -> Recorded | None:
+        der = entry.der
+        facts = self._facts(der, sha(der), remembered)
+        return Recorded(facts, entry.generation, entry.asked_end, der) if facts else None
+
+    def learn(self, facts: Iterable[CertificateFacts]) -> None:
+        """What this run has just issued need not be read again."""
+        self._learnt.update({one.fingerprint: one for one in facts})
+
+    def _facts(self, der: bytes, fingerprint: str, remembered: CertificateFacts | None) -> CertificateFacts | None:
+        if remembered is not None and remembered.fingerprint == fingerprint:
+            return remembered
+        if fingerprint in self._learnt:
+            return self._learnt[fingerprint]
+        from pkibuild.x509 import inspect
+
+        try:
+            return inspect.certificate_facts(der)
+        except ValueError:
+            return None
+
+    def _issued_earlier(self, node: str, fingerprint: str) -> bool:
+        journals = (self.histories.at(path) for path in self.histories.paths())
+        return any(sha(entry.der) == fingerprint for journal in journals for entry in journal.issued(node))
+
+    def taken(self, path: str) -> bool:
+        return self.tree.stat(path) is not None
+
+    def older_certificate(self, path: str) -> str:
+        der = self._der_at(path)[1]
+        return sha(der) if der else ""
+
+    # -- bundles and configs ---------------------------------------------------------
+
+    def receipt(self, unit: Unit) -> Receipt:
+        if self._receipt[0] != unit.id:
+            self._receipt = (unit.id, self.receipt_at(unit.receipt_path))
+        return self._receipt[1]
+
+    def receipt_at(self, path: str) -> Receipt:
+        data = self.tree.read(path)
+        if data is None:
+            return Receipt()
+        try:
+            return receipts.parse(data, f"{self.tree.root}/{path}")
+        except UserError as error:
+            if error.diagnostics[0].code == "receipt-garbled":  # it is made again from what is there
+                return Receipt()
+            raise
+
+    def bundle(self, want: BundleWant, unit: Unit) -> BundleSeen:
+        entry = self.lock.entry(want.id)
+        remembered = entry.facts.parts if entry and isinstance(entry.facts, FileFacts) else None
+        noted = self.receipt(unit).files.get(want.path.removeprefix(unit.folder + "/"))
+        if remembered is None and noted is not None:
+            remembered = tuple(noted.inputs.split())
+        found = self.tree.stat(want.path)
+        if found is None:
+            return BundleSeen("absent", remembered=remembered)
+        try:
+            data = self.tree.read(want.path) or b""
+        except UserError:
+            if want.secret and found.kind == "file":
+                return BundleSeen("closed", remembered=remembered)
+            raise
+        try:
+            return BundleSeen("present", parts_in(data, want.der, self._public_of), found.mode, remembered)
+        except ValueError:
+            return BundleSeen("damaged", (), found.mode, remembered)
+
+    def _public_of(self, text: bytes) -> str:
+        """The public digest of a private key's PEM block (only its public half can be known when encrypted)."""
+        digest = sha(text)
+        if digest not in self._publics_by_block:
+            from pkibuild.x509 import inspect
+
+            try:
+                self._publics_by_block[digest] = inspect.key_facts(text).public
+            except ValueError:
+                self._publics_by_block[digest] = f"unreadable-{digest}"
+        return self._publics_by_block[digest]
+
+    def config(self, want: ConfigWant, unit: Unit) -> ConfigSeen:
+        noted = self.receipt(unit).files.get(want.path.removeprefix(unit.folder + "/"))
+        remembered = noted.digest if noted else ""
+        inputs = noted.inputs if noted else ""
+        found = self.tree.stat(want.path)
+        if found is None:
+            return ConfigSeen("absent", remembered=remembered, inputs=inputs, ours=noted is not None)
+        if found.kind != "file":
+            return ConfigSeen("damaged", mode=found.mode, remembered=remembered, ours=noted is not None)
+        data = self.tree.read(want.path) or b""
+        ours = noted is not None or HEADER in data[:400] or want.id in self.lock
+        return ConfigSeen("present", sha(data), data, found.mode, remembered, inputs, ours)
+
+    # -- authorities -------------------------------------------------------------------
+
+    def crl(self, id: str, path: str, der: bool, authority: Authority, generation: int) -> CrlSeen:
+        data = self.tree.read(path)
+        newest = self._newest_list(authority, generation)
+        if data is None:
+            return CrlSeen("absent", recorded=newest)
+        from pkibuild.x509 import inspect
+
+        try:
+            content = data if der else pem.only_der(data, pem.CRL)
+            entry = self.lock.entry(id)
+            if entry and isinstance(entry.facts, CrlFacts) and entry.facts.digest == sha(content):
+                facts = entry.facts
+            else:
+                facts = inspect.crl_facts(content)
+        except ValueError:
+            return CrlSeen("damaged", recorded=newest)
+        return CrlSeen("present", facts, b"" if newest == content else newest)
+
+    def _newest_list(self, authority: Authority, generation: int) -> bytes:
+        found = b""
+        for entry in self.histories.at(journal_of(authority.name)).crls():
+            if (entry.generation or 1) == generation and entry.base64:
+                found = entry.der
+        return found
+
+    def history(self, authority: Authority) -> History:
+        folder = f"authorities/{authority.name}"
+        path = journal_of(authority.name)
+        journal = self.histories.at(path)
+        mark = self.lock.journals.get(path)
+        generation = journal.generation(f"{authority.id}/key")
+        newest = self.histories.newest(f"{authority.id}/certificate")
+        if generation is None and newest is not None:
+            generation = newest.generation
+        present = generation or authority.key.generation
+        older = tuple(self._older(authority, present))
+        kept = [name for name in self.tree.list(folder) if name != "private/"]
+        known = bool(kept) or bool(self.tree.list(f"{folder}/private"))
+        return History(
+            generation=generation,
+            known=known,
+            remembered=f"{authority.id}/certificate" in self.lock or mark is not None,
+            behind=mark is not None and not journal.contains(mark.length, mark.head),
+            last_time=journal.last_time,
+            older=older,
+            revoked=self._living(authority, present),
+            revoked_by_older=tuple((one.number, self._living(authority, one.number)) for one in older),
+            imported=openssl_changes(self.tree, authority.name, journal, present),
+        )
+
+    def _older(self, authority: Authority, present: int) -> list[Generation]:
+        """Every earlier generation of an authority, with its last certificate; `living` while one under it is."""
+        last: dict[int, JournalEntry] = {}
+        for path in self.histories.paths():
+            for entry in self.histories.at(path).issued(f"{authority.id}/certificate"):
+                number = entry.generation or 1
+                if number < present and (number not in last or last[number].time <= entry.time):
+                    last[number] = entry
+        if not last:
+            return []
+        now = format_time(self._now)
+        journal = self.histories.at(journal_of(authority.name))
+        # ISO 8601 in UTC sorts as text.
+        living = {journal.entry(one.index).issuer_generation for one in journal.all_issued if one.not_after >= now}
+        found = ((number, self._recorded(entry, None)) for number, entry in sorted(last.items()))
+        return [Generation(number, recorded, number in living) for number, recorded in found if recorded]
+
+    def _living(self, authority: Authority, generation: int) -> tuple[Revocation, ...]:
+        """Revocations of certificates that have not expired: what a list has to hold (RFC 5280 5)."""
+        journal = self.histories.at(journal_of(authority.name))
+        kept = []
+        for one in journal.revocations(generation):
+            entry = journal.by_serial(one.serial)
+            if entry is None or entry.not_after is None or entry.not_after >= self._now:
+                kept.append(one)
+        return tuple(kept)

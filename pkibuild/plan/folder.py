@@ -1,0 +1,142 @@
+"""The output folder of a manifest with its lock: whose it is, where they lie, and how they are looked at."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from pkibuild.diagnostics import Diagnostic, fail
+from pkibuild.model import Manifest
+from pkibuild.plan.draft import Draft
+from pkibuild.plan.files import Files
+from pkibuild.state import cache, output
+from pkibuild.state.histories import journal_of
+from pkibuild.state.journal import Writer
+from pkibuild.state.lock import Lock
+from pkibuild.world import World
+from pkibuild.world.files import Tree, explain, read_file
+
+RUN_LOCK = ".cache/run.lock"
+
+
+class Folder:
+    """Everything that a run looks at on the disk. `tree` is the one way to it."""
+
+    def __init__(self, manifest: Manifest, world: World, now: int, tree: Tree) -> None:
+        self.manifest = manifest
+        self.world = world
+        self.now = now
+        self.tree = tree
+        self.lock_path = lock_path(manifest)
+        self.warnings: list[Diagnostic] = []
+        self.draft: Draft | None = None
+        self.refresh()
+
+    @classmethod
+    def open(cls, manifest: Manifest, world: World, now: int, *, take_over: bool = False) -> Folder:
+        """Look at the folder. Raises UserError when it belongs to another manifest or another user."""
+        root = output_root(manifest)
+        tree = world.tree(root)
+        _check_owner(tree, world)
+        if not take_over:
+            _check_marker(tree, manifest)
+        return cls(manifest, world, now, tree)
+
+    def refresh(self) -> None:
+        """Look again: nothing that was read before is believed."""
+        self.warnings.clear()
+        self.lock = self._read_lock()
+        self.memo = cache.read(self.tree)
+        self.source = Files(self.tree, self.lock, self.now, self.memo.keys)
+
+    def _read_lock(self) -> Lock:
+        try:
+            data = read_file(self.lock_path)
+        except FileNotFoundError:
+            self.lock_data = b""
+            return Lock(posixpath.basename(self.manifest.path), self.manifest.output)
+        except OSError as error:
+            raise fail("read-failed", f"cannot read the lock `{self.lock_path}`: {explain(error)}") from None
+        self.lock_data = data
+        lock = Lock.parse(data, shown(self.lock_path, self.manifest))
+        if lock.damaged is not None:
+            self.warnings.append(lock.damaged)
+        return lock
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs out. Raises UserError with exit status 3 when one is in."""
+        with self.tree.locked(RUN_LOCK):
+            yield
+
+    def accept_gaps(self, names: Iterable[str]) -> None:
+        """Record that an authority's journal lost its end, as its administrator says."""
+        for name in names:
+            path = journal_of(name)
+            mark = self.lock.journals.get(path)
+            journal = self.source.histories.at(path)
+            if mark is None or journal.contains(mark.length, mark.head):
+                raise fail(
+                    "no-lost-history",
+                    f"the journal of `{name}` lacks nothing that the lock knows",
+                    hint="`--accept-lost-history` is for an authority named by `error[journal-behind]`",
+                )
+            writer = Writer(journal)
+            detail = {"length": mark.length, "head": mark.head}
+            writer.add("gap", self.now, f"authority/{name}/certificate", detail=detail)
+            if journal.torn_at is not None:
+                self.tree.truncate(path, journal.torn_at)
+            self.tree.append(path, writer.taken())
+            marks = {one: found for one, found in self.lock.journals.items() if one != path}
+            self.lock = self.lock.with_journals(marks)
+            self.source = Files(self.tree, self.lock, self.now, self.memo.keys)
+
+
+def output_root(manifest: Manifest) -> str:
+    """Absolute path of the output folder."""
+    return posixpath.normpath(posixpath.join(manifest.folder, manifest.output))
+
+
+def lock_path(manifest: Manifest) -> str:
+    """`pki.yaml` → `pki.lock` beside it; inside the output folder when that was given on the command line."""
+    stem = posixpath.splitext(posixpath.basename(manifest.path))[0]
+    where = output_root(manifest) if posixpath.isabs(manifest.output) else manifest.folder
+    return posixpath.join(where, f"{stem}.lock")
+
+
+def shown(path: str, manifest: Manifest) -> str:
+    """A path beside the manifest as the user would write it."""
+    folder = posixpath.dirname(manifest.path)
+    return posixpath.join(folder, posixpath.relpath(path, manifest.folder))
+
+
+def marker_of(manifest: Manifest) -> str:
+    """The manifest's path relative to the output folder."""
+    whole = posixpath.join(manifest.folder, posixpath.basename(manifest.path))
+    return posixpath.relpath(whole, output_root(manifest))
+
+
+def _check_marker(tree: Tree, manifest: Manifest) -> None:
+    data = tree.read(output.MARKER)
+    if data is None:
+        return
+    theirs = output.parse(data, f"{tree.root}/{output.MARKER}").manifest
+    if theirs != marker_of(manifest):
+        raise fail(
+            "output-taken",
+            f"the output folder `{tree.root}` belongs to another manifest, `{theirs}`",
+            ("output",) if manifest.locate(("output",)) else None,
+            "give this manifest its own `output:`; after a rename of the manifest, run `pkibuild apply --take-over`",
+        )
+
+
+def _check_owner(tree: Tree, world: World) -> None:
+    found = tree.stat_root()
+    if found is not None and found.owner != world.user():
+        raise fail(
+            "foreign-owner",
+            f"the output folder `{tree.root}` belongs to `{world.user_name(found.owner)}`, and you are "
+            f"`{world.user_name(world.user())}`",
+            hint=f"run pkibuild as `{world.user_name(found.owner)}`, or choose another `output:`",
+        )

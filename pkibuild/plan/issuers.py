@@ -1,0 +1,48 @@
+"""An authority as what it issues sees it: the facets that certificates, chains and lists need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pkibuild.model import Authority
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A certificate of a chain. `fingerprint` is None while it is still to be issued."""
+
+    id: str
+    path: str
+    fingerprint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerView:
+    """Facets of an authority once the plan is carried out. A facet that is None is a future."""
+
+    authority: Authority
+    subject: str | None
+    key_id: str | None
+    not_before: int
+    not_after: int
+    generation: int
+    link: Link
+    above: tuple[Link, ...]
+    """Intermediates between this authority and its root, from below; the root is not among them."""
+    root: Link
+    certificate: bool
+    """It has a certificate, or will have one."""
+    key_missing: bool = False
+    older: Mapping[str, Link] = field(default_factory=dict)
+    """Key identifier of an older generation → its certificate."""
+
+    def chain(self, issuer_key_id: str | None) -> tuple[Link, ...]:
+        """The intermediates that a leaf is sent with: those of the key that signed it, never simply the newest."""
+        if self.authority.is_root:
+            return ()
+        own = self.older.get(issuer_key_id or "", self.link)
+        return (own, *self.above)
+
+    def root_of(self, issuer_key_id: str | None) -> Link:
+        return self.older.get(issuer_key_id or "", self.link) if self.authority.is_root else self.root

@@ -1,0 +1,97 @@
+"""What was built and is no longer declared: shown, kept, and removed only with `--prune`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+
+from pkibuild.diagnostics import fail
+from pkibuild.facts import CertificateFacts
+from pkibuild.layout import SECRET
+from pkibuild.model import Manifest
+from pkibuild.nodes import Action, Orphan, Reason, Remove
+from pkibuild.plan.files import Files
+from pkibuild.state.lock import Lock
+from pkibuild.units import format_date
+
+FOLDERS = {"hosts": "host", "certificates": "certificate", "authorities": "authority"}
+MOST_HOSTS = 10
+"""How many hosts at once `--prune` removes without being told which."""
+
+
+def find_orphans(source: Files, manifest: Manifest, wanted: set[str], now: int) -> list[Orphan]:
+    """Every artifact of ours that nothing declares: from the receipts and folders, so that no lock is needed."""
+    declared = {"hosts": manifest.hosts, "certificates": manifest.certificates, "authorities": manifest.authorities}
+    found: list[Orphan] = []
+    for folder, kind in FOLDERS.items():
+        for entry in source.tree.list(folder):
+            if not entry.endswith("/"):
+                continue
+            name = entry[:-1]
+            for node, path in _built(source, folder, kind, name):
+                if node in wanted or (kind == "authority" and name in declared[folder]):
+                    continue
+                found.append(_orphan(source.lock, node, path, kind, now))
+    return sorted(found, key=lambda one: one.id)
+
+
+def _built(source: Files, folder: str, kind: str, name: str) -> Iterator[tuple[str, str]]:
+    """`(id, path)` of what the receipt of a folder lists, or of what lies in an authority's."""
+    if kind == "authority":
+        certificate = f"authorities/{name}/{name}.crt"
+        if source.tree.stat(certificate) is not None:
+            yield f"authority/{name}/certificate", certificate
+        return
+    for path, file in source.receipt_at(f"{folder}/{name}/.install.json").files.items():
+        whole = f"{folder}/{name}/{path}"
+        if source.tree.stat(whole) is not None:
+            yield file.node, whole
+
+
+def _orphan(lock: Lock, node: str, path: str, kind: str, now: int) -> Orphan:
+    last = node.rpartition("/")[2]
+    word = last if last in ("key", "certificate", "fullchain", "chain", "der", "combined") else "config"
+    if kind == "authority":
+        return Orphan(node, word, (path,), "no longer declared; an authority is never removed by pkibuild")
+    entry = lock.entry(node)
+    facts = entry.facts if entry and isinstance(entry.facts, CertificateFacts) else None
+    if facts is not None and facts.not_after > now:
+        risk = Reason("removed-but-valid", f"it is valid until {format_date(facts.not_after)}")
+        unit = node.rpartition("/")[0]
+        hint = f"revoked: [{{certificate: {unit}, reason: cessation_of_operation, on: {format_date(now)}}}]"
+        return Orphan(node, word, (path,), risks=(risk,), hint=hint)
+    return Orphan(node, word, (path,))
+
+
+def prune(orphans: Iterable[Orphan], pattern: str, now: int) -> tuple[list[Action], list[Orphan]]:
+    """The actions that remove orphans, and the orphans that stay. Keys go to the attic."""
+    orphans = list(orphans)
+    chosen = [one for one in orphans if not one.id.startswith("authority/") and _matches(one.id, pattern)]
+    hosts = {one.id.split("/")[1].rpartition("@")[2] for one in chosen}
+    if not pattern and len(hosts) > MOST_HOSTS:
+        raise fail(
+            "prune-many",
+            f"{len(hosts)} hosts would be removed at once",
+            hint="say which: `--prune='host/old*'`, or `--prune='*'` for all",
+        )
+    actions = [
+        Action(
+            one.id,
+            one.kind,
+            "prune",
+            (Reason("orphan", "no longer declared"),),
+            Remove(path, f".attic/{format_date(now)}/{path}" if one.kind in SECRET else ""),
+            (path,),
+            risks=one.risks,
+        )
+        for one in chosen
+        for path in one.paths
+    ]
+    ids = {one.id for one in chosen}
+    return actions, [one for one in orphans if one.id not in ids]
+
+
+def _matches(node: str, pattern: str) -> bool:
+    unit = "/".join(node.split("/", 2)[:2])
+    return not pattern or fnmatchcase(node, pattern) or fnmatchcase(unit, pattern) or fnmatchcase(
+        f"host/{unit.rpartition('@')[2]}", pattern)  # fmt: skip

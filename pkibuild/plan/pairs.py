@@ -1,0 +1,432 @@
+"""A key and its certificate, decided together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pkibuild.artifacts.certificates import pair_of, public_path
+from pkibuild.artifacts.wants import KEY_MODE, CertificateWant, KeyWant, Pair
+from pkibuild.diagnostics import Diagnostic
+from pkibuild.layout import beside
+from pkibuild.model import Authority
+from pkibuild.nodes import Action, FinishKey, MakeKey, Pending, Reason, SetMode, Sign, Verb, Write
+from pkibuild.plan import keys
+from pkibuild.plan.changes import certificate_changes, name_list
+from pkibuild.plan.draft import Draft
+from pkibuild.plan.keys import KeyState, KeyVerdict
+from pkibuild.plan.observed import CertificateSeen, KeySeen, Source
+from pkibuild.plan.policies import Desired, Held, certificate_reasons, due, due_at
+from pkibuild.state.histories import TOP, journal_of
+from pkibuild.state.lock import LockEntry
+from pkibuild.units import format_date
+from pkibuild.x509 import pem
+from pkibuild.x509.attributes import format_subject
+from pkibuild.x509.validity import window
+
+if TYPE_CHECKING:
+    from pkibuild.plan.issuers import IssuerView
+
+
+@dataclass(frozen=True, slots=True)
+class PairView:
+    """What a pair will be once the plan is carried out: the facets that others need. None is a future."""
+
+    pair: Pair
+    public: str | None
+    fingerprint: str | None
+    subject: str | None
+    key_id: str | None
+    issuer_key_id: str | None
+    not_before: int
+    not_after: int
+    generation: int
+    certificate: bool
+    """False when there is no certificate, and none can be made now."""
+    key_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every decision about a pair may look at."""
+
+    source: Source
+    draft: Draft
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One pair with everything that was observed of it."""
+
+    pair: Pair
+    authority: Authority | None
+    """Set when the pair is an authority's own."""
+    issuer: IssuerView | None
+    """None when self-signed."""
+    key: KeySeen
+    seen: CertificateSeen
+    held: Held | None
+    lost: bool
+    """The file is not what the journal says: absent, damaged, an earlier one, or changed by hand."""
+
+
+def plan_pair(context: Context, pair: Pair, issuer: IssuerView | None, authority: Authority | None = None) -> PairView:
+    """Decide on a key and its certificate, and add what is to be done to the draft."""
+    case = _observe(context, pair, issuer, authority)
+    desired = _desired(case, context.now, "")
+    verdict = keys.decide(_key_state(case, desired, context.now))
+    desired = _desired(case, context.now, verdict.public)
+    if verdict.problem is not None:
+        context.draft.problems.found.append(verdict.problem)
+    key_action = _key_action(context, case, verdict)
+    certificate_action, view = _certificate(context, case, verdict, desired)
+    blocked = certificate_action is None and verdict.verb in ("new", "rekey")
+    if key_action is not None and not blocked:
+        context.draft.add(key_action)
+    elif key_action is not None:  # a key without a certificate to come is not made
+        context.draft.wait(Pending(pair.key.id, "certificate-waits", "its certificate cannot be issued now"))
+    else:
+        _keep_key(context, case, verdict)
+    if certificate_action is not None:
+        context.draft.add(certificate_action)
+    return view
+
+
+def _observe(context: Context, pair: Pair, issuer: IssuerView | None, authority: Authority | None) -> _Case:
+    seen = context.source.certificate(pair)
+    key = context.source.key(pair.key, pair.certificate.id)
+    held: Held | None = None
+    lost = False
+    if seen.recorded is not None:
+        held = Held(seen.recorded.facts, seen.recorded.generation, seen.recorded.asked_end)
+        lost = seen.facts is None or seen.facts.fingerprint != seen.recorded.facts.fingerprint
+    elif seen.facts is not None:
+        held = Held(seen.facts)
+    return _Case(pair, authority, issuer, key, seen, held, lost)
+
+
+def _desired(case: _Case, now: int, public: str | None) -> Desired:
+    want, issuer = case.pair.certificate, case.issuer
+    not_before, not_after, asked_end = window(
+        now, want.validity, issuer.not_before if issuer else None, issuer.not_after if issuer else None
+    )
+    return Desired(
+        profile=want.profile,
+        public=public,
+        self_signed=issuer is None,
+        issuer_subject=issuer.subject if issuer else None,
+        issuer_key_id=issuer.key_id if issuer else None,
+        issuer_not_after=issuer.not_after if issuer else None,
+        validity=want.validity,
+        renew_before=want.renew_before,
+        issued_since=want.issued_since,
+        clock_renews=want.clock_renews,
+        not_before=not_before,
+        not_after=not_after,
+        asked_end=asked_end,
+    )
+
+
+def _key_state(case: _Case, desired: Desired, now: int) -> KeyState:
+    held, authority = case.held, case.authority
+    return KeyState(
+        want=case.pair.key,
+        seen=case.key,
+        certified=held.facts.public if held else "",
+        generation=held.generation if held else None,
+        sacred=authority is not None,
+        protected=authority is None or authority.protect,
+        renewing=held is not None and due(desired, held, now) is not None,
+    )
+
+
+# -- the key ---------------------------------------------------------------------------------------------
+
+
+def _key_action(context: Context, case: _Case, verdict: KeyVerdict) -> Action | None:
+    want, seen = case.pair.key, case.key
+    retire = _retired(context, want, verdict.retire) if verdict.retire is not None else ""
+    retired_public = public_path(retire) if retire and seen.facts and seen.facts.encrypted else ""
+    public = want.public_path
+    if verdict.verb in ("new", "rekey"):
+        paths = tuple(path for path in (want.path, public, retire, retired_public) if path)
+        recipe = MakeKey(
+            want.path, want.spec.algorithm, want.spec.passphrase, verdict.generation, public, retire, retired_public,
+            verdict.staged,
+        )  # fmt: skip
+        verb: Verb = "rekey" if verdict.verb == "rekey" else "new"
+        return Action(want.id, "key", verb, verdict.reasons, recipe, paths, detail=describe_key(want), place=want.place)
+    if verdict.verb == "finish":
+        paths = tuple(path for path in (want.path, public, retire, retired_public) if path)
+        finish = FinishKey(want.path, public, retire, retired_public)
+        return Action(want.id, "key", "restore", verdict.reasons, finish, paths, place=want.place)
+    if seen.state == "present" and seen.mode is not None and seen.mode & 0o077:
+        reason = Reason("mode-changed", f"its mode was {seen.mode:04o}, and others could read it")
+        return Action(
+            want.id, "key", "restore", (reason,), SetMode(want.path, KEY_MODE), (want.path,), place=want.place
+        )
+    return None
+
+
+def _retired(context: Context, want: KeyWant, generation: int) -> str:
+    """A free name for the key that is replaced: `x.g1.key`."""
+    path = beside(want.path, generation)
+    number = 2
+    while context.source.taken(path):
+        path = beside(want.path, generation).replace(f".g{generation}.", f".g{generation}-{number}.")
+        number += 1
+    return path
+
+
+def _keep_key(context: Context, case: _Case, verdict: KeyVerdict) -> None:
+    want, seen = case.pair.key, case.key
+    if verdict.verb == "missing":
+        context.draft.seen.add(want.id)
+        return
+    if seen.facts is not None and seen.facts.encrypted != (want.spec.passphrase is not None):
+        state = "is encrypted, and the manifest gives no passphrase for it" if seen.facts.encrypted else (
+            "lies in clear, and the manifest declares a passphrase"
+        )  # fmt: skip
+        context.draft.problems.warn(
+            "key-encryption",
+            f"`{want.path}` {state}",
+            want.place,
+            "only a new key (a raised `generation`) changes that",
+        )
+    entry = LockEntry(want.id, "key", want.path, seen.facts, generation=verdict.generation)
+    if seen.facts is None:  # closed: what the lock remembers stays
+        context.draft.seen.add(want.id)
+        context.draft.unchanged += 1
+    else:
+        context.draft.keep(entry)
+
+
+def describe_key(want: KeyWant) -> str:
+    """`RSA 4096, encrypted`."""
+    name = want.spec.algorithm
+    words = {"rsa": "RSA", "ecdsa": "ECDSA", "ml": "ML-DSA"}
+    head, _, rest = name.partition("-")
+    text = "Ed25519" if name == "ed25519" else f"{words[head]} {rest.removeprefix('dsa-').upper()}"
+    return text + (", encrypted" if want.spec.passphrase else "")
+
+
+# -- the certificate -------------------------------------------------------------------------------------
+
+
+def _certificate(
+    context: Context, case: _Case, verdict: KeyVerdict, desired: Desired
+) -> tuple[Action | None, PairView]:
+    want, held, seen = case.pair.certificate, case.held, case.seen
+    if (seen.state != "absent" and not seen.known and held is None) or (
+        seen.recorded is None and seen.facts and not seen.known
+    ):
+        _refuse_foreign(context, want)
+        return None, _held_view(case, verdict, held)
+    reasons = certificate_reasons(desired, held, context.now) if held else ()
+    if held is not None and case.authority is not None and case.authority.protect:
+        _guard(context, case, held)
+    if held is None:
+        fresh = (Reason("not-built", "not built yet"),)
+        return _issue(context, case, verdict, desired, "new", fresh)
+    if reasons:
+        return _issue(context, case, verdict, desired, "reissue", _worded(reasons, verdict))
+    view = _held_view(case, verdict, held)
+    _note_times(context, case, desired, held)
+    if case.lost:
+        return _restore(case), view
+    context.draft.keep(LockEntry(want.id, "certificate", want.path, held.facts, "", verdict.generation, held.asked_end))
+    return None, view
+
+
+def _guard(context: Context, case: _Case, held: Held) -> None:
+    """A protected authority keeps its subject, and stays a root or an intermediate (artifacts.md)."""
+    want, facts = case.pair.certificate, held.facts
+    before, after = format_subject(facts.subject), format_subject(want.profile.subject)
+    was_root = facts.issuer_digest == facts.subject_digest
+    if sorted(facts.subject) != sorted(want.profile.subject):
+        what, place = f"its subject (`{before}` → `{after}`)", (*want.place, "subject")
+    elif was_root != (case.issuer is None):
+        what, place = "whether it is a root", (*want.place, "issuer")
+    else:
+        return
+    context.draft.problems.error(
+        "protected",
+        f"this authority is protected, and the manifest changes {what}",
+        place,
+        "to change it, add `protect: false`: all that it issued is issued again; else take the change back",
+    )
+
+
+def _refuse_foreign(context: Context, want: CertificateWant) -> None:
+    context.draft.seen.add(want.id)
+    context.draft.problems.error(
+        "not-ours",
+        f"`{want.path}` is there already, and pkibuild did not make it",
+        want.place,
+        "move it away, or choose another `output:`; nothing that is not ours is overwritten",
+    )
+
+
+def _worded(reasons: tuple[Reason, ...], verdict: KeyVerdict) -> tuple[Reason, ...]:
+    if verdict.public is None or verdict.verb != "keep":
+        return reasons
+    first = reasons[0]
+    return (Reason(first.code, f"{first.message}, key kept", first.because), *reasons[1:])
+
+
+def _issue(
+    context: Context, case: _Case, verdict: KeyVerdict, desired: Desired, verb: str, reasons: tuple[Reason, ...]
+) -> tuple[Action | None, PairView]:
+    want, held, issuer = case.pair.certificate, case.held, case.issuer
+    blocked = _blocked(context, case, verdict, desired)
+    if blocked is not None:
+        context.draft.wait(blocked)
+        return None, _held_view(case, verdict, held)
+    signer = issuer.authority.id if issuer else case.pair.unit
+    same_subject = held is not None and sorted(held.facts.subject) == sorted(desired.profile.subject)
+    same_key = held is not None and verdict.public is not None and verdict.public == held.facts.public
+    generation = verdict.generation
+    recipe = Sign(
+        path=want.path,
+        profile=want.profile,
+        unit=case.pair.unit,
+        key_path=case.pair.key.path,
+        public_path=case.pair.key.public_path,
+        issuer=signer,
+        journal=journal_of(issuer.authority.name) if issuer else journal_of_self(case.authority),
+        not_before=desired.not_before,
+        not_after=desired.not_after,
+        asked_end=desired.asked_end,
+        generation=generation,
+        keep_subject=same_subject,
+        keep_key_id=same_key,
+    )
+    needs = [case.pair.key.id]
+    if issuer:
+        needs += [f"{issuer.authority.id}/key", f"{issuer.authority.id}/certificate"]
+    if issuer or case.authority:
+        context.draft.signing.setdefault(signer, []).append(want.id)
+    _note_clamp(context, case, desired.asked_end, desired.not_after)
+    if want.clock_renews:
+        context.draft.due(case.pair.unit, desired.not_after - want.renew_before + 1)
+    action = Action(
+        want.id,
+        "certificate",
+        "new" if verb == "new" else "reissue",
+        reasons,
+        recipe,
+        (want.path,),
+        changes=certificate_changes(desired, held.facts) if held else (),
+        detail=describe_certificate(want, desired.not_after),
+        needs=tuple(needs),
+        place=want.place,
+    )
+    return action, PairView(
+        pair=case.pair,
+        public=verdict.public,
+        fingerprint=None,
+        subject=held.facts.subject_digest if held and same_subject else None,
+        key_id=held.facts.key_id if held and same_key else None,
+        issuer_key_id=issuer.key_id if issuer else None,
+        not_before=desired.not_before,
+        not_after=desired.not_after,
+        generation=generation,
+        certificate=True,
+        key_missing=verdict.verb == "missing",
+    )
+
+
+def journal_of_self(authority: Authority | None) -> str:
+    """A root stands in its own journal, a self-signed leaf in the folder's."""
+    return journal_of(authority.name) if authority else TOP
+
+
+def _blocked(context: Context, case: _Case, verdict: KeyVerdict, desired: Desired) -> Pending | None:
+    """Why nothing can be signed for this pair, if so."""
+    want, issuer = case.pair.certificate, case.issuer
+    if verdict.verb == "missing" and issuer is None:
+        if verdict.problem is None:
+            context.draft.once(missing_key(case.pair.key))
+        return Pending(want.id, "key-missing", f"the key at `{case.pair.key.path}` is missing", want.place)
+    if issuer is None:
+        return None
+    name = issuer.authority.name
+    if not issuer.certificate:
+        return Pending(want.id, "issuer-waits", f"authority `{name}` has no certificate yet", want.place)
+    if issuer.not_after <= context.now:
+        end = format_date(issuer.not_after)
+        return Pending(want.id, "issuer-expired", f"authority `{name}` expired on {end} and signs nothing", want.place)
+    if issuer.key_missing:
+        context.draft.once(missing_key(pair_of(issuer.authority, None).key))
+        return Pending(want.id, "key-missing", f"the key of authority `{name}` is missing", want.place)
+    if desired.not_after <= desired.not_before:
+        return Pending(want.id, "end-before-start", "its declared end is in the past", want.place)
+    return None
+
+
+def missing_key(want: KeyWant) -> Diagnostic:
+    return Diagnostic(
+        "key-missing",
+        f"the key at `{want.path}` is missing, and something is to be signed with it",
+        want.place,
+        "bring it back from a backup, or run pkibuild where the key is; an authority's key is never re-made silently",
+    )
+
+
+def _held_view(case: _Case, verdict: KeyVerdict, held: Held | None) -> PairView:
+    facts = held.facts if held else None
+    return PairView(
+        pair=case.pair,
+        public=verdict.public,
+        fingerprint=facts.fingerprint if facts else None,
+        subject=facts.subject_digest if facts else None,
+        key_id=facts.key_id if facts else None,
+        issuer_key_id=facts.issuer_key_id if facts else None,
+        not_before=facts.not_before if facts else 0,
+        not_after=facts.not_after if facts else 0,
+        generation=verdict.generation,
+        certificate=facts is not None,
+        key_missing=verdict.verb == "missing",
+    )
+
+
+def _restore(case: _Case) -> Action:
+    """Bring the newest certificate back from the journal: it is right, and needs no new signature."""
+    want, seen = case.pair.certificate, case.seen
+    assert seen.recorded is not None
+    if seen.state == "absent":
+        first = case.key.state == "absent" or case.key.staged is not None
+        reason = (
+            Reason("interrupted", "an interrupted run is finished") if first else Reason("missing", "it is missing")
+        )
+    elif seen.earlier:
+        reason = Reason("interrupted", "the journal has a newer one")
+    else:
+        reason = Reason("edited-by-hand", "it was changed by hand, and is put back")
+    data = pem.to_pem(seen.recorded.der, pem.CERTIFICATE)
+    recipe = Write(want.path, data, keep_copy=reason.code == "edited-by-hand")
+    return Action(
+        want.id, "certificate", "restore", (reason,), recipe, (want.path,), needs=(case.pair.key.id,), place=want.place
+    )  # fmt: skip
+
+
+def _note_times(context: Context, case: _Case, desired: Desired, held: Held) -> None:
+    """When it is renewed next, and whether its issuer cut it short."""
+    _note_clamp(context, case, held.asked_end or held.facts.not_after, held.facts.not_after)
+    if case.pair.certificate.clock_renews:
+        when = due_at(desired, held)
+        if when > context.now:
+            context.draft.due(case.pair.unit, when)
+
+
+def _note_clamp(context: Context, case: _Case, asked_end: int, not_after: int) -> None:
+    if case.issuer is not None and asked_end - not_after >= 60:
+        context.draft.clamped.setdefault(case.issuer.authority.name, []).append(case.pair.unit)
+
+
+def describe_certificate(want: CertificateWant, not_after: int) -> str:
+    """`CN=ABC Company Root CA, until 2046-11-24`."""
+    common = [(name, value) for name, value in want.profile.subject if name == "common_name"]
+    who = format_subject(tuple(common or want.profile.subject)) or ", ".join(name_list(want.profile.names)[:1])
+    return f"{who}, until {format_date(not_after)}"

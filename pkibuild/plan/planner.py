@@ -1,0 +1,128 @@
+"""One planner for every source: from units and observations to a plan, unit by unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from pkibuild.artifacts.configs import Texts
+from pkibuild.artifacts.wants import Unit
+from pkibuild.diagnostics import Diagnostic, UserError, warning
+from pkibuild.model import SELF, Manifest
+from pkibuild.nodes import Action, Orphan, Plan
+from pkibuild.plan.authorities import check_signing, plan_authority
+from pkibuild.plan.derived import plan_bundle, plan_config
+from pkibuild.plan.draft import Draft
+from pkibuild.plan.issuers import IssuerView
+from pkibuild.plan.observed import Source
+from pkibuild.plan.pairs import Context, plan_pair
+from pkibuild.state.lock import Lock, LockEntry
+from pkibuild.units import format_date
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, and what the records need besides."""
+
+    plan: Plan
+    kept: Mapping[str, LockEntry]
+    """Lock lines to be written for artifacts that stay as they are."""
+    wanted: frozenset[str]
+    """Every id that the manifest asks for."""
+
+
+def make_plan(
+    manifest: Manifest, units: Iterable[Unit], source: Source, lock: Lock, now: int, texts: Texts
+) -> tuple[Draft, Plan]:
+    """What is to be done so that everything is as the manifest says. Raises UserError with all problems found.
+
+    Orphans are added by the caller, who knows the folder.
+    """
+    draft = Draft(lock)
+    context = Context(source, draft, now)
+    views: dict[str, IssuerView] = {}
+    for unit in units:
+        _plan_unit(context, unit, views, texts)
+    for authority in manifest.authorities.values():
+        check_signing(context, authority)
+    _advise_clamped(draft, manifest, views)
+    if draft.problems.errors:
+        raise UserError(*(with_span(manifest, one) for one in (*manifest.warnings, *draft.problems.found)))
+    actions = tuple(
+        replace(action, needs=tuple(id for id in action.needs if id in draft.actions))
+        for action in draft.actions.values()
+    )
+    warnings = (*manifest.warnings, *(with_span(manifest, one) for one in draft.problems.warnings))
+    return draft, Plan(
+        manifest=manifest.path,
+        output=manifest.output,
+        now=now,
+        actions=actions,
+        pending=tuple(draft.pending),
+        warnings=warnings,
+        unchanged=draft.unchanged,
+        next_due=draft.next_due,
+    )
+
+
+def _plan_unit(context: Context, unit: Unit, views: dict[str, IssuerView], texts: Texts) -> None:
+    try:
+        pairs = {}
+        if unit.authority is not None:
+            views[unit.authority.name] = plan_authority(context, unit, views)
+        for pair in unit.pairs:
+            if unit.authority is None or unit.bundles:
+                pairs[pair.unit] = plan_pair(context, pair, _issuer(pair.certificate.issuer, views))
+        for bundle in unit.bundles:
+            plan_bundle(context, bundle, unit, pairs[bundle.pair], views)
+        for config in unit.configs:
+            plan_config(context, config, unit, texts)
+    except UserError as error:  # the other units' problems are told in the same run
+        context.draft.problems.extend(error.diagnostics)
+
+
+def _issuer(name: str, views: Mapping[str, IssuerView]) -> IssuerView | None:
+    return None if name == SELF else views[name]
+
+
+def _advise_clamped(draft: Draft, manifest: Manifest, views: Mapping[str, IssuerView]) -> None:
+    """A certificate never outlives its issuer: what was cut short is said, and whose end is to be moved."""
+    for name, units in draft.clamped.items():
+        view = views[name]
+        end = format_date(view.not_after)
+        more = f" and {len(units) - 1} more" if len(units) > 1 else ""
+        place = _place(manifest, units[0])
+        draft.problems.found.append(
+            warning("clamped", f"`{units[0]}`{more} would outlive `{name}` and ends with it, on {end}", place)
+        )
+        hint = (
+            "renew the root by an edit: `issued_since`, or a longer `validity`"
+            if view.authority.is_root
+            else "it is renewed by the clock as soon as its own issuer allows a later end"
+        )
+        draft.problems.found.append(
+            warning(
+                "short", f"authority `{name}` ends on {end}, too soon for what it issues", view.authority.place, hint
+            )
+        )
+
+
+def _place(manifest: Manifest, unit: str) -> tuple[str | int, ...] | None:
+    kind, _, name = unit.partition("/")
+    found = {"authority": manifest.authorities, "host": manifest.hosts, "certificate": manifest.certificates}
+    declaration = found[kind].get(name) if kind in found else None
+    return declaration.place if declaration else None
+
+
+def with_span(manifest: Manifest, one: Diagnostic) -> Diagnostic:
+    """The diagnostic with file, line and column."""
+    if one.span is None and one.place is not None:
+        one = one.at(manifest.span(one.place, one.at_key))
+    if one.related and not one.related_spans:
+        spans = ((label, manifest.span(place)) for label, place in one.related)
+        one = replace(one, related_spans=tuple((label, span) for label, span in spans if span))
+    return one
+
+
+def with_orphans(plan: Plan, orphans: Iterable[Orphan], prune: Iterable[Action] = ()) -> Plan:
+    return replace(plan, orphans=tuple(orphans), actions=(*plan.actions, *prune))

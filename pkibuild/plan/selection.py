@@ -1,0 +1,104 @@
+"""Which actions of a plan are carried out: `--only`, `--due`, and the limits that stop a run before it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from pkibuild.diagnostics import fail, warning
+from pkibuild.nodes import Action, Plan
+from pkibuild.plan.policies import BY_TIME
+
+STOPPED = 5
+"""Exit status of `--fail-on` and `--max-reissue`."""
+
+
+def only(plan: Plan, patterns: Iterable[str]) -> Plan:
+    """What matches, with all that it depends on."""
+    patterns = tuple(patterns)
+    if not patterns:
+        return plan
+    by_id = {action.id: action for action in plan.actions}
+    chosen: set[str] = set()
+    stack = [action.id for action in plan.actions if any(_matches(action.id, one) for one in patterns)]
+    while stack:
+        id = stack.pop()
+        if id not in chosen:
+            chosen.add(id)
+            stack.extend(by_id[id].needs)
+            partner = _partner(id)
+            if partner in by_id:
+                stack.append(partner)
+    return replace(plan, actions=tuple(action for action in plan.actions if action.id in chosen))
+
+
+def _partner(id: str) -> str:
+    """A new key comes to its place only with its certificate."""
+    return f"{id.removesuffix('/key')}/certificate" if id.endswith("/key") else ""
+
+
+def _matches(id: str, pattern: str) -> bool:
+    unit = "/".join(id.split("/", 2)[:2])
+    host = f"host/{unit.rpartition('@')[2]}" if id.startswith("service/") else unit
+    return fnmatchcase(id, pattern) or fnmatchcase(unit, pattern) or fnmatchcase(host, pattern)
+
+
+def due(plan: Plan) -> Plan:
+    """Only what time asks for, and what follows from it; never what an edit asks for."""
+    kept: dict[str, Action] = {}
+    edited: list[str] = []
+    by_id = {action.id: action for action in plan.actions}
+    for action in plan.actions:
+        codes = {reason.code for reason in action.reasons}
+        if codes <= BY_TIME | {"rotated"}:
+            kept[action.id] = action
+        elif codes & BY_TIME:
+            edited.append(action.id)
+        elif (
+            codes in ({"parts-changed"}, {"list-changed"})
+            and action.needs
+            and all(need in kept for need in action.needs)
+        ):
+            kept[action.id] = action
+    kept = {
+        id: action for id, action in kept.items() if all(need in kept or need not in by_id for need in action.needs)
+    }
+    warnings = plan.warnings
+    if edited:
+        text = f"`{edited[0]}`" + (f" and {len(edited) - 1} more" if len(edited) > 1 else "")
+        message = f"{text} is due, and edited as well: `--due` leaves it to a whole `apply`"
+        warnings = (*warnings, warning("due-but-edited", message))
+    return replace(plan, actions=tuple(kept.values()), warnings=warnings, orphans=())
+
+
+def check_limit(plan: Plan, most: int | None) -> None:
+    """Stop before the first write when more certificates would be issued again than allowed."""
+    count = sum(1 for action in plan.actions if action.kind == "certificate" and action.verb in ("reissue", "new"))
+    again = sum(1 for action in plan.actions if action.kind == "certificate" and action.verb == "reissue")
+    if most is not None and again > most:
+        raise fail(
+            "too-many-reissues",
+            f"{again} certificates would be issued again, and `--max-reissue` allows {most}",
+            hint=f"look at `pkibuild plan` ({count} certificates to be signed), then raise the limit",
+            status=STOPPED,
+        )
+
+
+def without(plan: Plan, blocked: Iterable[str]) -> tuple[list[Action], list[Action]]:
+    """The actions that can be carried out, and those that hang on blocked ones."""
+    lost = set(blocked)
+    go: list[Action] = []
+    wait: list[Action] = []
+    for action in plan.actions:
+        if action.id in lost or lost.intersection(action.needs):
+            lost.add(action.id)
+            wait.append(action)
+        else:
+            go.append(action)
+    partners = {_partner(action.id) for action in go if action.kind == "key"}
+    lonely = {id for id in partners if id in lost}
+    if lonely:
+        wait += [action for action in go if _partner(action.id) in lonely]
+        go = [action for action in go if _partner(action.id) not in lonely]
+    return go, wait
