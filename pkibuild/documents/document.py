@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ class Document:
     """Places beyond those with telling names whose values must not be shown."""
     _index: Index | None = None
     _lines: list[str] = field(default_factory=list)
-    _hidden: list[tuple[Mark, Mark]] | None = None
+    _hidden: dict[int, list[tuple[int, int]]] | None = None
 
     @property
     def folder(self) -> str:
@@ -66,8 +67,8 @@ class Document:
 
     def _shown(self, number: int, line: str, column: int) -> str:
         """A line with its secrets masked, so that what stands at `column` stays there."""
-        spans = [_on_line(start, end, number, len(line)) for start, end in self._secret_spans()]
-        for begin, stop in sorted((one for one in spans if one), reverse=True):
+        for begin, stop in sorted(self._secrets_by_line().get(number, ()), reverse=True):
+            stop = min(stop, len(line))
             mask = MASK if begin >= column else MASK[0] * (stop - begin)
             line = line[:begin] + mask + line[stop:]
         return line
@@ -84,27 +85,32 @@ class Document:
             self._lines = [line.removesuffix("\r") for line in self.text.split("\n")]
         return self._lines
 
-    def _secret_spans(self) -> list[tuple[Mark, Mark]]:
+    def _secrets_by_line(self) -> dict[int, list[tuple[int, int]]]:
+        """Which columns of which lines must not be shown."""
         if self._hidden is None:
             from pkibuild.documents.positions import find
 
             root = self.positions().root
-            self._hidden = []
+            self._hidden = {}
             for place, at_key in secrets_in(self.data, self.also_secret) if root else ():
                 key, value, _ = find(root, place) if root else (None, None, False)
                 spot: Spot | None = key if at_key else value
-                if spot is not None and spot.start != spot.end:
-                    self._hidden.append((spot.start, spot.end))
+                if spot is not None:
+                    self._hide(spot.start, spot.end)
         return self._hidden
 
+    def _hide(self, start: Mark, end: Mark) -> None:
+        assert self._hidden is not None
+        for line in range(start[0], end[0] + 1):
+            begin = start[1] if line == start[0] else 0
+            stop = end[1] if line == end[0] else sys.maxsize
+            if begin < stop:
+                self._hidden.setdefault(line, []).append((begin, stop))
 
-def _on_line(start: Mark, end: Mark, line: int, width: int) -> tuple[int, int] | None:
-    """Which columns of a line lie between two marks; None when none do."""
-    if not start[0] <= line <= end[0]:
-        return None
-    begin = start[1] if start[0] == line else 0
-    stop = min(end[1], width) if end[0] == line else width
-    return (begin, stop) if begin < stop else None
+    def hide(self, also_secret: Callable[[Place], bool]) -> None:
+        """Name further places whose values must not be shown."""
+        self.also_secret = also_secret
+        self._hidden = None
 
 
 def read_document(source: Source, path: str, name: str) -> Document:

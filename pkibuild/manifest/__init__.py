@@ -1,0 +1,7 @@
+"""The manifest: read, checked and decoded into the frozen values of `pkibuild.model`."""
+
+from __future__ import annotations
+
+from pkibuild.manifest.load import load
+
+__all__ = ["load"]

@@ -1,0 +1,74 @@
+"""What decoding knows: the declarations as written, the defaults, and where to report a problem."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pkibuild.diagnostics import Place, Problems
+from pkibuild.documents import Document
+from pkibuild.manifest.gather import Gathered
+from pkibuild.manifest.names import BadName
+
+Related = tuple[tuple[str, Place], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """One declaration, its ranges counted out, valid by the schema."""
+
+    section: str
+    name: str
+    written: str
+    """The name as written: a pattern where it is one of a fleet."""
+    data: Mapping[str, Any]
+    document: Document
+
+    @property
+    def place(self) -> Place:
+        return (self.section, self.name)
+
+
+@dataclass(slots=True)
+class Context:
+    gathered: Gathered
+    problems: Problems
+    defaults: Mapping[str, Any]
+    now: int
+    told: set[tuple[str, Place]] = field(default_factory=set)
+    """What was reported of which written place: a fleet's mistake is told once."""
+
+    def error(
+        self, code: str, message: str, place: Place, hint: str = "", related: Related = (), at_key: bool = False
+    ) -> None:
+        if self._first(code, place):
+            self.problems.error(code, message, place, hint, related, at_key)
+
+    def warn(self, code: str, message: str, place: Place, hint: str = "") -> None:
+        if self._first(code, place):
+            self.problems.warn(code, message, place, hint)
+
+    def bad_name(self, code: str, text: str, what: str, error: BadName, place: Place) -> None:
+        """Report a text that is no name of its kind."""
+        from pkibuild.documents.schema import quote
+
+        self.error(code, f"{quote(text)} is no {what}: {error}", place, error.hint)
+
+    def _first(self, code: str, place: Place) -> bool:
+        document, inside = self.gathered.written(place)
+        key = (code, (document.path, *inside))
+        if key in self.told:
+            return False
+        self.told.add(key)
+        return True
+
+    def where(self, raw: Raw, name: str) -> Place:
+        """Where the value of a field that may be inherited was written."""
+        return (*raw.place, name) if name in raw.data or name not in self.defaults else ("defaults", name)
+
+    def path(self, place: Place, path: str) -> str:
+        """A path written at a place, made absolute: it is relative to the file that writes it."""
+        document, _ = self.gathered.written(place)
+        return posixpath.normpath(posixpath.join(document.folder, path))

@@ -1,0 +1,299 @@
+"""The manifest from its files to frozen values, with every problem reported in one run."""
+
+from __future__ import annotations
+
+import gc
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pkibuild
+from pkibuild.diagnostics import Diagnostic, Place, Problems, Span, UserError
+from pkibuild.documents import Disk, Document, Source
+from pkibuild.documents.schema import Validator, quote
+from pkibuild.documents.secrets import SECRET_NAME
+from pkibuild.manifest.authorities import (
+    Authorities,
+    check_issuers,
+    check_path_lengths,
+    check_subjects,
+    in_issuing_order,
+    with_renewals,
+)
+from pkibuild.manifest.clients import warn_of_clients
+from pkibuild.manifest.compose import compose_schema
+from pkibuild.manifest.constraints import check_constraints
+from pkibuild.manifest.context import Context, Raw
+from pkibuild.manifest.declared import Declared, read_declarations, report
+from pkibuild.manifest.fields import Fields
+from pkibuild.manifest.gather import SECTIONS, gather
+from pkibuild.manifest.leaves import Leaves
+from pkibuild.manifest.options import is_write_only, paths_in
+from pkibuild.manifest.services import Services
+from pkibuild.manifest.subjects import Subjects
+from pkibuild.manifest.unsupported import find_unsupported
+from pkibuild.model import Authority, Certificate, Declaration, Host, Manifest, Service
+from pkibuild.services.loader import Packs, load_packs
+from pkibuild.services.pack import Pack
+from pkibuild.world import World
+
+
+def load(path: str, world: World, *, output: str | None = None, source: Source | None = None) -> Manifest:
+    """Read, check and decode a manifest.
+
+    `path` is relative to the current folder; `output`, relative to it too, takes the place of the manifest's own.
+    Raises UserError with every problem, placed and sorted.
+    """
+    with _without_collector():
+        return _Loader(path, world, output, source or Disk()).load()
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """A hundred thousand new values that all live on: looking for garbage among them doubles the time (speed.md)."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+class _Loader:
+    def __init__(self, path: str, world: World, output: str | None, source: Source) -> None:
+        self.path = path
+        self.world = world
+        self.output = output
+        self.source = source
+        self.problems = Problems()
+
+    def load(self) -> Manifest:
+        absolute = posixpath.normpath(posixpath.join(self.world.folder(), self.path))
+        try:
+            self.gathered = gather(self.source, absolute, self.path, self.problems)
+        except UserError as error:
+            raise _with_hint(error) from None
+        _check_version(self.gathered.root)
+        self.packs: Mapping[str, Pack] = load_packs(list(self._pack_folders()), self.problems)
+        for document in self.gathered.documents:
+            document.hide(self._is_pack_secret)
+        self.validator = Validator(compose_schema(self.packs, only=self._types_in_use()))
+        self.context = Context(self.gathered, self.problems, self._top_level(), self.world.now())
+        manifest = self._decode(read_declarations(self.context, self.validator, sorted(self.packs), self._is_secret))
+        return replace(manifest, warnings=tuple(self._finish()))
+
+    # -- the top level ------------------------------------------------------------------
+
+    def _pack_folders(self) -> Iterator[tuple[str, Place]]:
+        for number, (document, at) in enumerate(self.gathered.packs):
+            entry = document.data["packs"][at]
+            if isinstance(entry, str):
+                yield posixpath.normpath(posixpath.join(document.folder, entry)), ("packs", number)
+
+    def _types_in_use(self) -> set[str]:
+        services = (entry.data for entry in self.gathered.sections["services"].values())
+        return {str(one.get("type")) for one in services if isinstance(one, dict)}
+
+    def _top_level(self) -> Mapping[str, Any]:
+        """Check what stands beside the named sections; the defaults, as far as they are valid."""
+        data = self.gathered.root.data
+        problems = self.validator.problems("#", _without_items(data), (), self._is_secret)
+        found = Context(self.gathered, self.problems, {}, self.world.now())
+        for one in problems:
+            report(found, one)
+        for section, place in (("", ()), ("defaults", ("defaults",))):
+            find_unsupported(section, data.get("defaults") if section else data, place, lambda what, where, at_key:
+                             found.error("not-supported", f"{what} is not yet supported by this version", where,
+                                         "take it out, or use a later version", at_key=at_key))  # fmt: skip
+        if not problems and not any(self.gathered.sections.values()):
+            raise self._failed(_nothing_declared(self.gathered.root))
+        self._check_requirement(found)
+        defaults = data.get("defaults", {})
+        if not isinstance(defaults, dict):
+            return {}
+        return {name: value for name, value in defaults.items() if not any(
+            (one.place or ())[:2] == ("defaults", name) for one in problems)}  # fmt: skip
+
+    def _check_requirement(self, context: Context) -> None:
+        wanted = self.gathered.root.data.get("pkibuild")
+        if isinstance(wanted, str) and not _version_fits(wanted, pkibuild.__version__):
+            context.error("other-version", f"this manifest wants pkibuild {quote(wanted)[1:-1]}, and this is "
+                          f"{pkibuild.__version__}", ("pkibuild",), "install a version that fits")  # fmt: skip
+
+    def _output(self) -> str:
+        if self.output is not None:
+            return posixpath.normpath(posixpath.join(self.world.folder(), self.output))
+        written = self.gathered.root.data.get("output", "pki")
+        normal = posixpath.normpath(written) if isinstance(written, str) and written else "pki"
+        bad = normal.startswith(("/", "..", "-")) or normal == "." or not normal.isprintable()
+        if bad:
+            self.context.error("bad-output", f"{quote(written)} cannot be the output folder", ("output",),
+                               "name a folder below the manifest's own, such as `pki`")  # fmt: skip
+        return normal
+
+    # -- declarations ---------------------------------------------------------------------
+
+    def _decode(self, declared: Declared) -> Manifest:
+        context = self.context
+        fields, subjects = Fields(context), Subjects(context)
+        makers = Authorities(context, fields, subjects)
+        authorities = {name: makers.authority(raw) for name, raw in declared.valid["authorities"].items()}
+        leaves = Leaves(context, fields, subjects)
+        hosts = {name: leaves.host(raw) for name, raw in declared.valid["hosts"].items()}
+        certificates = {name: leaves.certificate(raw) for name, raw in declared.valid["certificates"].items()}
+        raws: dict[Place, Raw] = {raw.place: raw for section in SECTIONS for raw in declared.valid[section].values()}
+        authorities = self._check(authorities, [*hosts.values(), *certificates.values()], declared, raws)
+        services = Services(context, self.packs, declared.names["hosts"])
+        made = {name: services.service(raw) for name, raw in declared.valid["services"].items()}
+        return self._manifest(authorities, hosts, certificates, made)
+
+    def _check(
+        self, authorities: dict[str, Authority], leaves: list[Declaration], declared: Declared, raws: dict[Place, Raw]
+    ) -> dict[str, Authority]:
+        """What concerns several declarations; the authorities, issuers first."""
+        known = declared.names["authorities"]
+        check_issuers(self.context, [*authorities.values(), *leaves], known, raws)
+        ordered = with_renewals(in_issuing_order(self.context, authorities), leaves)
+        check_path_lengths(self.context, ordered)
+        check_subjects(self.context, ordered)
+        check_constraints(self.context, [*ordered.values(), *leaves], ordered, raws)
+        warn_of_clients(self.context, leaves, ordered, raws)
+        return ordered
+
+    def _manifest(
+        self,
+        authorities: dict[str, Authority],
+        hosts: dict[str, Host],
+        certificates: dict[str, Certificate],
+        services: dict[str, Service],
+    ) -> Manifest:
+        return Manifest(
+            path=self.path,
+            folder=self.gathered.root.folder,
+            output=self._output(),
+            authorities=authorities,
+            hosts=hosts,
+            certificates=certificates,
+            services=services,
+            packs=self.packs,
+            locate=self.gathered.locate,
+            watched=tuple(dict.fromkeys(self._watched(services))),
+        )
+
+    def _watched(self, services: Mapping[str, Service]) -> Iterator[str]:
+        yield from self.gathered.watched
+        for pack in self.packs.used if isinstance(self.packs, Packs) else self.packs.values():
+            yield from pack.files_read
+        for one in services.values():
+            schema = self.packs[one.type].options_schema
+            yield from paths_in(one.options, schema, schema)
+
+    # -- problems ---------------------------------------------------------------------------
+
+    def _is_pack_secret(self, place: Place) -> bool:
+        """Whether a pack's schema calls the option at this place secret."""
+        if len(place) < 3 or place[0] != "services":
+            return False
+        entry = self.gathered.sections["services"].get(str(place[1]))
+        pack = self.packs.get(str(entry.data.get("type"))) if entry and isinstance(entry.data, dict) else None
+        return pack is not None and is_write_only(place[2:], pack.options_schema, pack.options_schema)
+
+    def _is_secret(self, place: Place) -> bool:
+        named = any(isinstance(step, str) and SECRET_NAME.search(step) for step in place[2:] or place)
+        return named or self._is_pack_secret(place)
+
+    def _finish(self) -> list[Diagnostic]:
+        """Every problem with its span, sorted; raises UserError when there is an error among them."""
+        found = [*self.gathered.told(), *(self._placed(one) for one in self.problems.found)]
+        found = sorted(dict.fromkeys(found), key=self._order)
+        if any(one.severity == "error" for one in found):
+            raise UserError(*found)
+        return found
+
+    def _failed(self, error: UserError) -> UserError:
+        return UserError(*error.diagnostics, *self.gathered.told(), *map(self._placed, self.problems.found))
+
+    def _placed(self, one: Diagnostic) -> Diagnostic:
+        spans = ((what, self.gathered.locate(place)) for what, place in one.related)
+        related = (*one.related_spans, *((what, span) for what, span in spans if span is not None))
+        span = self.gathered.locate(one.place, one.at_key) if one.span is None and one.place is not None else one.span
+        return replace(one, span=span, related_spans=related)
+
+    def _order(self, one: Diagnostic) -> tuple[int, int, int]:
+        span = one.span
+        if span is None:
+            return (len(self.gathered.documents) + 1, 0, 0)
+        names = [document.name for document in self.gathered.documents]
+        return (names.index(span.file) if span.file in names else len(names), span.line, span.column)
+
+
+def _with_hint(error: UserError) -> UserError:
+    first = error.diagnostics[0]
+    if first.code == "read-failed" and "no such file" in first.message:
+        return UserError(replace(first, code="no-manifest", hint="`pkibuild init` writes one to begin with"))
+    return error
+
+
+def _check_version(root: Document) -> None:
+    """Refuse what is no manifest of this format before anything else is said of it. Raises UserError."""
+    if root.data is None:
+        raise _nothing_declared(root)
+    if not isinstance(root.data, dict):
+        raise UserError(Diagnostic("wrong-type", "a manifest is a mapping of sections", span=root.locate(())))
+    version = root.data.get("version")
+    if type(version) is int and version != 1:
+        hint = "it is written for a later pkibuild" if version > 1 else "write `version: 1`"
+        message = f"this pkibuild knows manifests of version 1, and this is {quote(version)}"
+        raise UserError(Diagnostic("bad-version", message, hint=hint, span=root.locate(("version",))))
+    if version is None and "version" not in root.data:
+        close = [key for key in root.data if key in (*SECTIONS, "defaults", "trust")]
+        hint = "write `version: 1`" + ("" if close else "; is this the right file?")
+        raise UserError(
+            Diagnostic("bad-version", "the manifest has no `version`", hint=hint, span=Span(root.name, 1, 1))
+        )
+    if type(version) is not int:
+        hint = "write `version: 1`, without quotes" if version == "1" else "write `version: 1`"
+        raise UserError(Diagnostic("bad-version", "`version` must be the integer 1", hint=hint,
+                                   span=root.locate(("version",))))  # fmt: skip
+
+
+def _nothing_declared(root: Document) -> UserError:
+    message = "the manifest is empty" if root.data is None else "the manifest declares nothing"
+    hint = "is this the right file? `pkibuild init` writes one to begin with"
+    return UserError(Diagnostic("empty-manifest", message, hint=hint, span=Span(root.name, 1, 1)))
+
+
+def _without_items(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The top level with its sections empty: their declarations are checked one by one."""
+    return {key: {} if key in SECTIONS and isinstance(value, dict) else value for key, value in data.items()}
+
+
+_REQUIREMENT = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([0-9.]+)\s*")
+
+
+def _version_fits(wanted: str, version: str) -> bool:
+    """Whether a version fulfils every comparison of a requirement such as `>=1.2,<3`; true for what is none."""
+    have = _numbers(version)
+    for part in wanted.split(","):
+        found = _REQUIREMENT.fullmatch(part)
+        if found is None:
+            continue  # the schema reports it
+        limit = _numbers(found[2])
+        holds = {
+            ">=": have >= limit, "<=": have <= limit, "==": have == limit, "!=": have != limit,
+            ">": have > limit, "<": have < limit,
+        }  # fmt: skip
+        if not holds[found[1]]:
+            return False
+    return True
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    found = [int(one) for one in re.findall(r"[0-9]+", version.split("+")[0])[:4]]
+    while found and found[-1] == 0:
+        found.pop()
+    return tuple(found)

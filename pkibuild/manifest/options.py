@@ -1,0 +1,75 @@
+"""A service's own options: defaults filled in, paths made absolute, secrets known."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pkibuild.diagnostics import Place
+from pkibuild.documents.schema import resolve
+
+
+def filled(value: Any, schema: Any, root: Mapping[str, Any], folder: str) -> Any:
+    """A copy of `value` with the schema's defaults filled in at every depth, and texts of format `path` absolute."""
+    schema = _resolved(schema, root)
+    if isinstance(value, dict):
+        properties = schema.get("properties", {})
+        rest = schema.get("additionalProperties", {})
+        complete = {
+            name: filled(value[name] if name in value else one["default"], one, root, folder)
+            for name, one in ((name, _resolved(one, root)) for name, one in properties.items())
+            if name in value or "default" in one
+        }
+        for name, item in value.items():
+            if name not in complete:
+                complete[name] = filled(item, rest, root, folder)
+        return complete
+    if isinstance(value, list):
+        return [filled(item, schema.get("items", {}), root, folder) for item in value]
+    if isinstance(value, str) and schema.get("format") == "path":
+        return posixpath.normpath(posixpath.join(folder, value))
+    return value
+
+
+def paths_in(value: Any, schema: Any, root: Mapping[str, Any]) -> Iterator[str]:
+    """The texts of format `path` in a value."""
+    schema = _resolved(schema, root)
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from paths_in(item, schema.get("properties", {}).get(name, {}), root)
+    elif isinstance(value, list):
+        for item in value:
+            yield from paths_in(item, schema.get("items", {}), root)
+    elif isinstance(value, str) and schema.get("format") == "path":
+        yield value
+
+
+def is_write_only(place: Place, schema: Any, root: Mapping[str, Any]) -> bool:
+    """Whether the schema calls the value at a place, or one around it, secret (`writeOnly`)."""
+    schema = _resolved(schema, root)
+    for step in place:
+        if schema.get("writeOnly"):
+            return True
+        if isinstance(step, int):
+            schema = schema.get("items", {})
+        else:
+            schema = schema.get("properties", {}).get(step) or schema.get("additionalProperties", {})
+        schema = _resolved(schema, root)
+    return bool(schema.get("writeOnly"))
+
+
+def _resolved(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema itself, `$ref`s followed and alternatives joined; an empty one where nothing is known."""
+    if not isinstance(schema, Mapping):
+        return {}
+    if "$ref" in schema:
+        beside = {name: value for name, value in schema.items() if name != "$ref"}
+        return {**_resolved(resolve(schema["$ref"], root), root), **beside}
+    if "properties" in schema or "items" in schema:
+        return schema
+    for one in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        found = _resolved(one, root)
+        if "properties" in found or "items" in found or "writeOnly" in found:
+            return {**found, **schema}
+    return schema
