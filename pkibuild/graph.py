@@ -196,7 +196,7 @@ def _check_ports(expansions: tuple[Expansion, ...], problems: Problems) -> None:
                 break
 
 
-# -- the graph, to be looked at -----------------------------------------------------------------------------------------
+# -- the graph, to be looked at ---------------------------------------------------------------------------------------
 
 
 def nodes(manifest: Manifest) -> list[GraphNode]:

@@ -37,6 +37,5 @@ def read(tree: Tree) -> Cache:
 
 
 def write(tree: Tree, cache: Cache) -> None:
-    data = marshal.dumps((FORMAT, cache.keys))
-    if tree.read(PATH) != data:
-        tree.write(PATH, data, 0o600)
+    if read(tree).keys != cache.keys:  # equal values may have different bytes in this format
+        tree.write(PATH, marshal.dumps((FORMAT, cache.keys)), 0o600)
