@@ -24,7 +24,7 @@ KEY = backend.generate("ecdsa-p256")
 ISSUER = issue.Issuer.new(CA, KEY.public_key())
 
 
-def sign(profile: Profile, key: backend.PrivateKey = KEY, **more: Any) -> bytes:
+def issued(profile: Profile, key: backend.PrivateKey = KEY, **more: Any) -> issue.Issued:
     """A certificate of `ISSUER`, unless `more` says otherwise."""
     wanted: dict[str, Any] = {
         "public_key": key.public_key(),
@@ -34,7 +34,12 @@ def sign(profile: Profile, key: backend.PrivateKey = KEY, **more: Any) -> bytes:
         "issuer": ISSUER,
         "signing_key": KEY,
     }
-    return issue.sign_certificate(profile, **(wanted | more))
+    return issue.issue_certificate(profile, **(wanted | more))
+
+
+def sign(profile: Profile, key: backend.PrivateKey = KEY, **more: Any) -> bytes:
+    """Its DER."""
+    return issued(profile, key, **more).der
 
 
 def crl(*revoked: Revocation, **more: int) -> bytes:

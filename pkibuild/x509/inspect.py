@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from cryptography import x509
@@ -15,43 +14,22 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from pkibuild.facts import CertificateFacts, CrlFacts, KeyFacts, Revocation
-from pkibuild.keys.backend import UNREADABLE, algorithm_of, load_public, open_key, private_block, public_digest, quietly
+from pkibuild.keys.backend import algorithm_of, load_public, open_key, private_block, public_digest, quietly
 from pkibuild.keys.errors import KeyUnreadable
 from pkibuild.model import Constraints, Names
 from pkibuild.x509.issue import serial_text
 from pkibuild.x509.names import attributes_of, names_of, subtrees_of
+from pkibuild.x509.reading import reading
 from pkibuild.x509.said import PURPOSES, REASONS
 
 _USAGES = {oid: name for name, oid in PURPOSES.items()}
 _RANK = {name: rank for rank, name in enumerate(PURPOSES)}
 _REASONS = {theirs: ours for ours, theirs in REASONS.items()}
 
-_UNREADABLE = (
-    *UNREADABLE,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-)
-"""What the library raises for bytes that are no certificate."""
-
-
-@contextmanager
-def _reading(what: str) -> Iterator[None]:
-    try:
-        with quietly():
-            yield
-    except _UNREADABLE as error:
-        raise ValueError(f"the {what} cannot be read: {_plain(error)}") from None
-
-
-def _plain(error: Exception) -> str:
-    """The library's words on one line, without the dump that some of them carry."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
-
 
 def certificate_facts(der: bytes) -> CertificateFacts:
     """What a DER certificate says. Raises ValueError when it cannot be read."""
-    with _reading("certificate"):
+    with reading("certificate"):
         certificate = x509.load_der_x509_certificate(der)
         found = _Extensions(certificate.extensions)
         public_key = certificate.public_key()
@@ -134,7 +112,7 @@ def crl_facts(der: bytes) -> CrlFacts:
 
     Raises ValueError when it cannot be read.
     """
-    with _reading("revocation list"):
+    with reading("revocation list"):
         crl = x509.load_der_x509_crl(der)
         issuer_key_id, number = "", 0
         for extension in crl.extensions:
@@ -191,7 +169,7 @@ def verify_signature(child: bytes, issuer: bytes) -> bool:
 
     Raises ValueError when one of them cannot be read.
     """
-    with _reading("certificate"):
+    with reading("certificate"):
         below, above = x509.load_der_x509_certificate(child), x509.load_der_x509_certificate(issuer)
         above.public_key()
     try:
@@ -204,7 +182,7 @@ def verify_signature(child: bytes, issuer: bytes) -> bool:
 
 def crl_signed_by(crl: bytes, issuer: bytes) -> bool:
     """Whether the DER CRL is of this issuer and signed with its key. Raises ValueError when one cannot be read."""
-    with _reading("revocation list"):
+    with reading("revocation list"):
         found, above = x509.load_der_x509_crl(crl), x509.load_der_x509_certificate(issuer)
         public_key = above.public_key()
         if found.issuer != above.subject:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import AuthorityInformationAccessOID, ObjectIdentifier
 
-from pkibuild.facts import Profile, Revocation
-from pkibuild.keys.backend import PrivateKey, PublicKey, quietly, signature_hash
-from pkibuild.x509.names import build_name, general_names, subtree_names
-from pkibuild.x509.said import PURPOSES, REASONS, alternative_names, usages
+from pkibuild.facts import CertificateFacts, Profile, Revocation
+from pkibuild.keys.backend import PrivateKey, PublicKey, algorithm_of, public_digest, signature_hash
+from pkibuild.model import Attributes, Constraints
+from pkibuild.units import END_OF_TIME
+from pkibuild.x509.extensions import Extension, asked_extensions, extension, identifiers, locations
+from pkibuild.x509.names import attributes_of, build_name, general_names, names_of, subtree_names, subtrees_of
+from pkibuild.x509.reading import reading
+from pkibuild.x509.said import REASONS, alternative_names, usages
 
 _DER = Encoding.DER
-_PURPOSES = {name: ObjectIdentifier(oid) for name, oid in PURPOSES.items()}
 
 LARGEST_CRL_NUMBER = 2**159 - 1
 """20 octets, with a sign bit (RFC 5280 5.2.3)."""
@@ -30,19 +32,24 @@ class Issuer:
     subject: x509.Name
     key_id: bytes
     """Its subjectKeyIdentifier; empty when the certificate has none."""
+    attributes: Attributes = field(init=False, compare=False, repr=False)
+    """The subject's attributes, for the facts of what it issues."""
+    digest: str = field(init=False, compare=False, repr=False)
+    """Digest of the DER subject, likewise."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "attributes", attributes_of(self.subject))
+        object.__setattr__(self, "digest", _digest(self.subject.public_bytes()))
 
     @classmethod
     def of(cls, der: bytes) -> Issuer:
         """The issuer whose certificate this is. Raises ValueError when its name cannot be copied byte for byte."""
-        try:
-            with quietly():
-                certificate = x509.load_der_x509_certificate(der)
-                subject = certificate.subject
-                if subject.public_bytes() not in certificate.tbs_certificate_bytes:
-                    raise ValueError("the subject of the issuer's certificate is encoded in an unusual way")
-                return cls(subject, _key_id_of(certificate))
-        except (TypeError, x509.DuplicateExtension, x509.InvalidVersion) as error:
-            raise ValueError(f"the issuer's certificate cannot be read: {error}") from None
+        with reading("issuer's certificate"):
+            certificate = x509.load_der_x509_certificate(der)
+            subject = certificate.subject
+            if subject.public_bytes() not in certificate.tbs_certificate_bytes:
+                raise ValueError("its subject is encoded in an unusual way, which cannot be copied")
+            return cls(subject, _key_id_of(certificate))
 
     @classmethod
     def new(cls, profile: Profile, public_key: PublicKey) -> Issuer:
@@ -62,6 +69,98 @@ def key_identifier(public_key: PublicKey) -> bytes:
     return x509.SubjectKeyIdentifier.from_public_key(public_key).digest
 
 
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A new certificate, and what `inspect.certificate_facts` would say of it (a test holds the two together)."""
+
+    der: bytes
+    facts: CertificateFacts
+
+
+def issue_certificate(
+    profile: Profile,
+    *,
+    public_key: PublicKey,
+    serial: int,
+    not_before: int,
+    not_after: int,
+    issuer: Issuer,
+    signing_key: PrivateKey,
+    subject: x509.Name | None = None,
+    key_id: bytes | None = None,
+) -> Issued:
+    """The certificate that says what the profile says.
+
+    `subject` and `key_id` are those of the certificate that is renewed (`Issuer.of(old)` has both): some verifiers
+    compare them by bytes. For a self-signed certificate `issuer` is `Issuer.new(profile, public_key)`, or
+    `Issuer.of(old)`. Times are seconds since the epoch. Raises ValueError for what cannot be encoded.
+    """
+    _check_identity(serial, not_before, not_after)
+    name = build_name(profile.subject) if subject is None else subject
+    names = general_names(alternative_names(profile))
+    identifier = key_identifier(public_key) if key_id is None else key_id
+    builder = x509.CertificateBuilder(
+        issuer.subject,
+        name,
+        public_key,
+        serial,
+        _moment(not_before),
+        _moment(not_after),
+        [
+            *asked_extensions(profile, public_key, names),
+            *identifiers(identifier, issuer.key_id),
+            *locations(profile),
+        ],
+    )
+    der = builder.sign(signing_key, signature_hash(signing_key)).public_bytes(_DER)
+    facts = CertificateFacts(
+        serial=serial_text(serial),
+        subject=profile.subject if subject is None else attributes_of(subject),
+        subject_digest=_digest(name.public_bytes()),
+        issuer=issuer.attributes,
+        issuer_digest=issuer.digest,
+        public=public_digest(public_key),
+        algorithm=algorithm_of(public_key),
+        key_id=identifier.hex(),
+        issuer_key_id=issuer.key_id.hex(),
+        not_before=not_before,
+        not_after=not_after,
+        ca=profile.ca,
+        path_length=profile.path_length if profile.ca else None,
+        usages=() if profile.ca else usages(profile),
+        names=names_of(names),
+        constraints=_constraints(profile),
+        crl_urls=_given(profile.crl_url),
+        ca_issuers_urls=_given(profile.ca_issuers_url),
+        ocsp_urls=_given(profile.ocsp_url),
+        fingerprint=_digest(der),
+    )
+    return Issued(der, facts)
+
+
+def _check_identity(serial: int, not_before: int, not_after: int) -> None:
+    """What the builder would check, were it given these one by one."""
+    if not 0 < serial < 2**159:
+        raise ValueError("a serial is positive and has at most 20 octets (RFC 5280 4.1.2.2)")
+    if not 0 <= not_before <= not_after <= END_OF_TIME:
+        raise ValueError("a certificate ends before it starts, or beyond the last time that it can say")
+
+
+def _constraints(profile: Profile) -> Constraints:
+    if not (profile.ca and profile.constraints):
+        return Constraints()
+    permitted, excluded = profile.constraints.permitted, profile.constraints.excluded
+    return Constraints(subtrees_of(subtree_names(permitted)), subtrees_of(subtree_names(excluded)))
+
+
+def _given(url: str) -> tuple[str, ...]:
+    return (url,) if url else ()
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
 def sign_certificate(
     profile: Profile,
     *,
@@ -74,32 +173,25 @@ def sign_certificate(
     subject: x509.Name | None = None,
     key_id: bytes | None = None,
 ) -> bytes:
-    """The DER certificate that says what the profile says.
-
-    `subject` and `key_id` are those of the certificate that is renewed (`Issuer.of(old)` has both): some verifiers
-    compare them by bytes. For a self-signed certificate `issuer` is `Issuer.new(profile, public_key)`, or
-    `Issuer.of(old)`. Times are seconds since the epoch. Raises ValueError for what cannot be encoded.
-    """
-    identifier = key_identifier(public_key) if key_id is None else key_id
-    certificate = x509.CertificateBuilder(
-        issuer_name=issuer.subject,
-        subject_name=build_name(profile.subject) if subject is None else subject,
+    """As `issue_certificate`, the DER alone."""
+    return issue_certificate(
+        profile,
         public_key=public_key,
-        extensions=[
-            *_asked_extensions(profile, public_key),
-            *_identifiers(identifier, issuer.key_id),
-            *_locations(profile),
-        ],
-    )
-    certificate = certificate.serial_number(serial)
-    certificate = certificate.not_valid_before(_moment(not_before)).not_valid_after(_moment(not_after))
-    return certificate.sign(signing_key, signature_hash(signing_key)).public_bytes(_DER)
+        serial=serial,
+        not_before=not_before,
+        not_after=not_after,
+        issuer=issuer,
+        signing_key=signing_key,
+        subject=subject,
+        key_id=key_id,
+    ).der
 
 
 def make_csr(profile: Profile, key: PrivateKey) -> bytes:
     """A DER certificate request (RFC 2986) that asks for what the profile says. Raises ValueError."""
+    names = general_names(alternative_names(profile))
     request = x509.CertificateSigningRequestBuilder(
-        subject_name=build_name(profile.subject), extensions=_asked_extensions(profile, key.public_key())
+        build_name(profile.subject), asked_extensions(profile, key.public_key(), names)
     )
     return request.sign(key, signature_hash(key)).public_bytes(_DER)
 
@@ -116,9 +208,9 @@ def sign_crl(
     """A full DER CRL (RFC 5280 5), entries sorted by serial. Raises ValueError for what a CRL must not say."""
     _check_crl(number, this_update, next_update, revoked)
     entries = [_entry(one) for one in sorted(revoked, key=lambda one: int(one.serial, 16))]
-    extensions: list[x509.Extension[x509.ExtensionType]] = [_extension(x509.CRLNumber(number))]
+    extensions: list[Extension] = [extension(x509.CRLNumber(number))]
     if issuer.key_id:
-        extensions.insert(0, _extension(x509.AuthorityKeyIdentifier(issuer.key_id, None, None)))
+        extensions.insert(0, extension(x509.AuthorityKeyIdentifier(issuer.key_id, None, None)))
     builder = x509.CertificateRevocationListBuilder(
         issuer_name=issuer.subject,
         last_update=_moment(this_update),
@@ -141,93 +233,6 @@ def serial_text(serial: int) -> str:
     """Lower-case hex with an even number of digits. Foreign serials may be negative: then with a `-` before it."""
     digits = f"{abs(serial):x}"
     return ("-" if serial < 0 else "") + "0" * (len(digits) % 2) + digits
-
-
-# -- extensions -----------------------------------------------------------------
-
-
-def _extension(value: x509.ExtensionType, critical: bool = False) -> x509.Extension[x509.ExtensionType]:
-    return x509.Extension(value.oid, critical, value)
-
-
-def _asked_extensions(profile: Profile, public_key: PublicKey) -> list[x509.Extension[x509.ExtensionType]]:
-    """What a certificate says by itself, whoever issues it: the part that a request carries too."""
-    extensions = _basics(profile, public_key)
-    if profile.usages and not profile.ca:
-        purposes = [_PURPOSES.get(usage) or ObjectIdentifier(usage) for usage in usages(profile)]
-        extensions.append(_extension(x509.ExtendedKeyUsage(purposes)))
-    names = alternative_names(profile)
-    if names:
-        # RFC 5280 4.2.1.6: critical where the subject is empty.
-        extensions.append(_extension(x509.SubjectAlternativeName(general_names(names)), critical=not profile.subject))
-    if profile.ca and profile.constraints:
-        permitted, excluded = profile.constraints.permitted, profile.constraints.excluded
-        constraints = x509.NameConstraints(subtree_names(permitted), subtree_names(excluded))
-        extensions.append(_extension(constraints, critical=True))
-    return extensions
-
-
-def _key_usage(*, ca: bool, deciphers: bool = False) -> x509.Extension[x509.ExtensionType]:
-    usage = x509.KeyUsage(
-        digital_signature=not ca,
-        content_commitment=False,
-        key_encipherment=deciphers,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=ca,
-        crl_sign=ca,
-        encipher_only=False,
-        decipher_only=False,
-    )
-    return _extension(usage, critical=True)
-
-
-_NO_AUTHORITY = _extension(x509.BasicConstraints(False, None), critical=True)
-_SIGNS_CERTIFICATES = _key_usage(ca=True)
-_SIGNS = _key_usage(ca=False)
-_SIGNS_AND_DECIPHERS = _key_usage(ca=False, deciphers=True)
-
-
-def _basics(profile: Profile, public_key: PublicKey) -> list[x509.Extension[x509.ExtensionType]]:
-    """basicConstraints and keyUsage."""
-    if profile.ca:
-        return [_extension(x509.BasicConstraints(True, profile.path_length), critical=True), _SIGNS_CERTIFICATES]
-    # An RSA key of a server or of a mail user may also decipher keys; no other key does (RFC 8813 3).
-    deciphers = isinstance(public_key, rsa.RSAPublicKey) and ("server" in profile.usages or "email" in profile.usages)
-    return [_NO_AUTHORITY, _SIGNS_AND_DECIPHERS if deciphers else _SIGNS]
-
-
-def _identifiers(own: bytes, of_issuer: bytes) -> list[x509.Extension[x509.ExtensionType]]:
-    """subjectKeyIdentifier and, where the issuer has one, authorityKeyIdentifier by keyid alone."""
-    extensions = []
-    if own:
-        extensions.append(_extension(x509.SubjectKeyIdentifier(own)))
-    if of_issuer:
-        extensions.append(_extension(x509.AuthorityKeyIdentifier(of_issuer, None, None)))
-    return extensions
-
-
-def _locations(profile: Profile) -> list[x509.Extension[x509.ExtensionType]]:
-    """Where the issuer's CRL, certificate and OCSP responder are."""
-    extensions: list[x509.Extension[x509.ExtensionType]] = []
-    if profile.crl_url:
-        point = x509.DistributionPoint([_uri(profile.crl_url)], None, None, None)
-        extensions.append(_extension(x509.CRLDistributionPoints([point])))
-    access = [
-        x509.AccessDescription(method, _uri(url))
-        for method, url in (
-            (AuthorityInformationAccessOID.OCSP, profile.ocsp_url),
-            (AuthorityInformationAccessOID.CA_ISSUERS, profile.ca_issuers_url),
-        )
-        if url
-    ]
-    if access:
-        extensions.append(_extension(x509.AuthorityInformationAccess(access)))
-    return extensions
-
-
-def _uri(url: str) -> x509.UniformResourceIdentifier:
-    return x509.UniformResourceIdentifier(url)
 
 
 # -- revocation lists -----------------------------------------------------------
@@ -254,5 +259,9 @@ def _entry(one: Revocation) -> x509.RevokedCertificate:
     return entry.build()
 
 
+_EPOCH = datetime(1970, 1, 1)
+"""Without a zone: the builders take UTC so."""
+
+
 def _moment(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+    return _EPOCH + timedelta(seconds=seconds)

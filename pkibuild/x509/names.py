@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-import warnings
 from collections.abc import Iterable
+from functools import lru_cache
 
 from cryptography import x509
 
+from pkibuild.keys.backend import quietly
 from pkibuild.model import Attributes, Names, Subtrees
 from pkibuild.x509.attributes import ATTRIBUTES, BY_OID, problem_of
 
@@ -20,20 +21,25 @@ def build_name(attributes: Attributes) -> x509.Name:
     String types are the library's defaults, which are those of `attributes` (a test holds them together). Raises
     ValueError for what cannot be encoded.
     """
-    return x509.Name([_attribute(name, value) for name, value in attributes])
+    return x509.Name([_rdn(name, value) for name, value in attributes])
 
 
-def _attribute(name: str, value: str) -> x509.NameAttribute[str]:
+@lru_cache(maxsize=256)  # a pure function: the names of a fleet share all but their last part, and that costs
+def _rdn(name: str, value: str) -> x509.RelativeDistinguishedName:
     problem = problem_of(name, value)
     if problem:
         raise ValueError(f"`{name}` of a subject cannot be written: {problem}")
-    if value.isascii():
+    return x509.RelativeDistinguishedName([_attribute(name, value)])
+
+
+def _attribute(name: str, value: str) -> x509.NameAttribute[str]:
+    try:
         return x509.NameAttribute(_OIDS[name], value)
-    # RFC 5280 A.1 bounds a common name in characters, the library in bytes of UTF-8: 22 Chinese characters would be
-    # too many for it. The bound was checked above; that it is exceeded in bytes is what the warning would say.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return x509.NameAttribute(_OIDS[name], value, _validate=False)
+    except ValueError:
+        # RFC 5280 A.1 bounds a common name in characters, the library in bytes of UTF-8: 22 Chinese characters are
+        # too many for it. `problem_of` has checked the bound; unchecked, the library only warns.
+        with quietly():
+            return x509.NameAttribute(_OIDS[name], value, _validate=False)
 
 
 def attributes_of(name: x509.Name) -> Attributes:

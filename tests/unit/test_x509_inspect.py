@@ -83,13 +83,14 @@ def test_signatures_that_do_not_fit() -> None:
 DAMAGED = (
     (inspect.certificate_facts, sign(SERVER)),
     (inspect.certificate_facts, sign(replace(CA, path_length=1, constraints=Constraints(Subtrees(("a.b",)))))),
+    (issue.Issuer.of, sign(CA)),
     (inspect.crl_facts, crl(Revocation("05", NOW, "key_compromise"))),
     (inspect.public_facts, backend.public_der(KEY)),
     (lambda der: inspect.key_facts(pem.to_pem(der, pem.PRIVATE_KEY)), pem.from_pem(backend.private_pem(KEY))[0][1]),
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from(DAMAGED),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4),
@@ -175,3 +176,14 @@ def test_a_key_that_never_leaves_its_token_signs() -> None:
     assert inspect.crl_signed_by(list_, root)
     assert backend.signs(token, token.public_key())
     assert token.signatures == 3
+
+
+def test_a_teletex_name_of_an_old_authority_is_refused_in_plain_words() -> None:
+    """The library reads no T61String beyond ASCII; such an authority cannot be adopted, and the user is told."""
+    der = sign(replace(CA, subject=(("organization", "Old Company"), ("common_name", "Cafe"))))
+    utf8 = b"\x0c\x04Cafe"
+    assert der.count(utf8) == 1
+    old = der.replace(utf8, b"\x14\x04Caf\xe9")
+    for read in (inspect.certificate_facts, issue.Issuer.of):
+        with pytest.raises(ValueError, match="certificate cannot be read: "):
+            read(old)

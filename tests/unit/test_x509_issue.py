@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import CA, ISSUER, KEY, NOW, SERVER, sign
+from samples import CA, ISSUER, KEY, NOW, SERVER, issued, sign
 
 from pkibuild.facts import Profile
 from pkibuild.keys import backend
@@ -103,18 +103,21 @@ _AUTHORITY = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(_LEAF | _AUTHORITY)
 def test_facts_say_what_the_profile_said(profile: Profile) -> None:
-    assert_says(sign(profile), profile)
+    made = issued(profile)
+    assert_says(made.der, profile)
+    assert made.facts == inspect.certificate_facts(made.der)
 
 
 @pytest.mark.parametrize("algorithm", [one for one in ALGORITHMS if one not in ("rsa-3072", "rsa-4096")])
 def test_every_algorithm_signs_itself_and_its_lists(algorithm: str) -> None:
     key = backend.generate(algorithm)
     issuer = issue.Issuer.new(CA, key.public_key())
-    der = sign(CA, key, issuer=issuer, signing_key=key)
-    facts = inspect.certificate_facts(der)
+    made = issued(CA, key, issuer=issuer, signing_key=key)
+    der, facts = made.der, inspect.certificate_facts(made.der)
+    assert facts == made.facts
     assert facts.algorithm == algorithm
     assert facts.issuer_key_id == facts.key_id == issuer.key_id.hex()
     assert fits(backend.public_digest(key), facts)
@@ -142,8 +145,14 @@ def test_ends_before_and_after_2050(end: int) -> None:
 
 
 def test_an_end_before_the_start_is_refused() -> None:
-    with pytest.raises(ValueError, match="before"):
+    with pytest.raises(ValueError, match="ends before"):
         sign(SERVER, not_after=NOW - 1)
+
+
+@pytest.mark.parametrize("serial", [0, -1, 2**159])
+def test_serials_that_cannot_be(serial: int) -> None:
+    with pytest.raises(ValueError, match="positive"):
+        sign(SERVER, serial=serial)
 
 
 # -- profile.md ----------------------------------------------------------------------
@@ -240,8 +249,10 @@ def foreign_root() -> bytes:
 
 def test_the_issuer_is_copied_byte_for_byte() -> None:
     root = foreign_root()
-    leaf = sign(SERVER, issuer=issue.Issuer.of(root))
+    made = issued(SERVER, issuer=issue.Issuer.of(root))
+    leaf = made.der
     above, below = inspect.certificate_facts(root), inspect.certificate_facts(leaf)
+    assert below == made.facts
     assert below.issuer_digest == above.subject_digest
     assert below.issuer_key_id == above.key_id == b"odd".hex()
     assert inspect.verify_signature(leaf, root)
@@ -251,8 +262,10 @@ def test_a_renewal_keeps_subject_and_key_identifier() -> None:
     root = foreign_root()
     old = issue.Issuer.of(root)
     profile = Profile((("organization", "Old Company"), ("common_name", "Old CA")), ca=True)
-    renewed = sign(profile, issuer=old, subject=old.subject, key_id=old.key_id)
+    made = issued(profile, issuer=old, subject=old.subject, key_id=old.key_id)
+    renewed = made.der
     before, after = inspect.certificate_facts(root), inspect.certificate_facts(renewed)
+    assert after == made.facts
     assert (after.subject_digest, after.key_id) == (before.subject_digest, before.key_id)
     assert after.subject == profile.subject
     assert inspect.verify_signature(sign(SERVER, issuer=old), renewed)
@@ -268,7 +281,7 @@ def test_an_issuer_without_a_key_identifier() -> None:
 
 
 def test_an_issuer_that_is_no_certificate() -> None:
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError, match="the issuer's certificate cannot be read: "):
         issue.Issuer.of(b"\x30\x03\x02\x01\x05")
 
 
@@ -313,3 +326,17 @@ def test_openssl_reads_the_request() -> None:
     )  # fmt: skip
     assert b"verify OK" in done.stderr
     assert b"DNS:www.abc.com" in done.stdout
+
+
+def test_names_that_are_not_in_normal_form_are_told_as_they_are_written() -> None:
+    profile = Profile((), Names(("WWW.ABC.com",), ("2001:DB8:0::1",)), ("server",))
+    made = issued(profile)
+    assert made.facts == inspect.certificate_facts(made.der)
+    assert made.facts.names == Names(("www.abc.com",), ("2001:db8::1",))
+
+
+def test_sign_certificate_gives_the_der_alone() -> None:
+    der = issue.sign_certificate(
+        CA, public_key=KEY.public_key(), serial=1, not_before=NOW, not_after=NOW + YEAR, issuer=ISSUER, signing_key=KEY
+    )
+    assert_says(der, CA)
