@@ -15,7 +15,7 @@ from pkibuild.units import DAY
 from pkibuild.x509 import inspect, issue, pem
 from pkibuild.x509.validity import window
 
-pytestmark = judges.needed
+pytestmark = [pytest.mark.server, judges.needed]
 
 NOW = int(time.time())
 COMPANY = (("country", "TW"), ("locality", "Taipei"), ("organization", "ABC Company"))
