@@ -97,7 +97,7 @@ class Renderer:
             raise _template_error(error.message or "wrong syntax", _span(name, text, error.lineno), place) from None
         except NotAllowed as error:
             raise _template_error(str(error), _span(name, text, error.line), place) from None
-        except RecursionError:
+        except (RecursionError, MemoryError, SyntaxError):  # the last two come from Python's own compiler
             raise _template_error("expressions are nested too deeply", _span(name, text, 1), place) from None
         return Template.from_code(self.sandbox, code, {})
 
@@ -166,9 +166,9 @@ def _after(chunks: list[str], index: int) -> str:
     return ""
 
 
-def _span(name: str, text: str, line: int) -> Span:
+def _span(name: str, text: str, line: int | None) -> Span:
     rows = text.splitlines()
-    line = min(max(line, 1), max(len(rows), 1))
+    line = min(max(line or 1, 1), max(len(rows), 1))
     row = rows[line - 1][:_WIDTH] if rows else ""
     indent = len(row) - len(row.lstrip())
     return Span(name, line, indent + 1, max(len(row.strip()), 1), row)

@@ -45,6 +45,7 @@ _ALTERNATIVES = {
     "Extends": "a template cannot extend another one",
     "Block": "blocks are not allowed; a template cannot extend another one",
     "Call": "calls are not allowed; only the filters listed in the manual",
+    "Scope": "`autoescape` is not allowed: each value is escaped for the language of its file",
     "Mod": "`%` is not allowed; write the parts one after the other, or join them with `~`",
     "Mul": "`*` is not allowed",
     "Pow": "`**` is not allowed",
@@ -79,6 +80,8 @@ def check(tree: nodes.Template) -> None:
         if not isinstance(node, _ALLOWED):
             name = type(node).__name__
             raise NotAllowed(_ALTERNATIVES.get(name, f"{name} is not allowed in a template"), node.lineno)
+        if isinstance(node, nodes.Name) and node.name == "self":
+            raise NotAllowed("`self` is not defined", node.lineno)
         if isinstance(node, nodes.For) and (node.recursive or node.test is not None):
             raise NotAllowed("a loop can neither be recursive nor have an `if`; put an `if` in it", node.lineno)
         if isinstance(node, nodes.Filter) and (node.node is None or node.name not in FILTERS):

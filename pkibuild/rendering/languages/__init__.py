@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 from pkibuild.rendering.languages.base import Language, Refused
-from pkibuild.rendering.languages.data import Json, Yaml
+from pkibuild.rendering.languages.data import Json
 from pkibuild.rendering.languages.httpd import Httpd
 from pkibuild.rendering.languages.m4 import M4
 from pkibuild.rendering.languages.plain import Ini, Text, Words
 from pkibuild.rendering.languages.popper import Popper
 from pkibuild.rendering.languages.shell import Shell
+from pkibuild.rendering.languages.yaml import Yaml
 
 __all__ = ["LANGUAGES", "Language", "Refused"]
 

@@ -14,6 +14,8 @@ BLANK = " \t"
 ENDS = ("", "\n", "\r")
 """What follows a value that ends its line."""
 
+AFTER_BACKSLASH = "it stands right after a backslash, which would change its first character"
+
 
 class Refused(Exception):
     """A value that cannot be said where it stands. The message is the reason, in lower case."""

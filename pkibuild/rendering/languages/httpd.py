@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from pkibuild.rendering.languages.base import BLANK, Lines, Refused, stands_alone
+from pkibuild.rendering.languages.base import AFTER_BACKSLASH, BLANK, Lines, Refused, stands_alone
 
 _BARE = re.compile(r"[A-Za-z0-9._:/@+=,~*?&;!\[\]()^\-]*")
 
@@ -36,6 +36,8 @@ class Httpd(Lines):
             raise Refused("`${` begins a variable there, and nothing can escape it")
         quote = open_quote(line)
         if quote:
+            if (len(line) - len(line.rstrip("\\"))) % 2:
+                raise Refused(AFTER_BACKSLASH)
             return _quoted(value, quote)
         if not stands_alone(line, after):
             if not value:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 
-from pkibuild.rendering.languages.base import ENDS, Lines, Refused
+from pkibuild.rendering.languages.base import Lines, Refused
 
 _TAKEN = re.compile(r"[A-Za-z0-9_./:@+=\-\[\] ]*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LETTER = re.compile(r"[A-Za-z0-9_]")
+_TAIL = re.compile(r"[A-Za-z0-9_]+\Z")
 _MACRO = re.compile(r"conf[A-Z].*|sm_.*|_.*|[A-Z][A-Z0-9_]{3,}|DOL|HACK")
 """Names that the cf macros use; whatever could be one of another version is refused as well."""
 
@@ -34,17 +36,11 @@ class M4(Lines):
             )
         if value != value.strip():
             raise Refused("m4 drops blanks at the beginning of an argument")
-        for name in _NAME.findall(value):
+        before = _TAIL.search(line)
+        joined = (before[0] if before else "") + value
+        for name in _NAME.findall(joined):
             if _BUILTIN.fullmatch(name) or _MACRO.fullmatch(name):
                 raise Refused(f"`{name}` in it is, or may be, the name of an m4 macro")
-        neighbours = (line[-1:], after)
-        if after not in ENDS and any(one.isalnum() or one == "_" for one in neighbours if one):
-            self._glued(value, *neighbours)
-        return value
-
-    def _glued(self, value: str, before: str, after: str) -> None:
-        """Refuse what would make another name together with the text beside it."""
-        if before and (before.isalnum() or before == "_") and value[:1].isalnum():
-            raise Refused("it would be joined with the letters before it to another name")
-        if (after.isalnum() or after == "_") and value[-1:].isalnum():
+        if _LETTER.fullmatch(after) and _LETTER.fullmatch(value[-1:]):
             raise Refused("it would be joined with the letters after it to another name")
+        return value
