@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import posixpath
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pkibuild.diagnostics import Diagnostic, Place, Span, UserError
-from pkibuild.documents.secrets import MASK, mask_unparsed, secrets_in
+from pkibuild.documents.region import IsSecret, Region, declaration
+from pkibuild.documents.secrets import mask_unparsed
 from pkibuild.documents.source import Source
 from pkibuild.documents.text import LIMIT, decode
 from pkibuild.world.files import explain as explain_error
 
 if TYPE_CHECKING:
     import yaml
-
-    from pkibuild.documents.positions import Index, Mark, Spot
 
 
 @dataclass(slots=True)
@@ -31,86 +28,45 @@ class Document:
     text: str
     data: Any = None
     """Plain dicts (text keys), lists, text, numbers, booleans and None. Not to be changed: aliases share values."""
-    also_secret: Callable[[Place], bool] = lambda _: False
-    """Places beyond those with telling names whose values must not be shown."""
-    _index: Index | None = None
-    _lines: list[str] = field(default_factory=list)
-    _hidden: dict[int, list[tuple[int, int]]] | None = None
+    _whole: Region | None = None
+    _parts: dict[Place, Region | None] = field(default_factory=dict)
+    _also_secret: IsSecret = lambda _: False
 
     @property
     def folder(self) -> str:
         return posixpath.dirname(self.path)
 
-    def locate(self, place: Place, at_key: bool = False) -> Span | None:
+    def locate(self, place: Place, at_key: bool = False) -> Span:
         """Where a value stands (its key with `at_key`), or the nearest thing above it that is there.
 
-        A block mapping or list is shown by its key. None when the document is empty.
+        A block mapping or list is shown by its key.
         """
-        from pkibuild.documents.positions import find
+        return self._region(place).span(place, at_key)
 
-        root = self.positions().root
-        if root is None:
-            return Span(self.name, 1, 1)
-        key, spot, exact = find(root, place)
-        empty = spot.start == spot.end
-        block = spot.items is not None and spot.end[0] > spot.start[0]
-        if key is not None and (at_key or empty or not exact or block):
-            spot = key
-        return self._span(spot.start, spot.end)
+    def hide(self, also_secret: IsSecret) -> None:
+        """Name places beyond those with telling names whose values must not be shown."""
+        self._also_secret = also_secret
+        self._whole = None
+        self._parts.clear()
 
-    def _span(self, start: Mark, end: Mark) -> Span:
-        line, column = start
-        lines = self._split()
-        whole = lines[line] if line < len(lines) else ""
-        length = end[1] - column if end[0] == line else len(whole) - column
-        return Span(self.name, line + 1, column + 1, max(1, length), self._shown(line, whole, column))
+    def whole(self) -> Region:
+        if self._whole is None:
+            self._whole = Region(self.name, self.text, self.data, self._also_secret)
+        return self._whole
 
-    def _shown(self, number: int, line: str, column: int) -> str:
-        """A line with its secrets masked, so that what stands at `column` stays there."""
-        for begin, stop in sorted(self._secrets_by_line().get(number, ()), reverse=True):
-            stop = min(stop, len(line))
-            mask = MASK if begin >= column else MASK[0] * (stop - begin)
-            line = line[:begin] + mask + line[stop:]
-        return line
+    def _region(self, place: Place) -> Region:
+        """What has to be looked at to find a place: its declaration, or everything once that pays."""
+        if not place or len(self._parts) > _MANY or len(self.text) < _SHORT:
+            return self.whole()
+        if place[:2] not in self._parts:
+            self._parts[place[:2]] = declaration(self.whole(), place)
+        return self._parts[place[:2]] or self.whole()
 
-    def positions(self) -> Index:
-        if self._index is None:
-            from pkibuild.documents.positions import index
 
-            self._index = index(self.text)
-        return self._index
-
-    def _split(self) -> list[str]:
-        if not self._lines:
-            self._lines = [line.removesuffix("\r") for line in self.text.split("\n")]
-        return self._lines
-
-    def _secrets_by_line(self) -> dict[int, list[tuple[int, int]]]:
-        """Which columns of which lines must not be shown."""
-        if self._hidden is None:
-            from pkibuild.documents.positions import find
-
-            root = self.positions().root
-            self._hidden = {}
-            for place, at_key in secrets_in(self.data, self.also_secret) if root else ():
-                key, value, _ = find(root, place) if root else (None, None, False)
-                spot: Spot | None = key if at_key else value
-                if spot is not None:
-                    self._hide(spot.start, spot.end)
-        return self._hidden
-
-    def _hide(self, start: Mark, end: Mark) -> None:
-        assert self._hidden is not None
-        for line in range(start[0], end[0] + 1):
-            begin = start[1] if line == start[0] else 0
-            stop = end[1] if line == end[0] else sys.maxsize
-            if begin < stop:
-                self._hidden.setdefault(line, []).append((begin, stop))
-
-    def hide(self, also_secret: Callable[[Place], bool]) -> None:
-        """Name further places whose values must not be shown."""
-        self.also_secret = also_secret
-        self._hidden = None
+_MANY = 40
+"""So many declarations looked up one by one cost as much as the positions of a whole large document."""
+_SHORT = 20_000
+"""Characters; a shorter document is indexed at once."""
 
 
 def read_document(source: Source, path: str, name: str) -> Document:
@@ -175,7 +131,7 @@ def document_span(text: str, name: str, line: int, column: int, length: int) -> 
 
 def _with_first(one: Diagnostic, document: Document) -> Diagnostic:
     """A duplicate key with the place where it was first written."""
-    for first, second in document.positions().duplicates:
+    for first, second in document.whole().index().duplicates:
         if one.span is not None and (second[0] + 1, second[1] + 1) == (one.span.line, one.span.column):
             span = document_span(document.text, document.name, *first, one.span.length)
             return replace(one, related_spans=(("first written here", span),))
