@@ -203,6 +203,20 @@ class Orphan:
 
 
 @dataclass(frozen=True, slots=True)
+class Quiet:
+    """That nothing is to be done, how long this holds, and what it hangs on: for the quick answer of the next run."""
+
+    root: str
+    """Absolute path of the output folder."""
+    started: float
+    """When the run began to look (seconds since the epoch, by the real clock)."""
+    until: int
+    """The first time at which something may have to be done or said."""
+    watched: tuple[str, ...]
+    """Absolute paths; those that are absent have to stay so."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     manifest: str
     output: str
@@ -218,6 +232,8 @@ class Plan:
     """The unit that is renewed next, and when."""
     notes: tuple[str, ...] = field(default=())
     """Said once above the plan (`planned from the lock alone: …`)."""
+    quiet: Quiet | None = None
+    """Set where nothing at all is to be done or told apart."""
 
     @property
     def is_empty(self) -> bool:

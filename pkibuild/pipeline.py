@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from pkibuild import graph as graphs
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Unit
+from pkibuild.build.progress import Progress
 from pkibuild.diagnostics import Diagnostic, Problems, UserError
 from pkibuild.model import Manifest
 from pkibuild.nodes import Action, GraphNode, Pending, Plan
@@ -15,6 +15,7 @@ from pkibuild.plan import selection
 from pkibuild.plan.folder import Folder
 from pkibuild.plan.orphans import find_orphans, prune
 from pkibuild.plan.planner import make_plan, with_orphans, with_span
+from pkibuild.plan.quiet import quiet
 from pkibuild.world import World
 
 
@@ -45,12 +46,6 @@ class Result:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-class Progress(Protocol):
-    def start(self, total: int) -> None: ...
-    def step(self, label: str) -> None: ...
-    def done(self) -> None: ...
-
-
 def check(manifest: Manifest) -> list[Unit]:
     """Every unit, with all that is wrong with services told at once. Raises UserError."""
     problems = Problems()
@@ -64,7 +59,9 @@ def plan(manifest: Manifest, world: World, options: Options) -> Plan:
     """What `apply` would do. Changes nothing. Raises UserError."""
     now = options.at if options.at is not None else world.now()
     folder = Folder.open(manifest, world, now, take_over=options.take_over)
-    return _planned(manifest, check(manifest), folder, options, now)
+    units = check(manifest)
+    made = _planned(manifest, units, folder, options, now)
+    return replace(made, quiet=quiet(manifest, units, folder, made)) if options == Options() else made
 
 
 def _planned(manifest: Manifest, units: list[Unit], folder: Folder, options: Options, now: int) -> Plan:
@@ -98,6 +95,8 @@ def apply(manifest: Manifest, world: World, options: Options, progress: Progress
         made = _planned(manifest, units, folder, options, now)
         done, pending, diagnostics = carry_out(manifest, units, folder, made, world, options.jobs, progress)
     shown = tuple(with_span(manifest, one) for one in diagnostics)
+    if options == Options() and not diagnostics:
+        made = replace(made, quiet=quiet(manifest, units, folder, made))
     return replace(made, pending=(*made.pending, *pending)), Result(tuple(done), tuple(pending), shown)
 
 

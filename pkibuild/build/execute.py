@@ -240,7 +240,7 @@ class Executor:
         by = recipe.generation if recipe.issuer == recipe.unit else self._generations.get(recipe.issuer, 1)
         self._writer(recipe.journal).add(
             "issue",
-            self._now,
+            self._after_the_last(action.id, recipe.journal),
             action.id,
             generation=recipe.generation,
             serial=facts.serial,
@@ -251,6 +251,14 @@ class Executor:
             der=one.der,
             detail={"issuer_generation": by} if by != 1 else None,
         )
+
+    def _after_the_last(self, node: str, journal: str) -> int:
+        """The time of a node's new entry: it must be the newest in whatever journal, though the clock stands still."""
+        last = self._histories.newest(node)
+        if last is None or last.time < self._now:
+            return self._now
+        here = self._histories.at(journal).newest(node)
+        return last.time if here is not None and here.serial == last.serial else last.time + 1
 
     def _append_journals(self) -> None:
         """The commit point: every line that was added is on the disk afterwards."""

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pkibuild import layout
 from pkibuild.artifacts.bundles import key_part
 from pkibuild.artifacts.wants import Rights, Unit
-from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts
+from pkibuild.facts import CertificateFacts, FileFacts, KeyFacts
 from pkibuild.model import Authority, Manifest
+from pkibuild.plan.entries import bundle_entry, certificate_entry, config_entry, key_entry
 from pkibuild.plan.files import Files, sha
 from pkibuild.services.expansion import Expansion
 from pkibuild.state import openssl, openssl_config, output
@@ -45,35 +46,21 @@ def entries(unit: Unit, source: Files) -> Iterator[LockEntry]:
         recorded = seen.recorded
         generation = recorded.generation if recorded else None
         if isinstance(key.facts, KeyFacts):
-            yield _entry(pair.key.id, "key", pair.key.path, key.facts, pair.key.rights, generation)
+            yield key_entry(pair.key, key.facts, generation or pair.key.spec.generation)
         if isinstance(seen.facts, CertificateFacts):
             want = pair.certificate
             asked = recorded.asked_end if recorded else None
-            yield _entry(want.id, "certificate", want.path, seen.facts, want.rights, generation, asked)
+            yield certificate_entry(want, seen.facts, generation or pair.key.spec.generation, asked)
     for bundle in unit.bundles:
         found = source.bundle(bundle, unit)
         if found.state == "present":
-            yield _entry(bundle.id, bundle.kind, bundle.path, FileFacts("", found.parts), bundle.rights)
+            yield bundle_entry(bundle, found.parts)
     for config in unit.configs:
         there = source.config(config, unit)
         if there.state == "present":
-            digest = "" if config.secret else there.digest
-            yield _entry(config.id, "config", config.path, FileFacts(digest), config.rights, inputs=there.inputs)
+            yield config_entry(config, there.digest, there.inputs)
     if unit.authority is not None:
         yield from _authority_entries(unit.authority, source)
-
-
-def _entry(
-    id: str,
-    kind: str,
-    path: str,
-    facts: KeyFacts | CertificateFacts | CrlFacts | FileFacts,
-    rights: Rights,
-    generation: int | None = None,
-    asked_end: int | None = None,
-    inputs: str = "",
-) -> LockEntry:
-    return LockEntry(id, kind, path, facts, inputs, generation, asked_end, rights.owner, rights.group, rights.mode)
 
 
 def _authority_entries(authority: Authority, source: Files) -> Iterator[LockEntry]:

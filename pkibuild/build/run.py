@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Unit
 from pkibuild.build import records
 from pkibuild.build.execute import Executor
+from pkibuild.build.progress import Progress
 from pkibuild.build.signers import Opened, Opener
 from pkibuild.diagnostics import Diagnostic, warning
 from pkibuild.model import Manifest
 from pkibuild.nodes import Action, MakeKey, Pending, Plan, Remove, Sign, SignCrl
 from pkibuild.plan.files import Files
 from pkibuild.plan.folder import Folder, marker_of
+from pkibuild.plan.quiet import RUNNING
 from pkibuild.plan.selection import without
 from pkibuild.state import cache
 from pkibuild.state.lock import LockEntry
 from pkibuild.world import World
 from pkibuild.world.files import TEMPORARY, write_file
-
-if TYPE_CHECKING:
-    from pkibuild.pipeline import Progress
-
-RUNNING = ".cache/running"
-"""Stands while a run writes: one that finds it knows that another was killed, and sweeps its temporary files."""
 
 
 def carry_out(

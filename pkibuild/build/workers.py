@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 from pkibuild.facts import CertificateFacts, Profile
 from pkibuild.keys import backend
-from pkibuild.x509 import inspect
-from pkibuild.x509.issue import Issuer, sign_certificate
+from pkibuild.x509.issue import Issuer, issue_certificate
 
 ALONE = 96
 """Up to so many pairs one process is faster than starting others."""
@@ -71,7 +70,7 @@ def make(job: PairJob, signers: Mapping[str, Signer], own: backend.PrivateKey | 
         assert key is not None
         fresh = Issuer.new(job.profile, public)
         signer = Signer(Issuer(subject or fresh.subject, key_id or fresh.key_id), key)
-    der = sign_certificate(
+    issued = issue_certificate(
         job.profile,
         public_key=public,
         serial=job.serial,
@@ -83,7 +82,7 @@ def make(job: PairJob, signers: Mapping[str, Signer], own: backend.PrivateKey | 
         key_id=key_id,
     )
     written = backend.private_pem(key, job.passphrase) if key is not None and job.algorithm else b""
-    return Made(job.id, written, backend.public_pem(public), der, inspect.certificate_facts(der))
+    return Made(job.id, written, backend.public_pem(public), issued.der, issued.facts)
 
 
 _signers: dict[str, Signer] = {}

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 
 from pkibuild.commands import options
 from pkibuild.commands import plan as plan_command
-from pkibuild.commands.building import add_selection, chosen, load, show_plan
+from pkibuild.commands.building import add_selection, chosen, load, remember, show_plan
 from pkibuild.commands.output import located, report, warned
 from pkibuild.views.progress import Progress
 from pkibuild.world import World
@@ -59,5 +59,6 @@ def run(arguments: Namespace, world: World) -> int:
     warned(plan.warnings, arguments, world)
     if not arguments.quiet or arguments.format != "text":
         show_plan(plan, arguments, world, "Applied")
+    remember(plan, arguments, world)
     report(result.diagnostics, arguments, world)
     return WAITING if plan.pending or result.pending else 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pkibuild.commands import options
 from pkibuild.commands.output import style
+from pkibuild.diagnostics import UserError
 from pkibuild.model import Manifest
 from pkibuild.nodes import Plan
 from pkibuild.units import parse_moment
@@ -90,3 +91,25 @@ def show_plan(plan: Plan, arguments: Namespace, world: World, word: str = "Plan"
             world.out(plan_text.closing(plan, paint, word) + "\n")
         else:
             world.out(plan_text.text(plan, paint, verbose=arguments.verbose, word=word))
+
+
+def remember(plan: Plan, arguments: Namespace, world: World) -> None:
+    """Keep what was told of an unchanged tree, so that the next run can tell it at once (`quick`)."""
+    quiet = plan.quiet
+    plain = arguments.format == "text" and arguments.color == "auto" and not (arguments.quiet or arguments.verbose)
+    if quiet is None or not plain or arguments.output is not None or "PKIBUILD_NOW" in world.env:
+        return
+    from pkibuild import quick
+    from pkibuild.views import diagnostics, plan_text
+    from pkibuild.views.terminal import Style
+
+    out = [plan_text.text(plan, Style(coloured)) for coloured in (False, True)]
+    err = [diagnostics.text(plan.warnings, Style(coloured)) if plan.warnings else "" for coloured in (False, True)]
+    texts = dict.fromkeys(("plan", "apply"), (out[0], out[1], err[0], err[1]))
+    name = options.manifest_path(arguments)
+    data = quick.pack(name, world.user(), texts, quiet.started, quiet.until, quiet.watched)
+    if data is not None:
+        try:
+            world.tree(quiet.root).write(quick.ANSWER, data, 0o600)
+        except UserError:  # a folder that may only be read is planned as well, only not as fast
+            return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from pkibuild.commands import options
-from pkibuild.commands.building import add_selection, chosen, load, show_plan
+from pkibuild.commands.building import add_selection, chosen, load, remember, show_plan
 from pkibuild.commands.output import located, warned
 from pkibuild.world import World
 
@@ -36,4 +36,5 @@ def run(arguments: Namespace, world: World) -> int:
         plan = pipeline.plan(manifest, world, chosen(arguments, world))
     warned(plan.warnings, arguments, world)
     show_plan(plan, arguments, world)
+    remember(plan, arguments, world)
     return CHANGES if arguments.detailed_exitcode and not plan.is_empty else 0

@@ -106,6 +106,8 @@ def check_signing(context: Context, authority: Authority) -> None:
 def _advise(context: Context, authority: Authority, view: PairView) -> None:
     """Warnings about an authority's own state."""
     name = authority.name
+    for when in (view.not_after + 1, view.not_after - YEAR + 1 if authority.is_root else 0):
+        context.draft.until(when, context.now)
     if view.key_missing and view.certificate:
         context.draft.problems.warn(
             "key-away",

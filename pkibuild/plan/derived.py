@@ -8,13 +8,12 @@ from typing import Literal
 from pkibuild.artifacts.bundles import certificate_part, key_part
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import KEY_MODE, BundleWant, ConfigWant, Unit
-from pkibuild.facts import FileFacts
 from pkibuild.nodes import Action, Assemble, Change, Part, Pending, Reason, SetMode, Verb, Write
+from pkibuild.plan.entries import bundle_entry, config_entry
 from pkibuild.plan.files import sha
 from pkibuild.plan.issuers import IssuerView, Link
 from pkibuild.plan.observed import BundleSeen, ConfigSeen
 from pkibuild.plan.pairs import Context, PairView
-from pkibuild.state.lock import LockEntry
 
 
 def plan_bundle(
@@ -102,14 +101,6 @@ def _keep_bundle(context: Context, want: BundleWant, seen: BundleSeen) -> None:
     context.draft.keep(bundle_entry(want, seen.parts))
 
 
-def bundle_entry(want: BundleWant, parts: tuple[str, ...]) -> LockEntry:
-    """The lock's line for a bundle."""
-    rights = want.rights
-    return LockEntry(
-        want.id, want.kind, want.path, FileFacts("", parts), "", None, None, rights.owner, rights.group, rights.mode
-    )
-
-
 # -- configs -----------------------------------------------------------------------------------------------------------
 
 
@@ -171,10 +162,3 @@ def text_changes(before: bytes, after: bytes) -> tuple[Change, ...]:
         elif line.startswith("+ ") or (line.startswith("+") and not line.startswith("+++")):
             come.append(line[2:] if line.startswith("+ ") else line[1:])
     return (Change("text", tuple(gone), tuple(come)),)
-
-
-def config_entry(want: ConfigWant, digest: str, inputs: str) -> LockEntry:
-    """The lock's line for a config."""
-    rights = want.rights
-    facts = FileFacts("" if want.secret else digest)
-    return LockEntry(want.id, "config", want.path, facts, inputs, None, None, rights.owner, rights.group, rights.mode)

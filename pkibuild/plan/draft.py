@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pkibuild.diagnostics import Diagnostic, Problems
 from pkibuild.nodes import Action, Pending
 from pkibuild.state.lock import Lock, LockEntry
+from pkibuild.units import END_OF_TIME
 
 
 @dataclass(slots=True)
@@ -21,6 +22,8 @@ class Draft:
     seen: set[str] = field(default_factory=set)
     """Every id that is wanted."""
     next_due: tuple[str, int] | None = None
+    horizon: int = END_OF_TIME
+    """The first time, renewals apart, at which something may have to be done or said."""
     clamped: dict[str, list[str]] = field(default_factory=dict)
     """Authority → units whose certificates end with it, before their declared end."""
     signing: dict[str, list[str]] = field(default_factory=dict)
@@ -44,6 +47,11 @@ class Draft:
     def due(self, unit: str, when: int) -> None:
         if self.next_due is None or when < self.next_due[1]:
             self.next_due = (unit, when)
+
+    def until(self, when: int, now: int) -> None:
+        """At this time something changes without anybody's doing."""
+        if now < when < self.horizon:
+            self.horizon = when
 
     def once(self, problem: Diagnostic) -> None:
         """Report a problem that several artifacts may run into."""

@@ -14,11 +14,11 @@ from pkibuild.nodes import Action, FinishKey, MakeKey, Pending, Reason, SetMode,
 from pkibuild.plan import keys
 from pkibuild.plan.changes import certificate_changes, name_list
 from pkibuild.plan.draft import Draft
+from pkibuild.plan.entries import certificate_entry, key_entry
 from pkibuild.plan.keys import KeyState, KeyVerdict
 from pkibuild.plan.observed import CertificateSeen, KeySeen, Source
 from pkibuild.plan.policies import Desired, Held, certificate_reasons, due, due_at
 from pkibuild.state.histories import TOP, journal_of
-from pkibuild.state.lock import LockEntry
 from pkibuild.units import format_date
 from pkibuild.x509 import pem
 from pkibuild.x509.attributes import format_subject
@@ -194,12 +194,11 @@ def _keep_key(context: Context, case: _Case, verdict: KeyVerdict) -> None:
             want.place,
             "only a new key (a raised `generation`) changes that",
         )
-    entry = LockEntry(want.id, "key", want.path, seen.facts, generation=verdict.generation)
     if seen.facts is None:  # closed: what the lock remembers stays
         context.draft.seen.add(want.id)
         context.draft.unchanged += 1
     else:
-        context.draft.keep(entry)
+        context.draft.keep(key_entry(want, seen.facts, verdict.generation))
 
 
 def describe_key(want: KeyWant) -> str:
@@ -235,7 +234,7 @@ def _certificate(
     _note_times(context, case, desired, held)
     if case.lost:
         return _restore(case), view
-    context.draft.keep(LockEntry(want.id, "certificate", want.path, held.facts, "", verdict.generation, held.asked_end))
+    context.draft.keep(certificate_entry(want, held.facts, verdict.generation, held.asked_end))
     return None, view
 
 
@@ -414,6 +413,8 @@ def _restore(case: _Case) -> Action:
 def _note_times(context: Context, case: _Case, desired: Desired, held: Held) -> None:
     """When it is renewed next, and whether its issuer cut it short."""
     _note_clamp(context, case, held.asked_end or held.facts.not_after, held.facts.not_after)
+    for moment in (held.facts.not_after + 1, desired.issued_since or 0):
+        context.draft.until(moment, context.now)
     if case.pair.certificate.clock_renews:
         when = due_at(desired, held)
         if when > context.now:

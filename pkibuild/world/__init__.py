@@ -31,6 +31,8 @@ class World:
     def __init__(self, env: Mapping[str, str] | None = None) -> None:
         self.env: Mapping[str, str] = os.environ if env is None else env
         self._now: int | None = None
+        self.started = time.time()
+        """When the run began, by the real clock whatever `PKIBUILD_NOW` says: for comparing with file times."""
 
     # -- clock ---------------------------------------------------------------
 

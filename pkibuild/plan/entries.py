@@ -1,0 +1,39 @@
+"""What the lock says of an artifact, the same whether it was just built or found as it should be."""
+
+from __future__ import annotations
+
+from pkibuild.artifacts.wants import BundleWant, CertificateWant, ConfigWant, KeyWant, Rights
+from pkibuild.facts import CertificateFacts, FileFacts, KeyFacts
+from pkibuild.state.lock import Facts, LockEntry
+
+
+def key_entry(want: KeyWant, facts: KeyFacts, generation: int | None) -> LockEntry:
+    return _entry(want.id, "key", want.path, facts, want.rights, generation)
+
+
+def certificate_entry(
+    want: CertificateWant, facts: CertificateFacts, generation: int | None, asked_end: int | None
+) -> LockEntry:
+    return _entry(want.id, "certificate", want.path, facts, want.rights, generation, asked_end)
+
+
+def bundle_entry(want: BundleWant, parts: tuple[str, ...]) -> LockEntry:
+    return _entry(want.id, want.kind, want.path, FileFacts("", parts), want.rights)
+
+
+def config_entry(want: ConfigWant, digest: str, inputs: str) -> LockEntry:
+    """A config with a secret in it is remembered without its digest."""
+    return _entry(want.id, "config", want.path, FileFacts("" if want.secret else digest), want.rights, inputs=inputs)
+
+
+def _entry(
+    id: str,
+    kind: str,
+    path: str,
+    facts: Facts,
+    rights: Rights,
+    generation: int | None = None,
+    asked_end: int | None = None,
+    inputs: str = "",
+) -> LockEntry:
+    return LockEntry(id, kind, path, facts, inputs, generation, asked_end, rights.owner, rights.group, rights.mode)

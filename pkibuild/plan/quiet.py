@@ -1,0 +1,61 @@
+"""What an empty plan hangs on: the watch list of the quick answer (graph.md, "The fast path")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pkibuild import layout
+from pkibuild.artifacts.wants import Unit
+from pkibuild.model import Manifest
+from pkibuild.nodes import Plan, Quiet
+from pkibuild.plan.folder import Folder
+from pkibuild.state import output
+from pkibuild.units import DAY, HOUR
+
+RUNNING = ".cache/running"
+"""Stands while a run writes: one that finds it knows that another was killed, and sweeps its temporary files."""
+
+
+def quiet(manifest: Manifest, units: Iterable[Unit], folder: Folder, plan: Plan) -> Quiet | None:
+    """How long an empty plan holds, and on what; None for a plan that has anything to tell."""
+    draft = folder.draft
+    if plan.actions or plan.orphans or plan.pending or draft is None or draft.kept:
+        return None
+    until = draft.horizon
+    if plan.next_due is not None:
+        left = plan.next_due[1] - plan.now
+        step = DAY if left >= DAY else HOUR  # the figure in `Next renewal: … in 61 days` changes
+        until = min(until, plan.next_due[1] - max(1, left // step) * step + 1)
+    root = folder.tree.root
+    below = (f"{root}/{path}" for path in _below(manifest, units))
+    return Quiet(root, folder.world.started, until, tuple(dict.fromkeys((*_beside(manifest, units, folder), *below))))
+
+
+def _beside(manifest: Manifest, units: Iterable[Unit], folder: Folder) -> Iterator[str]:
+    yield from manifest.watched
+    yield folder.lock_path
+    for unit in units:
+        for config in unit.configs:
+            yield config.file.template
+
+
+def _below(manifest: Manifest, units: Iterable[Unit]) -> Iterator[str]:
+    yield from (output.MARKER, RUNNING, layout.journal_path(), "authorities", "hosts", "certificates")
+    for unit in units:
+        yield unit.receipt_path
+        for pair in unit.pairs:
+            yield pair.key.path
+            if pair.key.public_path:
+                yield pair.key.public_path
+            yield pair.certificate.path
+        for bundle in unit.bundles:
+            yield bundle.path
+        for config in unit.configs:
+            yield config.path
+    for authority in manifest.authorities.values():
+        own = layout.unit_folder(authority)
+        # What is in the folder may be an older generation's certificate or list.
+        yield from (own, f"{own}/private", layout.journal_path(authority))
+        yield from (f"{own}/{name}" for name in ("index.txt", "crlnumber", "newcerts"))
+        if authority.crl is not None:
+            yield from (layout.output_path(authority, kind) for kind in ("crl", "crl-der"))

@@ -1,0 +1,116 @@
+"""The no-op answer from the cache: `plan` and `apply` of an unchanged tree, before anything else is imported.
+
+Imports sys, os, time and marshal only (graph.md, "The fast path"). The answer is trusted only when nothing on its
+watch list differs (size, times, inode, mode; paths that must stay absent stay absent) and the clock stands between the
+time it was made and the first time at which anything could become due. Any unusual option goes the long way.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+import time
+
+from pkibuild import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself would be imported for this alone
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+ANSWER = ".cache/answer"
+FORMAT = 2
+TICK = 50_000_000
+"""Nanoseconds. What changed so short before a look may change again unseen: file times are no finer than the kernel's
+clock tick. Such a tree is not answered for."""
+
+Signature = tuple[int, int, int, int, int]
+Texts = tuple[str, str, str, str]
+"""Standard output plain and coloured, standard error plain and coloured."""
+
+
+def answer(argv: Sequence[str]) -> int | None:
+    """The exit code of a run that the cache can answer, its text written; None when it has to go the long way."""
+    manifest = _manifest(argv)
+    if manifest is None or "PKIBUILD_NOW" in os.environ:
+        return None
+    try:
+        found = _read(manifest)
+        if found is None:
+            return None
+        version, made_at, until, name, user, texts, watched = found
+        if (version, name, user) != ((FORMAT, __version__), manifest, os.geteuid()):
+            return None
+        now = time.time()
+        if not made_at <= now < until or not _unchanged(watched):
+            return None
+    except (OSError, ValueError, TypeError, EOFError):
+        return None
+    _tell(texts[argv[0]])
+    return 0
+
+
+def _manifest(argv: Sequence[str]) -> str | None:
+    """The manifest of a plain `plan` or `apply`; None for anything else."""
+    if not argv or argv[0] not in ("plan", "apply"):
+        return None
+    rest = list(argv[1:])
+    if len(rest) == 2 and rest[0] == "-f":
+        del rest[0]
+    if len(rest) > 1 or (rest and rest[0].startswith("-")):
+        return None
+    return rest[0] if rest else "pki.yaml"
+
+
+def _read(manifest: str) -> tuple[Any, ...] | None:
+    """The cached answer. The lock's first line tells where the output folder is."""
+    with open(os.path.splitext(manifest)[0] + ".lock", "rb") as lock:
+        head = lock.readline(4096)
+    start = head.find(b'"output":"')
+    end = head.find(b'"', start + 10)
+    if start < 0 or end < 0 or b"\\" in head:
+        return None
+    root = os.path.join(os.path.dirname(manifest), head[start + 10 : end].decode("utf-8"))
+    with open(f"{root}/{ANSWER}", "rb") as file:
+        found = marshal.load(file)  # noqa: S302 - our own file, mode 0600, in a folder that is checked to be ours
+    return found if isinstance(found, tuple) and len(found) == 7 else None
+
+
+def signature(path: str) -> Signature | None:
+    """What tells whether a file or folder changed; None when there is none."""
+    try:
+        found = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_mode
+
+
+def _unchanged(watched: Iterable[tuple[str, Signature | None]]) -> bool:
+    return all(signature(path) == seen for path, seen in watched)
+
+
+def _tell(texts: Texts) -> None:
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    coloured_out = sys.stdout.isatty() and not plain
+    coloured_err = sys.stderr.isatty() and not plain
+    sys.stderr.write(texts[3] if coloured_err else texts[2])
+    sys.stdout.write(texts[1] if coloured_out else texts[0])
+    sys.stdout.flush()
+
+
+def pack(
+    manifest: str, user: int, texts: dict[str, Texts], started: float, until: float, watched: Iterable[str]
+) -> bytes | None:
+    """The answer to be kept for the next run; None when something changed since this run began (or a moment before).
+
+    `started` is when this run began to look, in seconds; `manifest` as on the command line.
+    """
+    newest = int(started * 1e9) - TICK
+    seen: list[tuple[str, Signature | None]] = []
+    for path in watched:
+        found = signature(path)
+        if found is not None and max(found[1], found[2]) >= newest:
+            return None
+        seen.append((path, found))
+    return marshal.dumps(((FORMAT, __version__), started, until, manifest, user, texts, seen))
