@@ -18,6 +18,8 @@ from pkibuild.views.terminal import visible
 
 _LONGEST = 60_000
 """Characters of a comment; GitHub takes 65,536 at most."""
+_SHORT = 20
+"""So many lines of details are open from the beginning."""
 
 
 def text(plan: Plan, *, verbose: bool = False) -> str:
@@ -74,26 +76,28 @@ def _waiting(pending: tuple[Pending, ...]) -> list[str]:
 def _details(plan: Plan, room: int, verbose: bool) -> list[str]:
     actions: list[Action | Alike] = list(plan.actions) if verbose else blocks(plan.actions)
     orphans: list[Orphan | Alike] = list(plan.orphans) if verbose else blocks(plan.orphans)
-    lines: list[str] = []
     everything = [*actions, *orphans]
+    if not everything:
+        return []
+    lines: list[str] = []
     for number, one in enumerate(everything):
         more = _detail(one)
         room -= sum(len(line) + 1 for line in more)
         if room < 0:
-            return [*lines, f"*{len(everything) - number} more are left out here: run* {code('pkibuild plan')}"]
+            lines.append(f"- *{len(everything) - number} more are left out here: run* {code('pkibuild plan')}")
+            break
         lines += more
-    return lines
+    opened = " open" if len(everything) <= _SHORT else ""
+    return [f"<details{opened}><summary>What is done</summary>", "", *lines, "", "</details>"]
 
 
 def _detail(one: Action | Orphan | Alike) -> list[str]:
     match one:
         case Alike():
-            return [
-                f"*and {len(one.names)} more like* {code(one.like)}: {code(one.names[0])} … {code(one.names[-1])}",
-                "",
-            ]
+            others = f"{code(one.names[0])} … {code(one.names[-1])}"
+            return [f"- *and {len(one.names)} more like* {code(one.like)}: {others}"]
         case Orphan():
-            return [*_folded("-", one.id, "orphan", one.message, [f"# {line}" for line in one.hint.splitlines()])]
+            return _folded("-", one.id, "orphan", one.message, [f"# {visible(line)}" for line in one.hint.splitlines()])
         case Action():
             body: list[str] = []
             for change in one.changes:
@@ -113,8 +117,9 @@ def _field(field: str, told: str) -> str:
 def _folded(mark: str, name: str, verb: str, why: str, body: list[str]) -> list[str]:
     head = f"{code(mark)} {code(name)} <b>{verb}</b> {prose(why)}"
     if not body:
-        return [f"- {head}", ""]
-    return [f"<details><summary>{head}</summary>", "", *fenced(body), "", "</details>", ""]
+        return [f"- {head}"]
+    inner = ["<details><summary>" + head + "</summary>", "", *fenced(body), "", "</details>", ""]
+    return [f"{'- ' if number == 0 else '  '}{line}".rstrip() for number, line in enumerate(inner)]
 
 
 # -- values that cannot break out ---------------------------------------------------
@@ -129,7 +134,7 @@ def fenced(lines: list[str]) -> list[str]:
 
 def code(value: str) -> str:
     """A value in code; references keep Markdown and HTML from reading it."""
-    return f"<code>{_referenced(visible(value))}</code>"
+    return f"<code>{_referenced(visible(value))}</code>" if value else ""
 
 
 def prose(message: str) -> str:
