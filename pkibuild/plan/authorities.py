@@ -11,6 +11,7 @@ from pkibuild.facts import Revocation
 from pkibuild.model import Authority
 from pkibuild.nodes import Action, Assemble, Import, Part, Pending, Reason, SignCrl, Verb, Write
 from pkibuild.plan.changes import crl_changes
+from pkibuild.plan.files import sha
 from pkibuild.plan.issuers import IssuerView, Link
 from pkibuild.plan.observed import CrlSeen, Generation, History
 from pkibuild.plan.pairs import Context, PairView, plan_pair
@@ -226,7 +227,10 @@ def _restored(
     recorded = inspect.crl_facts(seen.recorded)
     if crl_reasons(desired, recorded, context.now):
         return None
-    if seen.state == "absent":
+    verb: Verb = "restore"
+    if seen.state == "absent" and id.replace("/crl@", "/certificate@") in context.draft.actions:
+        verb, reason = "retire", Reason("retired", "its key was replaced; it is kept while something under it is valid")
+    elif seen.state == "absent":
         reason = Reason("missing", "it is missing")
     elif seen.facts is not None and seen.facts.number < recorded.number:
         reason = Reason("interrupted", "the journal has a newer one")
@@ -234,7 +238,7 @@ def _restored(
         reason = Reason("edited-by-hand", "it was changed by hand, and is put back")
     data = pem.to_pem(seen.recorded, pem.CRL)
     recipe = Write(path, data, keep_copy=reason.code == "edited-by-hand")
-    return Action(id, "crl", "restore", (reason,), recipe, (path,), place=(*authority.place, "crl"))
+    return Action(id, "crl", verb, (reason,), recipe, (path,), place=(*authority.place, "crl"))
 
 
 def _sign_list(
@@ -296,14 +300,19 @@ def _plan_list_der(
         return
     der = context.source.crl(id, der_path, True, authority, generation)
     action = context.draft.actions.get(crl)
-    current = seen.facts.digest if seen.facts else None
+    current: str | None = None
+    if action is None:
+        current = seen.facts.digest if seen.facts else None
+    elif isinstance(action.recipe, Write):
+        current = sha(seen.recorded)
     there = der.facts.digest if der.facts else None
-    if action is None and there == current and der.facts is not None:
+    if there == current and der.facts is not None:
         context.draft.keep(LockEntry(id, "crl-der", der_path, der.facts, generation=generation))
         return
     if there is None and der.state == "absent":
-        verb: Verb = "new" if action is not None and action.verb == "new" else "restore"
-        reason = Reason("not-built", "not built yet") if verb == "new" else Reason("missing", "it is missing")
+        with_it = action is not None and action.verb in ("new", "retire")
+        verb: Verb = action.verb if action is not None and with_it else "restore"
+        reason = action.reasons[0] if action is not None and with_it else Reason("missing", "it is missing")
     else:
         verb, reason = "refresh", Reason("list-changed", "the list is a new one", (crl,))
     recipe = Assemble(der_path, (Part("crl", path),), der=True)
