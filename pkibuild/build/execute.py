@@ -260,14 +260,6 @@ class Executor:
         here = self._histories.at(journal).newest(node)
         return last.time if here is not None and here.serial == last.serial else last.time + 1
 
-    def _after_the_last(self, node: str, journal: str) -> int:
-        """The time of a node's new entry: it must be the newest in whatever journal, though the clock stands still."""
-        last = self._histories.newest(node)
-        if last is None or last.time < self._now:
-            return self._now
-        here = self._histories.at(journal).newest(node)
-        return last.time if here is not None and here.serial == last.serial else last.time + 1
-
     def _append_journals(self) -> None:
         """The commit point: every line that was added is on the disk afterwards."""
         for path, writer in self._writers.items():
