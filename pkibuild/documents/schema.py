@@ -96,7 +96,7 @@ def _explain(error: Any, place: Place, secret: IsSecret) -> Iterator[Diagnostic]
         isinstance(one, dict) and [*one] == ["required"] for one in error.schema["oneOf"]
     ):
         names = ", ".join(f"`{one['required'][0]}`" for one in error.schema["oneOf"])
-        yield Diagnostic("missing-field", f"{_name(here)} needs exactly one of {names}", here)
+        yield Diagnostic("missing-field", f"{_name(here)} needs exactly one of {names}", here, at_key=True)
         return
     if error.validator in ("anyOf", "oneOf") and error.context:
         yield from _explain_alternatives(error, here, secret)
@@ -181,7 +181,7 @@ def _additional(error: Any, here: Place, secret: IsSecret) -> Iterator[Diagnosti
 def _required(error: Any, here: Place, _secret: IsSecret) -> Iterator[Diagnostic]:
     # One error for each missing field; jsonschema names it in its message only, in quotes.
     name = error.message.split("'")[1]
-    yield Diagnostic("missing-field", f"{_name(here)} needs the field `{name}`", here)
+    yield Diagnostic("missing-field", f"{_name(here)} needs the field `{name}`", here, at_key=True)
 
 
 def _enum(error: Any, here: Place, secret: IsSecret) -> Iterator[Diagnostic]:

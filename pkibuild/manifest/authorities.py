@@ -62,8 +62,8 @@ class Authorities:
                     "(RFC 5280 A.1)", (*raw.place, "subject", "common_name"),
                 )  # fmt: skip
         if not any(values.values()) and not any(raw.data.get("subject", {}).values()):
-            self.context.error("no-subject", "an authority needs a subject (RFC 5280 4.1.2.6)", raw.place,
-                               "write `subject: {common_name: …}`")  # fmt: skip
+            hint = "write `subject: {common_name: …}`"
+            self.context.lacks(raw, "no-subject", "an authority needs a subject (RFC 5280 4.1.2.6)", hint)
         return attributes(values), values.get("email", ())
 
     def _crl(self, raw: Raw) -> Crl | None:
@@ -204,11 +204,14 @@ def chain_of(authority: Authority, authorities: Mapping[str, Authority]) -> list
     return chain
 
 
-def check_path_lengths(context: Context, authorities: Mapping[str, Authority]) -> None:
+def check_path_lengths(context: Context, authorities: Mapping[str, Authority], raws: Mapping[Place, Raw]) -> None:
     """An authority allows `path_length` levels of authorities below it."""
     for one in authorities.values():
-        for depth, above in enumerate(chain_of(one, authorities), 1):
-            if above.path_length is not None and depth > above.path_length:
+        chain = chain_of(one, authorities)
+        if chain and chain[-1].issuer in authorities:
+            continue  # a cycle, which has been reported
+        for depth, above in enumerate(chain, 1):
+            if above.path_length is not None and depth > above.path_length and raws[above.place].sound:
                 needed = f"`path_length: {depth}`"
                 declared = (*above.place, "path_length")
                 context.error(

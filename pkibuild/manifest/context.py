@@ -17,14 +17,17 @@ Related = tuple[tuple[str, Place], ...]
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """One declaration, its ranges counted out, valid by the schema."""
+    """One declaration, its ranges counted out; what is left of it is valid by the schema."""
 
     section: str
     name: str
     written: str
     """The name as written: a pattern where it is one of a fleet."""
     data: Mapping[str, Any]
+    """Without the fields that the schema refused."""
     document: Document
+    sound: bool = True
+    """Whether the schema refused nothing: only then is a field that is absent missing."""
 
     @property
     def place(self) -> Place:
@@ -63,6 +66,11 @@ class Context:
             return False
         self.told.add(key)
         return True
+
+    def lacks(self, raw: Raw, code: str, message: str, hint: str) -> None:
+        """Report what a declaration does not have, at its name."""
+        if raw.sound:
+            self.error(code, message, raw.place, hint, at_key=True)
 
     def where(self, raw: Raw, name: str) -> Place:
         """Where the value of a field that may be inherited was written."""

@@ -61,8 +61,8 @@ class _Reader:
         elif written.name in taken:
             self._taken(section, written.name, written.name, taken)
         else:
-            raw = Raw(section, written.name, written.name, written.data, written.document)
-            yield raw, self._is_valid(section, written.data, place)
+            bad = self._bad_fields(section, written.data, place)
+            yield self._raw(section, written.name, written, written.data, bad)
 
     def _unsupported(self, what: str, place: Place, at_key: bool) -> None:
         self.context.error("not-supported", f"{what} is not yet supported by this version", place,
@@ -101,7 +101,9 @@ class _Reader:
         for text in other_lengths(written.data, count):
             self.context.error("range-length", f"the range in {quote(text)} is not as long as the {count} of "
                                f"{quote(written.name)}", place, at_key=True)  # fmt: skip
-        valid = all(self._is_valid(section, expand(written.data, count, at), place) for at in {0: 0, count - 1: 0})
+        bad = set[str]().union(
+            *(self._bad_fields(section, expand(written.data, count, at), place) for at in (0, count - 1))
+        )
         for at in range(count):
             name = names[at]
             if NAME.fullmatch(name) is None:
@@ -111,35 +113,48 @@ class _Reader:
                 self._taken(section, name, written.name, taken)
                 continue
             self.context.gathered.names[section, name] = written.name
-            yield Raw(section, name, written.name, expand(written.data, count, at), written.document), valid
+            yield self._raw(section, name, written, expand(written.data, count, at), bad)
+
+    def _raw(self, section: str, name: str, written: Written, data: Any, bad: set[str]) -> tuple[Raw, bool]:
+        """The declaration without what the schema refused, and whether the rest of it makes sense."""
+        if not bad:
+            return Raw(section, name, written.name, data, written.document), True
+        kept = {field: value for field, value in data.items() if field not in bad} if isinstance(data, dict) else {}
+        pointer = self._pointer(section, kept)
+        valid = bool(pointer) and self.validator.accepts(pointer, kept)
+        return Raw(section, name, written.name, kept, written.document, sound=False), valid
 
     # -- the schema ---------------------------------------------------------------------
 
-    def _is_valid(self, section: str, data: Any, place: Place) -> bool:
-        if section == "services":
-            pointer = self._service_pointer(data, place)
-            if not pointer:
-                return False
-        else:
-            pointer = f"#/$defs/{_DEFINITIONS[section]}"
+    def _bad_fields(self, section: str, data: Any, place: Place) -> set[str]:
+        """The fields of a declaration that the schema refuses, each reported; `""` stands for the whole of it."""
+        pointer = self._pointer(section, data)
+        if not pointer:
+            self._report_type(data, place)
+            return {""}
         if self.validator.accepts(pointer, data):
-            return True
-        for one in self.validator.problems(pointer, data, place, self.secret):
+            return set()
+        problems = self.validator.problems(pointer, data, place, self.secret)
+        for one in problems:
             report(self.context, one)
-        return False
+        return {str(((one.place or ()) + ("",) * 3)[2]) for one in problems}
 
-    def _service_pointer(self, data: Any, place: Place) -> str:
+    def _pointer(self, section: str, data: Any) -> str:
+        """Where in the schema a declaration is described; empty for a service of a type that is not known."""
+        if section != "services":
+            return f"#/$defs/{_DEFINITIONS[section]}"
         kind = data.get("type") if isinstance(data, dict) else None
-        if kind in self.types:
-            return f"#/$defs/{service_definition(kind)}"
+        return f"#/$defs/{service_definition(kind)}" if kind in self.types else ""
+
+    def _report_type(self, data: Any, place: Place) -> None:
+        kind = data.get("type") if isinstance(data, dict) else None
         if isinstance(kind, str):
             close = nearest(kind, self.types)
             hint = f"did you mean `{close}`?" if close else f"known are {', '.join(f'`{one}`' for one in self.types)}"
             self.context.error("unknown-type", f"there is no service type {quote(kind)}", (*place, "type"), hint)
-            return ""
-        for one in self.validator.problems("#/$defs/any-service", data, place, self.secret):
-            report(self.context, one)
-        return ""
+        else:
+            for one in self.validator.problems("#/$defs/any-service", data, place, self.secret):
+                report(self.context, one)
 
 
 def report(context: Context, one: Diagnostic) -> None:

@@ -82,7 +82,7 @@ class Leaves:
 
     def _home(self, raw: Raw, platform: str) -> str:
         home: str = raw.data.get("home", "")
-        if platform == "user" and not home:
+        if platform == "user" and not home and raw.sound:
             self.context.error("missing-field", "the platform `user` needs `home`", self.context.where(raw, "platform"),
                                "write `home: /home/NAME`")  # fmt: skip
         elif home and platform != "user":
@@ -126,23 +126,24 @@ class Leaves:
         return Names(*(tuple(dict.fromkeys(some)) for some in (dns, ip, email, uri)))
 
     def _check_named(self, raw: Raw, usages: tuple[Usage, ...], subject: Attributes, names: Names) -> None:
-        if "server" in usages and not (names.dns or names.ip):
-            self.context.error("no-name", "a server's certificate needs a DNS name or an address (RFC 9525)", raw.place,
-                               "write it under `names: {dns: […]}`")  # fmt: skip
-        elif "email" in usages and not names.email:
-            self.context.error("no-name", "a certificate for e-mail needs an address", raw.place,
-                               "write it under `names: {email: […]}`")  # fmt: skip
-        elif not names and not any(name == "common_name" for name, _ in subject) and not raw.data.get("subject"):
-            self.context.error("no-name", "nothing says whom this certificate is for", raw.place,
-                               "write `subject: {common_name: …}` or `names:`")  # fmt: skip
+        written = raw.data.get("names", {})
+        lacks = self.context.lacks
+        if "server" in usages and not (names.dns or names.ip or written.get("dns") or written.get("ip")):
+            what = "a server's certificate needs a DNS name or an address (RFC 9525)"
+            lacks(raw, "no-name", what, "write it under `names: {dns: […]}`")
+        elif "email" in usages and not (names.email or written.get("email")):
+            lacks(raw, "no-name", "a certificate for e-mail needs an address", "write it under `names: {email: […]}`")
+        elif not (names or written or raw.data.get("subject") or any(name == "common_name" for name, _ in subject)):
+            hint = "write `subject: {common_name: …}` or `names:`"
+            lacks(raw, "no-name", "nothing says whom this certificate is for", hint)
 
     # -- what both share ----------------------------------------------------------------
 
     def _issuer(self, raw: Raw) -> str:
         issuer: str = raw.data.get("issuer") or self.context.defaults.get("issuer", "")
         if not issuer:
-            self.context.error("missing-field", f"`{raw.written}` has no issuer", raw.place,
-                               "write `issuer:` here or under `defaults:`, or `issuer: self`")  # fmt: skip
+            hint = "write `issuer:` here or under `defaults:`, or `issuer: self`"
+            self.context.lacks(raw, "missing-field", f"`{raw.written}` has no issuer", hint)
         elif issuer == SELF:
             self.context.warn(
                 "self-signed", "Chromium accepts no self-signed certificate of a host, even when it is imported",

@@ -109,7 +109,7 @@ class _Loader:
             find_unsupported(section, data.get("defaults") if section else data, place, lambda what, where, at_key:
                              found.error("not-supported", f"{what} is not yet supported by this version", where,
                                          "take it out, or use a later version", at_key=at_key))  # fmt: skip
-        if not problems and not any(self.gathered.sections.values()):
+        if not (problems or self.gathered.found or self.problems.found or any(self.gathered.sections.values())):
             raise self._failed(_nothing_declared(self.gathered.root))
         self._check_requirement(found)
         defaults = data.get("defaults", {})
@@ -158,7 +158,7 @@ class _Loader:
         known = declared.names["authorities"]
         check_issuers(self.context, [*authorities.values(), *leaves], known, raws)
         ordered = with_renewals(in_issuing_order(self.context, authorities), leaves)
-        check_path_lengths(self.context, ordered)
+        check_path_lengths(self.context, ordered, raws)
         check_subjects(self.context, ordered)
         check_constraints(self.context, [*ordered.values(), *leaves], ordered, raws)
         warn_of_clients(self.context, leaves, ordered, raws)
