@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pkibuild.model import Authority, Certificate, Constraints, Declaration, Host, KeySpec, Manifest, Names, Service
+from pkibuild.model import Authority, Certificate, Constraints, Declaration, Host, Manifest, Names, Service
 from pkibuild.units import format_duration, format_time
 
 SECTIONS = ("authorities", "hosts", "services", "certificates")
@@ -58,7 +58,7 @@ def declaration(one: Declaration) -> dict[str, Any]:
                 "tags": list(one.tags),
             }
         )
-    shown |= {"subject": dict(one.subject), "issuer": one.issuer, "key": _key(one.key), "validity": _validity(one)}
+    shown |= {"subject": dict(one.subject), "issuer": one.issuer, "key": _key(one), "validity": _validity(one)}
     shown["renew_before"] = format_duration(one.renew_before)
     if one.issued_since is not None:
         shown["issued_since"] = format_time(one.issued_since)
@@ -89,8 +89,12 @@ def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value not in ("", [], {}, None)}
 
 
-def _key(key: KeySpec) -> dict[str, Any]:
-    shown: dict[str, Any] = {"algorithm": key.algorithm, "rotate": key.rotate, "generation": key.generation}
+def _key(one: Declaration) -> dict[str, Any]:
+    key = one.key
+    shown: dict[str, Any] = {"algorithm": key.algorithm}
+    if not isinstance(one, Authority):
+        shown["rotate"] = key.rotate
+    shown["generation"] = key.generation
     if key.passphrase is not None:
         value = key.passphrase.value
         source: Any = True if key.passphrase.source == "prompt" else _plain(value)
