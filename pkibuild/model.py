@@ -38,6 +38,15 @@ class Secret:
     place: Place = ()
 
 
+class Hidden(str):
+    """A text that is never shown: the value of an option that its pack's schema calls secret (`writeOnly`)."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'•••'"
+
+
 @dataclass(frozen=True, slots=True)
 class KeySpec:
     algorithm: str

@@ -241,6 +241,24 @@ def check_subjects(context: Context, authorities: Mapping[str, Authority]) -> No
             )
 
 
+def check_leaf_subjects(context: Context, leaves: Iterable[Declaration], authorities: Mapping[str, Authority]) -> None:
+    """No certificate has its issuer's subject: it would look as if it had signed itself (RFC 5280 3.2)."""
+    for one in leaves:
+        issuer = authorities.get(one.issuer)
+        if issuer is None or len(one.subject) != len(issuer.subject) or not one.subject:
+            continue
+        if one.subject[-1][1].casefold() != issuer.subject[-1][1].casefold():
+            continue  # nearly always so, and cheaper than the whole
+        if comparable(one.subject) == comparable(issuer.subject):
+            context.error(
+                "same-subject",
+                f"`{one.name}` has the same subject as its issuer `{issuer.name}`",
+                (*one.place, "subject"),
+                "give one of them another common name",
+                related=(("the issuer", (*issuer.place, "subject")),),
+            )
+
+
 def with_renewals(authorities: Mapping[str, Authority], issued: Iterable[Declaration]) -> dict[str, Authority]:
     """Authorities whose `renew_before` is not declared get the longest validity that they issue and 30 days more,
     half their own at most."""

@@ -18,6 +18,7 @@ from pkibuild.documents.secrets import SECRET_NAME
 from pkibuild.manifest.authorities import (
     Authorities,
     check_issuers,
+    check_leaf_subjects,
     check_path_lengths,
     check_subjects,
     in_issuing_order,
@@ -160,6 +161,7 @@ class _Loader:
         ordered = with_renewals(in_issuing_order(self.context, authorities), leaves)
         check_path_lengths(self.context, ordered, raws)
         check_subjects(self.context, ordered)
+        check_leaf_subjects(self.context, leaves, ordered)
         check_constraints(self.context, [*ordered.values(), *leaves], ordered, raws)
         warn_of_clients(self.context, leaves, ordered, raws)
         return ordered

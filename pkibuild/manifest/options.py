@@ -8,10 +8,14 @@ from typing import Any
 
 from pkibuild.diagnostics import Place
 from pkibuild.documents.schema import resolve
+from pkibuild.model import Hidden
 
 
 def filled(value: Any, schema: Any, root: Mapping[str, Any], folder: str) -> Any:
-    """A copy of `value` with the schema's defaults filled in at every depth, and texts of format `path` absolute."""
+    """A copy of `value` with the schema's defaults filled in at every depth.
+
+    Texts of format `path` become absolute, and those that are `writeOnly` hidden.
+    """
     schema = _resolved(schema, root)
     if isinstance(value, dict):
         properties = schema.get("properties", {})
@@ -27,8 +31,10 @@ def filled(value: Any, schema: Any, root: Mapping[str, Any], folder: str) -> Any
         return complete
     if isinstance(value, list):
         return [filled(item, schema.get("items", {}), root, folder) for item in value]
-    if isinstance(value, str) and schema.get("format") == "path":
-        return posixpath.normpath(posixpath.join(folder, value))
+    if isinstance(value, str):
+        if schema.get("writeOnly"):
+            return Hidden(value)
+        return posixpath.normpath(posixpath.join(folder, value)) if schema.get("format") == "path" else value
     return value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pkibuild.model import Authority, Certificate, Constraints, Declaration, Host, Manifest, Names, Service
+from pkibuild.model import Authority, Certificate, Constraints, Declaration, Hidden, Host, Manifest, Names, Service
 from pkibuild.units import format_duration, format_time
 
 SECTIONS = ("authorities", "hosts", "services", "certificates")
@@ -82,7 +82,7 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return value
+    return "•••" if isinstance(value, Hidden) else value
 
 
 def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
