@@ -40,9 +40,7 @@ REPORT = "this is a bug in pkibuild: please report it with the lines above and `
 
 def entry() -> None:
     """The `pkibuild` program."""
-    argv = sys.argv[1:]
-    status = _quick(argv)
-    sys.exit(main(argv) if status is None else status)
+    sys.exit(main(sys.argv[1:]))
 
 
 def _quick(argv: Sequence[str]) -> int | None:
@@ -56,10 +54,12 @@ def _quick(argv: Sequence[str]) -> int | None:
 
 
 def main(argv: Sequence[str], world: World | None = None) -> int:
-    """Run one command; its exit code. Raises nothing."""
+    """Run one command, in the real world unless another is given; its exit code. Raises nothing."""
     try:
         try:
-            status = _dispatch(argv, world)
+            status = _quick(argv) if world is None else None
+            if status is None:
+                status = _dispatch(argv, world)
         finally:
             sys.stdout.flush()
     except SystemExit as stop:  # argparse, after help or wrong usage

@@ -77,7 +77,9 @@ def service(one: Service) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Nested mappings and tuples as dicts and lists."""
+    """Nested mappings and tuples as dicts and lists; what is secret as dots."""
+    if isinstance(value, Hidden):
+        return "•••"
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

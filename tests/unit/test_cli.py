@@ -181,6 +181,14 @@ def test_schema_of_a_plan() -> None:
     assert told == (ROOT / "schemas" / "plan.schema.json").read_text()
 
 
+def test_schema_of_a_manifest_is_the_committed_one(project: Project) -> None:
+    told = run_here("schema").ok().out
+    assert told == (ROOT / "schemas" / "pki.schema.json").read_text()
+    project.run_here("init").ok()
+    assert project.run_here("schema", "-f", "pki.yaml").ok().out == told
+    assert project.run_here("schema", "plan", "-f", "pki.yaml").status == 64
+
+
 def test_the_man_page_is_not_stale() -> None:
     """Written anew by docs/man/generate."""
     committed = (ROOT / "docs" / "man" / "pkibuild.1").read_text()
