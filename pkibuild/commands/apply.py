@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from dataclasses import replace
 
 from pkibuild.commands import options
 from pkibuild.commands import plan as plan_command
@@ -57,8 +58,10 @@ def run(arguments: Namespace, world: World) -> int:
         finally:
             progress.done()
     warned(plan.warnings, arguments, world)
+    done = set(result.done)
+    told = replace(plan, actions=tuple(action for action in plan.actions if action.id in done))
     if not arguments.quiet or arguments.format != "text":
-        show_plan(plan, arguments, world, "Applied")
+        show_plan(told, arguments, world, "Applied")
     remember(plan, arguments, world)
     report(result.diagnostics, arguments, world)
     return WAITING if plan.pending or result.pending else 0

@@ -41,13 +41,6 @@ def add_selection(parser: ArgumentParser) -> None:
         "--prune", nargs="?", const="", metavar="GLOB", help="remove what is no longer declared (write --prune=GLOB)"
     )
     group.add_argument(
-        "--fail-on",
-        action="append",
-        default=[],
-        metavar="CODE",
-        help="stop with 5 on a risk of that code, or on any with `risk`",
-    )
-    group.add_argument(
         "--max-reissue",
         type=options.count,
         metavar="N",
@@ -65,10 +58,10 @@ def chosen(arguments: Namespace, world: World) -> Options:
         due=arguments.due,
         prune=arguments.prune,
         jobs=getattr(arguments, "jobs", None),
-        fail_on=tuple(code for codes in arguments.fail_on for code in codes.split(",") if code),
         max_reissue=arguments.max_reissue,
         accept_lost_history=tuple(getattr(arguments, "accept_lost_history", ())),
         take_over=getattr(arguments, "take_over", False),
+        lock_only=getattr(arguments, "lock_only", False),
         strict=arguments.strict,
     )
 

@@ -12,7 +12,7 @@ EXIT_CODES = (
     (2, "plan --detailed-exitcode: there are changes; status: something is due, expired or wrong"),
     (3, "another run holds the output folder"),
     (4, "apply: done as far as possible, something waits (a key or passphrase that is not here)"),
-    (5, "--fail-on, --max-reissue: stopped before anything was written"),
+    (5, "--max-reissue: stopped before anything was written"),
     (64, "wrong usage of the command line"),
     (130, "interrupted; what was finished is recorded, the next run goes on"),
 )

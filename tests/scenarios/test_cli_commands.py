@@ -139,8 +139,12 @@ def test_dry_run_changes_nothing(started: Project) -> None:
 def test_a_passphrase_that_is_not_here_leaves_the_rest_pending(started: Project) -> None:
     told = started.run_here("apply", env=ENV | {"PKI_PASSPHRASE": ""})
     assert told.status == 4
-    assert "pending" in told.out
-    assert "PKI_PASSPHRASE" in told.err
+    assert "  ? authority/root/certificate         pending   the environment variable `PKI_PASSPHRASE`" in told.out
+    assert "  + authority/root/certificate" not in told.out
+    assert "Applied: 1 new; 5 pending" in told.out
+    assert "pki.yaml:18:19: warning[passphrase-unset]" in told.err
+    assert not started.path("authorities/root/root.crt").exists()
+    assert started.path("hosts/www/etc/apache2/sites-available/site.conf").exists()
 
 
 def test_too_many_reissues_stop_before_the_first_write(built: Project) -> None:
