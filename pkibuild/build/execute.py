@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pkibuild.artifacts.bundles import assemble
+from pkibuild.artifacts.certificates import public_path
 from pkibuild.build.signers import Opened
 from pkibuild.build.workers import Made, PairJob, Signer, make, workers
 from pkibuild.diagnostics import fail
@@ -80,33 +81,48 @@ class Executor:
         self._making: dict[str, Action] = {}
         """Keys to be made, by path, until their certificate comes."""
         self._batch: list[tuple[Action | None, Action]] = []
+        self._after: list[Action] = []
+        """What is put together from the batch."""
+        self._waiting: set[str] = set()
+        """Ids of the batch and of what comes after it."""
         self.done = Done()
 
     def run(self, actions: Iterable[Action]) -> None:
-        waiting: set[str] = set()
         for action in actions:
-            if waiting.intersection(action.needs) or len(self._batch) >= TOGETHER:
-                self._make_batch()
-                waiting.clear()
             recipe = action.recipe
-            if isinstance(recipe, MakeKey):
-                self._making[recipe.path] = action
-                waiting.add(action.id)
-                continue
-            if isinstance(recipe, Sign):
-                key = self._making.pop(recipe.key_path, None)
-                self._batch.append((key, action))
-                waiting.add(action.id)
-                continue
-            self._carry_out(action)
+            waits = self._waiting.intersection(action.needs)
+            if isinstance(recipe, MakeKey | Sign):
+                # A certificate whose issuer is still to be made ends the batch; its own key belongs to it.
+                if waits.difference((f"{action.id.rpartition('/')[0]}/key",)) or len(self._batch) >= TOGETHER:
+                    self._make_batch()
+                self._join_batch(action)
+            elif waits:
+                self._after.append(action)
+                self._waiting.add(action.id)
+            else:
+                self._carry_out(action)
         self._make_batch()
         self._tree.flush()
+
+    def _join_batch(self, action: Action) -> None:
+        recipe = action.recipe
+        self._waiting.add(action.id)
+        if isinstance(recipe, MakeKey):
+            self._making[recipe.path] = action
+        elif isinstance(recipe, Sign):
+            self._batch.append((self._making.pop(recipe.key_path, None), action))
 
     # -- pairs ---------------------------------------------------------------------------------------------------
 
     def _make_batch(self) -> None:
-        if not self._batch:
-            return
+        if self._batch:
+            self._make_pairs()
+        after, self._after = self._after, []
+        self._waiting = {action.id for action in self._making.values()}
+        for action in after:
+            self._carry_out(action)
+
+    def _make_pairs(self) -> None:
         batch, self._batch = self._batch, []
         jobs = [self._job(key, action) for key, action in batch]
         alone = [index for index, (key, action) in enumerate(batch) if self._own_key(key, action) is not None]
@@ -200,10 +216,13 @@ class Executor:
             return
         staged = recipe.path + NEXT
         self._tree.make_folder(recipe.path.rpartition("/")[0], FOLDER_MODE)
+        # The key is the first to come and the first to reach its place: a public half that waits alone is that of the
+        # key in place. What a killed run has left here, no certificate knows.
+        self._tree.remove(public_path(recipe.path) + NEXT)
+        self._tree.remove(staged)
+        self._tree.create(staged, one.key, KEY_MODE, durable=False)
         if recipe.public_path:
             self._tree.write(recipe.public_path + NEXT, one.public)
-        self._tree.remove(staged)  # what a killed run left, and no certificate knows
-        self._tree.create(staged, one.key, KEY_MODE, durable=False)
 
     def _place_key(self, action: Action) -> None:
         recipe = action.recipe
@@ -212,7 +231,8 @@ class Executor:
             self._tree.link(recipe.path, recipe.retire_to)
         if recipe.retire_public_to:
             self._tree.link(recipe.public_path, recipe.retire_public_to)
-        self._tree.rename(recipe.path + NEXT, recipe.path)
+        if not (isinstance(recipe, FinishKey) and recipe.half):
+            self._tree.rename(recipe.path + NEXT, recipe.path)
         if recipe.public_path:
             self._tree.rename(recipe.public_path + NEXT, recipe.public_path)
         self._finish(action)

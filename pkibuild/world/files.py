@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat as stat_module
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pkibuild.diagnostics import fail
+
+_NO_PATH = re.compile(r"\0|(?:\A|/)\.{0,2}(?:/|\Z)")
+"""Empty parts, `.` and `..`, an absolute path, a NUL."""
 
 TEMPORARY = ".pkibuild-tmp-"
 """How the name of every temporary file begins, so that a later run finds what a killed one left."""
@@ -118,13 +122,15 @@ class Tree:
         self.root = root
         self._sound: set[str] = set()
         """Folders below the root known to be real folders."""
+        self._absent: set[str] = set()
+        """Folders below the root that were looked for and are not there."""
         self._dirty: list[str] = []
         self._dirty_folders: set[str] = set()
         self.written: set[str] = set()
         """Every path that this object has created, replaced or removed: what `apply` touched."""
 
     def path(self, name: str) -> str:
-        if name.startswith("/") or "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):
+        if _NO_PATH.search(name):
             raise ValueError(f"not a path below the output folder: {name!r}")
         return f"{self.root}/{name}"
 
@@ -147,11 +153,12 @@ class Tree:
     def _check_parents(self, name: str) -> None:
         """Refuse a path on which a symbolic link lies."""
         parent = name.rpartition("/")[0]
-        if not parent or parent in self._sound:
+        if not parent or parent in self._sound or parent in self._absent:
             return
         self._check_parents(parent)
-        found = stat_of(f"{self.root}/{parent}")
+        found = stat_of(f"{self.root}/{parent}") if parent.rpartition("/")[0] not in self._absent else None
         if found is None:
+            self._absent.add(parent)
             return
         if found.kind == "link":
             raise fail(
@@ -237,6 +244,7 @@ class Tree:
                 if mode & 0o077 == 0 and found.mode & 0o077:
                     os.chmod(self.path(name), mode, follow_symlinks=False)
         self._sound.add(name)
+        self._absent.discard(name)
 
     def _parent(self, name: str) -> str:
         self._check_parents(name)
