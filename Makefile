@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST_ARGS ?= -n auto
-# Only for the example. A real passphrase comes from a secret store; see `key.passphrase` in the manual.
-MYROOTCA_PASSPHRASE ?= demo only, choose your own
+# Only for the example, unless MYROOTCA_PASSPHRASE is set. A real one comes from a secret store: `key.passphrase`.
+DEMO := demo only, choose your own
 
 .PHONY: help example test lint check bench wheel clean
 
@@ -19,8 +19,7 @@ help:
 	@echo "make clean     remove what was made, the example's output too"
 
 example: $(VENV)/.run
-	@echo "The root key's passphrase of this example is '$(MYROOTCA_PASSPHRASE)'."
-	MYROOTCA_PASSPHRASE='$(MYROOTCA_PASSPHRASE)' $(BIN)/pkibuild apply examples/pki.yaml
+	MYROOTCA_PASSPHRASE="$${MYROOTCA_PASSPHRASE:-$(DEMO)}" $(BIN)/pkibuild apply examples/pki.yaml
 
 test: $(VENV)/.test
 	tests/install-servers
