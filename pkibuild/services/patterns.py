@@ -8,7 +8,7 @@ value.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,8 @@ def look_up(context: Mapping[str, Any], path: Path) -> Any:
     """The value at a path of the context; None when there is none."""
     value: Any = context
     for part in path:
-        if not isinstance(value, Mapping):
+        # Nearly every value is a dict, and asking for the abstract class costs more than the look-up.
+        if type(value) is not dict and not isinstance(value, Mapping):
             return None
         value = value.get(part)
     return value
@@ -96,7 +97,10 @@ class Condition:
     tests: tuple[tuple[Path, tuple[Any, ...]], ...] = ()
 
     def holds(self, context: Mapping[str, Any]) -> bool:
-        return all(_matches(look_up(context, path), wanted) for path, wanted in self.tests)
+        for path, wanted in self.tests:
+            if not _matches(look_up(context, path), wanted):
+                return False
+        return True
 
 
 ALWAYS = Condition()
@@ -115,9 +119,6 @@ def _matches(value: Any, wanted: tuple[Any, ...]) -> bool:
         if isinstance(want, bool):
             if bool(value) is want:
                 return True
-        elif isinstance(value, Sequence) and not isinstance(value, str):
-            if want in value:
-                return True
-        elif value == want:
+        elif value == want or (isinstance(value, list | tuple) and want in value):
             return True
     return False
