@@ -122,6 +122,7 @@ def _unknown(word: str) -> int:
 
 
 def _run(name: str, argv: Sequence[str], world: World | None) -> int:
+    import gc
     from importlib import import_module
 
     from pkibuild.commands.options import parser_for
@@ -133,10 +134,15 @@ def _run(name: str, argv: Sequence[str], world: World | None) -> int:
     command.register(parser)
     arguments = parser.parse_args(argv)
     world = world or RealWorld()
+    collecting = gc.isenabled()
+    gc.disable()  # a run is short and its values live to its end: looking for garbage among them costs a third of it
     try:
         status: int = command.run(arguments, world)
     except UserError as error:
         return _tell(error, arguments, world)
+    finally:
+        if collecting:
+            gc.enable()
     return status
 
 
