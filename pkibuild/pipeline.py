@@ -58,16 +58,18 @@ def check(manifest: Manifest) -> list[Unit]:
 def plan(manifest: Manifest, world: World, options: Options) -> Plan:
     """What `apply` would do. Changes nothing. Raises UserError."""
     now = options.at if options.at is not None else world.now()
-    folder = Folder.open(manifest, world, now, take_over=options.take_over)
+    folder = Folder.open(manifest, world, now, take_over=options.take_over, lock_only=options.lock_only)
     units = check(manifest)
+    folder.notice_clone(units)
     made = _planned(manifest, units, folder, options, now)
-    return replace(made, quiet=quiet(manifest, units, folder, made)) if options == Options() else made
+    ordinary = options == Options() and not folder.lock_only
+    return replace(made, quiet=quiet(manifest, units, folder, made)) if ordinary else made
 
 
 def _planned(manifest: Manifest, units: list[Unit], folder: Folder, options: Options, now: int) -> Plan:
-    draft, made = make_plan(manifest, units, folder.source, folder.lock, now, Texts())
+    draft, made = make_plan(manifest, units, folder.observed, folder.lock, now, Texts())
     folder.draft = draft
-    orphans = find_orphans(folder.source, manifest, draft.seen, now)
+    orphans = find_orphans(folder.observed, manifest, draft.seen, now)
     removed: list[Action] = []
     if options.prune is not None:
         removed, orphans = prune(orphans, options.prune, now)
@@ -75,7 +77,7 @@ def _planned(manifest: Manifest, units: list[Unit], folder: Folder, options: Opt
     made = selection.only(made, options.only)
     if options.due:
         made = selection.due(made)
-    made = replace(made, warnings=(*made.warnings, *folder.warnings))
+    made = replace(made, warnings=(*made.warnings, *folder.warnings), notes=tuple(folder.notes))
     if options.strict and made.warnings:
         raise UserError(*(replace(one, severity="error") for one in made.warnings))
     selection.check_limit(made, options.max_reissue)
@@ -89,6 +91,7 @@ def apply(manifest: Manifest, world: World, options: Options, progress: Progress
     units = check(manifest)
     now = world.now()
     folder = Folder.open(manifest, world, now, take_over=options.take_over)
+    folder.refuse_clone(units)
     with folder.locked():
         folder.refresh()
         folder.accept_gaps(options.accept_lost_history)

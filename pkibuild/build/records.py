@@ -12,7 +12,7 @@ from pkibuild.artifacts.bundles import key_part
 from pkibuild.artifacts.wants import Rights, Unit
 from pkibuild.facts import CertificateFacts, FileFacts, KeyFacts
 from pkibuild.model import Authority, Manifest
-from pkibuild.plan.entries import bundle_entry, certificate_entry, config_entry, key_entry
+from pkibuild.plan.entries import bundle_entry, certificate_entry, config_entry, key_entry, older_entry
 from pkibuild.plan.files import Files, sha
 from pkibuild.services.expansion import Expansion
 from pkibuild.state import openssl, openssl_config, output
@@ -22,17 +22,17 @@ from pkibuild.units import DAY
 from pkibuild.world.files import Tree
 
 
-def put(tree: Tree, path: str, data: bytes, mode: int = 0o644) -> None:
+def put(tree: Tree, path: str, data: bytes, mode: int = 0o644, *, durable: bool = False) -> None:
     """Write a record, unless it says the same already."""
     if tree.read(path) != data:
-        tree.write(path, data, mode)
+        tree.write(path, data, mode, durable=durable)
 
 
 def mark_folder(tree: Tree, manifest: str) -> None:
     """Say whose folder this is, and keep keys out of git, before anything secret is in it."""
-    put(tree, output.MARKER, output.Marker(manifest).serialise())
+    put(tree, output.MARKER, output.Marker(manifest).serialise(), durable=True)
     if tree.read(".gitignore") is None:
-        put(tree, ".gitignore", output.GITIGNORE)
+        put(tree, ".gitignore", output.GITIGNORE, durable=True)
 
 
 # -- the lock --------------------------------------------------------------------------------------------
@@ -67,9 +67,7 @@ def _authority_entries(authority: Authority, source: Files) -> Iterator[LockEntr
     history = source.history(authority)
     present = history.generation or 1
     for one in history.older:
-        path = layout.output_path(authority, "certificate", one.number)
-        facts, asked = one.certificate.facts, one.certificate.asked_end
-        yield LockEntry(f"{authority.id}/certificate@g{one.number}", "certificate", path, facts, "", one.number, asked)
+        yield older_entry(authority, one)
     if authority.crl is None:
         return
     for number, older in ((present, None), *((one.number, one.number) for one in history.older)):
@@ -122,11 +120,24 @@ def receipt(unit: Unit, source: Files, inputs: Mapping[str, str], found: Mapping
         note(bundle.id, bundle.path, bundle.rights, secret=bundle.secret, noted=shown)
     for config in unit.configs:
         note(config.id, config.path, config.rights, secret=config.secret, noted=inputs.get(config.id, ""))
+    files.update(_left_over(unit, source, files, found))
     folders = {
         path.removeprefix(unit.folder + "/"): ReceiptFolder(rights.mode, rights.owner, rights.group)
         for path, rights in unit.folders
     }
     return Receipt(files, folders, _builds(unit.expansions), _commands(unit, "check"), _commands(unit, "reload"))
+
+
+def _left_over(
+    unit: Unit, source: Files, files: Mapping[str, ReceiptFile], found: Mapping[str, LockEntry]
+) -> dict[str, ReceiptFile]:
+    """What was built earlier and is no longer wanted stays in the receipt as long as it stays in the folder."""
+    before = source.receipt_at(unit.receipt_path).files
+    return {
+        path: one
+        for path, one in before.items()
+        if path not in files and one.node not in found and source.tree.stat(f"{unit.folder}/{path}") is not None
+    }
 
 
 def _builds(expansions: Iterable[Expansion]) -> tuple[ReceiptBuild, ...]:

@@ -17,12 +17,16 @@ def register(parser: ArgumentParser) -> None:
     options.manifest(parser)
     add_selection(parser)
     options.moment(parser, "what apply would do")
+    parser.add_argument(
+        "--lock-only", action="store_true", help="from the manifest and the lock alone, where no artifacts are"
+    )
     parser.add_argument("--detailed-exitcode", action="store_true", help="exit with 2 where there are changes")
     options.strict(parser)
     options.common(parser, ("text", "json", "markdown"))
     options.examples(
         parser,
         ("pkibuild plan", "what apply would do now"),
+        ("pkibuild plan --lock-only", "what a change does, told on a machine that has manifest and lock alone"),
         ("pkibuild plan --at 60d", "what will be due in sixty days"),
         ("pkibuild plan --format markdown > comment.md", "for a comment on a pull request"),
     )

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from pkibuild import layout
 from pkibuild.artifacts.wants import Unit
-from pkibuild.diagnostics import Diagnostic
 from pkibuild.facts import Revocation
 from pkibuild.model import Authority
 from pkibuild.nodes import Action, Assemble, Import, Part, Pending, Reason, SignCrl, Verb, Write
 from pkibuild.plan.changes import crl_changes
+from pkibuild.plan.entries import older_entry
 from pkibuild.plan.files import sha
 from pkibuild.plan.issuers import IssuerView, Link
 from pkibuild.plan.observed import CrlSeen, Generation, History
@@ -22,14 +22,14 @@ from pkibuild.units import HOUR, YEAR, format_date, format_time
 from pkibuild.x509 import pem
 
 
-def plan_authority(context: Context, unit: Unit, views: Mapping[str, IssuerView]) -> IssuerView:
-    """Decide on everything that is an authority's own."""
+def plan_authority(context: Context, unit: Unit, views: Mapping[str, IssuerView]) -> tuple[IssuerView, PairView]:
+    """Decide on everything that is an authority's own; what its children and its own bundles see of it."""
     authority = unit.authority
     assert authority is not None
     issuer = None if authority.is_root else views[authority.issuer]
     history = context.source.history(authority)
-    if not history.known and history.remembered and not context.source.lock_only:
-        context.draft.problems.found.append(missing_authority(authority))
+    if not history.known:
+        context.draft.unbuilt[authority.name] = history.remembered
     context.draft.problems.extend(history.imported.problems)
     if history.imported:
         _import(context, authority, history)
@@ -65,19 +65,7 @@ def plan_authority(context: Context, unit: Unit, views: Mapping[str, IssuerView]
     )
     _plan_lists(context, authority, view, history, older)
     _advise(context, authority, view)
-    return issuer_view
-
-
-def missing_authority(authority: Authority, where: str = "") -> Diagnostic:
-    """Never a new root for a folder that is missing (artifacts.md)."""
-    place = where or f"authorities/{authority.name}"
-    return Diagnostic(
-        "authority-missing",
-        f"authority `{authority.name}` was made before, and its files are not in the output folder (`{place}`)",
-        authority.place,
-        "bring the folder back from a backup or from where it was moved to, or run pkibuild where it is; only to start "
-        "over with a new authority, that nobody trusts yet, delete the lock",
-    )
+    return issuer_view, view
 
 
 def check_signing(context: Context, authority: Authority) -> None:
@@ -156,7 +144,7 @@ def _plan_older(context: Context, authority: Authority, one: Generation) -> None
     path = layout.output_path(authority, "certificate", one.number)
     recorded = one.certificate
     if context.source.older_certificate(path) == recorded.facts.fingerprint or not one.living:
-        context.draft.keep(LockEntry(id, "certificate", path, recorded.facts, "", one.number, recorded.asked_end))
+        context.draft.keep(older_entry(authority, one))
         return
     reason = Reason("retired", f"generation {one.number} is kept while something under it is valid")
     recipe = Write(path, pem.to_pem(recorded.der, pem.CERTIFICATE))
@@ -206,7 +194,7 @@ def _plan_list(
     seen = context.source.crl(id, path, False, authority, generation)
     facts = seen.facts
     reasons = crl_reasons(desired, facts, context.now) if facts else ()
-    if seen.recorded and (restored := _restored(context, authority, desired, seen, id, path)):
+    if (seen.recorded or seen.recorded_facts) and (restored := _restored(context, authority, desired, seen, id, path)):
         context.draft.add(restored)
     elif facts is not None and not reasons:
         context.draft.keep(LockEntry(id, "crl", path, facts, generation=generation))
@@ -224,7 +212,7 @@ def _restored(
     """The newest list of the journal, when it is still right and the file is not it."""
     from pkibuild.x509 import inspect
 
-    recorded = inspect.crl_facts(seen.recorded)
+    recorded = seen.recorded_facts or inspect.crl_facts(seen.recorded)
     if crl_reasons(desired, recorded, context.now):
         return None
     verb: Verb = "restore"
@@ -304,7 +292,7 @@ def _plan_list_der(
     if action is None:
         current = seen.facts.digest if seen.facts else None
     elif isinstance(action.recipe, Write):
-        current = sha(seen.recorded)
+        current = seen.recorded_facts.digest if seen.recorded_facts else sha(seen.recorded)
     there = der.facts.digest if der.facts else None
     if there == current and der.facts is not None:
         context.draft.keep(LockEntry(id, "crl-der", der_path, der.facts, generation=generation))

@@ -26,6 +26,8 @@ class Draft:
     """The first time, renewals apart, at which something may have to be done or said."""
     clamped: dict[str, list[str]] = field(default_factory=dict)
     """Authority → units whose certificates end with it, before their declared end."""
+    unbuilt: dict[str, bool] = field(default_factory=dict)
+    """Authorities of which nothing is in the folder → whether the lock remembers them."""
     signing: dict[str, list[str]] = field(default_factory=dict)
     """Authority → ids of what it is to sign in this plan."""
 

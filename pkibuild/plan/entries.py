@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pkibuild import layout
 from pkibuild.artifacts.wants import BundleWant, CertificateWant, ConfigWant, KeyWant, Rights
 from pkibuild.facts import CertificateFacts, FileFacts, KeyFacts
+from pkibuild.model import Authority
+from pkibuild.plan.observed import Generation
 from pkibuild.state.lock import Facts, LockEntry
 
 
@@ -15,6 +18,20 @@ def certificate_entry(
     want: CertificateWant, facts: CertificateFacts, generation: int | None, asked_end: int | None
 ) -> LockEntry:
     return _entry(want.id, "certificate", want.path, facts, want.rights, generation, asked_end)
+
+
+def older_entry(authority: Authority, one: Generation) -> LockEntry:
+    """An authority's certificate of a generation that is kept while something under it is valid."""
+    recorded = one.certificate
+    return LockEntry(
+        f"{authority.id}/certificate@g{one.number}",
+        "certificate",
+        layout.output_path(authority, "certificate", one.number),
+        recorded.facts,
+        generation=one.number,
+        asked_end=recorded.asked_end,
+        until=one.until,
+    )
 
 
 def bundle_entry(want: BundleWant, parts: tuple[str, ...]) -> LockEntry:

@@ -7,15 +7,16 @@ the one that it remembers, so that a run with a lock and one without see the sam
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 
 from pkibuild.artifacts.bundles import parts_in
 from pkibuild.artifacts.certificates import public_path
 from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit
 from pkibuild.diagnostics import UserError
 from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, Revocation
-from pkibuild.model import Authority
+from pkibuild.model import Attributes, Authority
 from pkibuild.plan.imports import openssl_changes
+from pkibuild.plan.missing import remembered_authorities
 from pkibuild.plan.observed import (
     BundleSeen,
     CertificateSeen,
@@ -302,9 +303,25 @@ class Files:
         now = format_time(self._now)
         journal = self.histories.at(journal_of(authority.name))
         # ISO 8601 in UTC sorts as text.
-        living = {journal.entry(one.index).issuer_generation for one in journal.all_issued if one.not_after >= now}
+        ends: dict[int, int] = {}
+        for one in journal.all_issued:
+            if one.not_after >= now:
+                entry = journal.entry(one.index)
+                ends[entry.issuer_generation] = max(ends.get(entry.issuer_generation, 0), entry.not_after or 0)
         found = ((number, self._recorded(entry, None)) for number, entry in sorted(last.items()))
-        return [Generation(number, recorded, number in living) for number, recorded in found if recorded]
+        return [
+            Generation(number, recorded, number in ends, ends.get(number)) for number, recorded in found if recorded
+        ]
+
+    def authorities(self) -> Mapping[str, Attributes]:
+        found = remembered_authorities(self.lock)
+        for entry in self.tree.list("authorities"):
+            name = entry[:-1]
+            der = self._der_at(f"authorities/{name}/{name}.crt")[1] if entry.endswith("/") else b""
+            facts = self._facts(der, sha(der), None) if der else None
+            if facts is not None:
+                found[name] = facts.subject
+        return found
 
     def _living(self, authority: Authority, generation: int) -> tuple[Revocation, ...]:
         """Revocations of certificates that have not expired: what a list has to hold (RFC 5280 5)."""

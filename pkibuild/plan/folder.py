@@ -5,11 +5,15 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
-from pkibuild.diagnostics import Diagnostic, fail
+from pkibuild.artifacts.wants import Unit
+from pkibuild.diagnostics import Diagnostic, UserError, fail
 from pkibuild.model import Manifest
+from pkibuild.plan.clone import keys_elsewhere
 from pkibuild.plan.draft import Draft
 from pkibuild.plan.files import Files
+from pkibuild.plan.remembered import Remembered
 from pkibuild.state import cache, output
 from pkibuild.state.histories import journal_of
 from pkibuild.state.journal import Writer
@@ -23,21 +27,29 @@ RUN_LOCK = ".cache/run.lock"
 class Folder:
     """Everything that a run looks at on the disk. `tree` is the one way to it."""
 
-    def __init__(self, manifest: Manifest, world: World, now: int, tree: Tree) -> None:
+    def __init__(self, manifest: Manifest, world: World, now: int, tree: Tree, lock_only: bool = False) -> None:
         self.manifest = manifest
         self.world = world
         self.now = now
         self.tree = tree
+        self.lock_only = lock_only
+        """The lock alone is believed."""
         self.lock_path = lock_path(manifest)
         self.warnings: list[Diagnostic] = []
+        self.notes: list[str] = []
+        """Said above the plan."""
         self.draft: Draft | None = None
         self.refresh()
 
     @classmethod
-    def open(cls, manifest: Manifest, world: World, now: int, *, take_over: bool = False) -> Folder:
+    def open(
+        cls, manifest: Manifest, world: World, now: int, *, take_over: bool = False, lock_only: bool = False
+    ) -> Folder:
         """Look at the folder. Raises UserError when it belongs to another manifest or another user."""
         root = output_root(manifest)
         tree = world.tree(root)
+        if lock_only:
+            return cls(manifest, world, now, tree, lock_only)
         _check_owner(tree, world)
         if not take_over:
             _check_marker(tree, manifest)
@@ -47,8 +59,13 @@ class Folder:
         """Look again: nothing that was read before is believed."""
         self.warnings.clear()
         self.lock = self._read_lock()
-        self.memo = cache.read(self.tree)
+        self.memo = cache.Cache() if self.lock_only else cache.read(self.tree)
         self.source = Files(self.tree, self.lock, self.now, self.memo.keys)
+
+    @property
+    def observed(self) -> Files | Remembered:
+        """Where the planner looks things up."""
+        return Remembered(self.lock, self.tree, self.now) if self.lock_only else self.source
 
     def _read_lock(self) -> Lock:
         try:
@@ -60,9 +77,30 @@ class Folder:
             raise fail("read-failed", f"cannot read the lock `{self.lock_path}`: {explain(error)}") from None
         self.lock_data = data
         lock = Lock.parse(data, shown(self.lock_path, self.manifest))
+        if lock.damaged is not None and self.lock_only:
+            raise UserError(replace(lock.damaged, severity="error", hint="bring the lock back from git"))
         if lock.damaged is not None:
             self.warnings.append(lock.damaged)
         return lock
+
+    def notice_clone(self, units: Iterable[Unit]) -> None:
+        """Where no key is, believe the lock alone; say so, as where that was asked for."""
+        asked = self.lock_only
+        if not asked and len(self.lock) and keys_elsewhere(units, self.source):
+            self.lock_only = True
+            self.refresh()
+        if self.lock_only:
+            self.notes.append(_told(asked, bool(len(self.lock))))
+
+    def refuse_clone(self, units: Iterable[Unit]) -> None:
+        """Raises UserError where something was built and no key is here: this is no place to build."""
+        if keys_elsewhere(units, self.source):
+            raise fail(
+                "keys-elsewhere",
+                f"no key of this PKI is in `{shown(self.tree.root, self.manifest)}`: this is a clone",
+                hint="run `pkibuild apply` where the keys are; here `pkibuild plan` answers from the lock. If they are "
+                "lost, bring them back from a backup; only to start over, move the output folder and the lock away",
+            )
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -91,6 +129,13 @@ class Folder:
             marks = {one: found for one, found in self.lock.journals.items() if one != path}
             self.lock = self.lock.with_journals(marks)
             self.source = Files(self.tree, self.lock, self.now, self.memo.keys)
+
+
+def _told(asked: bool, lock: bool) -> str:
+    if not lock:
+        return "there is no lock: all is planned as new"
+    why = "" if asked else "no key of this PKI is here, so this is a clone: "
+    return f"{why}planned from the lock alone, so what happened to the files since is not seen"
 
 
 def output_root(manifest: Manifest) -> str:

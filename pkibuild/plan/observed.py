@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit
 from pkibuild.facts import CertificateFacts, CrlFacts, KeyFacts, Revocation
-from pkibuild.model import Authority
+from pkibuild.model import Attributes, Authority
 from pkibuild.state.openssl import Changes
 
 State = Literal["absent", "present", "damaged", "closed"]
@@ -77,6 +78,8 @@ class CrlSeen:
     facts: CrlFacts | None = None
     recorded: bytes = b""
     """The newest list in the journal, DER; empty when there is none, or when it is the one in the file."""
+    recorded_facts: CrlFacts | None = None
+    """What that list says, where only this is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,8 @@ class Generation:
     number: int
     certificate: Recorded
     living: bool
+    until: int | None = None
+    """When the last certificate under it ends; None where none is left, or it is not known."""
 
 
 NOTHING = Changes()
@@ -115,7 +120,8 @@ class History:
 class Source(Protocol):
     """Where the planner looks things up."""
 
-    lock_only: bool
+    @property
+    def lock_only(self) -> bool: ...
 
     def key(self, want: KeyWant, certificate_id: str) -> KeySeen: ...
 
@@ -136,3 +142,7 @@ class Source(Protocol):
     def crl(self, id: str, path: str, der: bool, authority: Authority, generation: int) -> CrlSeen: ...
 
     def history(self, authority: Authority) -> History: ...
+
+    def authorities(self) -> Mapping[str, Attributes]:
+        """Every authority that was ever made here, declared or not, by name, with its subject."""
+        ...

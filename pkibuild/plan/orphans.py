@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
+from pkibuild.artifacts.certificates import public_path
 from pkibuild.diagnostics import fail
-from pkibuild.facts import CertificateFacts
+from pkibuild.facts import CertificateFacts, KeyFacts
 from pkibuild.layout import SECRET
 from pkibuild.model import Manifest
 from pkibuild.nodes import Action, Orphan, Reason, Remove
 from pkibuild.plan.files import Files
+from pkibuild.plan.remembered import Remembered
 from pkibuild.state.lock import Lock
 from pkibuild.units import format_date
 
@@ -19,8 +21,10 @@ MOST_HOSTS = 10
 """How many hosts at once `--prune` removes without being told which."""
 
 
-def find_orphans(source: Files, manifest: Manifest, wanted: set[str], now: int) -> list[Orphan]:
+def find_orphans(source: Files | Remembered, manifest: Manifest, wanted: set[str], now: int) -> list[Orphan]:
     """Every artifact of ours that nothing declares: from the receipts and folders, so that no lock is needed."""
+    if isinstance(source, Remembered):
+        return _in_lock(source.lock, manifest, wanted, now)
     declared = {"hosts": manifest.hosts, "certificates": manifest.certificates, "authorities": manifest.authorities}
     found: list[Orphan] = []
     for folder, kind in FOLDERS.items():
@@ -33,6 +37,22 @@ def find_orphans(source: Files, manifest: Manifest, wanted: set[str], now: int) 
                     continue
                 found.append(_orphan(source.lock, node, path, kind, now))
     return sorted(found, key=lambda one: one.id)
+
+
+def _in_lock(lock: Lock, manifest: Manifest, wanted: set[str], now: int) -> list[Orphan]:
+    """The same from the lock alone."""
+    found: list[Orphan] = []
+    for node in lock.ids():
+        kind, name = node.split("/", 2)[:2]
+        authority = kind == "authority"
+        if node in wanted or (authority and (name in manifest.authorities or node != f"authority/{name}/certificate")):
+            continue
+        entry = lock.entry(node)
+        path = entry.path if entry else ""
+        found.append(_orphan(lock, node, path, kind, now))
+        if entry is not None and isinstance(entry.facts, KeyFacts) and entry.facts.encrypted:
+            found.append(_orphan(lock, node, public_path(path), kind, now))
+    return found
 
 
 def _built(source: Files, folder: str, kind: str, name: str) -> Iterator[tuple[str, str]]:

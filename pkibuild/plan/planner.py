@@ -14,6 +14,7 @@ from pkibuild.plan.authorities import check_signing, plan_authority
 from pkibuild.plan.derived import plan_bundle, plan_config
 from pkibuild.plan.draft import Draft
 from pkibuild.plan.issuers import IssuerView
+from pkibuild.plan.missing import check_missing
 from pkibuild.plan.observed import Source
 from pkibuild.plan.pairs import Context, plan_pair
 from pkibuild.state.lock import Lock, LockEntry
@@ -46,6 +47,7 @@ def make_plan(
     for authority in manifest.authorities.values():
         check_signing(context, authority)
     _advise_clamped(draft, manifest, views)
+    check_missing(manifest, source, draft)
     if draft.problems.errors:
         raise UserError(*(with_span(manifest, one) for one in (*manifest.warnings, *draft.problems.found)))
     actions = tuple(
@@ -69,9 +71,9 @@ def _plan_unit(context: Context, unit: Unit, views: dict[str, IssuerView], texts
     try:
         pairs = {}
         if unit.authority is not None:
-            views[unit.authority.name] = plan_authority(context, unit, views)
+            views[unit.authority.name], pairs[unit.id] = plan_authority(context, unit, views)
         for pair in unit.pairs:
-            if unit.authority is None or unit.bundles:
+            if unit.authority is None:
                 pairs[pair.unit] = plan_pair(context, pair, _issuer(pair.certificate.issuer, views))
         for bundle in unit.bundles:
             plan_bundle(context, bundle, unit, pairs[bundle.pair], views)

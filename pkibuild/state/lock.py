@@ -9,7 +9,7 @@ Nothing secret may come in: a key is remembered by its public half, a file with 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +51,8 @@ class LockEntry:
     owner: str = ""
     group: str = ""
     mode: int | None = None
+    until: int | None = None
+    """Of an authority's older generation: when the last certificate under it ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,10 @@ class Lock:
     def ids(self) -> Iterator[str]:
         """Every node, sorted."""
         return iter(sorted(self._lines))
+
+    def undeclared(self, declared: Set[str]) -> Iterator[str]:
+        """Every node that is not among those declared, sorted."""
+        return iter(sorted(self._lines.keys() - declared))
 
     def __contains__(self, node: object) -> bool:
         return node in self._lines
@@ -237,6 +243,8 @@ def encode(entry: LockEntry) -> bytes:
         data["group"] = entry.group
     if entry.mode is not None:
         data["mode"] = f"{entry.mode:04o}"
+    if entry.until is not None:
+        data["until"] = entry.until
     if entry.inputs:
         data["inputs"] = entry.inputs
     for name, kind in _FACTS:
@@ -265,6 +273,7 @@ def _decode(line: bytes) -> LockEntry:
         _text(data, "owner"),
         _text(data, "group"),
         int(mode, 8) if mode else None,
+        _number(data, "until"),
     )
 
 

@@ -1,0 +1,98 @@
+"""An authority that was made before and is not in the output folder: never a new one for it (artifacts.md)."""
+
+from __future__ import annotations
+
+import posixpath
+
+from pkibuild.diagnostics import Diagnostic, warning
+from pkibuild.facts import CertificateFacts
+from pkibuild.model import Attributes, Authority, Manifest
+from pkibuild.plan.draft import Draft
+from pkibuild.plan.observed import Source
+from pkibuild.state.lock import Lock
+
+START_OVER = "only to start over with a new authority, that nobody trusts yet, delete the lock"
+
+
+def remembered_authorities(lock: Lock) -> dict[str, Attributes]:
+    """Every authority in the lock, by name, with its subject."""
+    found: dict[str, Attributes] = {}
+    for node in lock.ids():
+        kind, _, rest = node.partition("/")
+        name, _, last = rest.partition("/")
+        if kind == "authority" and last == "certificate":
+            entry = lock.entry(node)
+            if entry is not None and isinstance(entry.facts, CertificateFacts):
+                found[name] = entry.facts.subject
+    return found
+
+
+def check_missing(manifest: Manifest, source: Source, draft: Draft) -> None:
+    """Add what is wrong with the authorities that the planner found nothing of (`Draft.unbuilt`)."""
+    gone = [manifest.authorities[name] for name, remembered in draft.unbuilt.items() if remembered]
+    new = [manifest.authorities[name] for name, remembered in draft.unbuilt.items() if not remembered]
+    found = draft.problems.found
+    for authority in gone:  # that its key is missing as well need not be said
+        found[:] = [
+            one
+            for one in found
+            if one.code not in ("key-missing", "key-away") or one.place != (*authority.place, "key")
+        ]
+        found.append(_gone(manifest, authority, draft.lock))
+    if new:
+        known = source.authorities()
+        found += [
+            _renamed(authority, other)
+            for authority in new
+            for other, subject in known.items()
+            if other not in manifest.authorities and sorted(subject) == sorted(authority.subject)
+        ]
+    if source.lock_only and _moved(manifest, draft.lock):
+        found.append(_output_changed(manifest, draft.lock))
+
+
+def _moved(manifest: Manifest, lock: Lock) -> bool:
+    return bool(lock.output) and posixpath.normpath(lock.output) != posixpath.normpath(manifest.output)
+
+
+def _output_changed(manifest: Manifest, lock: Lock) -> Diagnostic:
+    return warning(
+        "output-changed",
+        f"`output` changes from `{lock.output}` to `{manifest.output}`",
+        ("output",),
+        "nothing is made anew for that: whoever runs `apply` has to move the folder first",
+    )
+
+
+def _gone(manifest: Manifest, authority: Authority, lock: Lock) -> Diagnostic:
+    before = lock.output or manifest.output
+    where = posixpath.join(before, "authorities", authority.name)
+    if _moved(manifest, lock):
+        hint = (
+            f"`output` was `{before}` when it was made: move that folder to `{manifest.output}`, or write "
+            f"`output: {before}` again; {START_OVER}"
+        )
+    else:
+        hint = (
+            "bring the folder back from a backup or from where it was moved to, or run pkibuild where it is; "
+            f"to review a change here, `pkibuild plan --lock-only`; {START_OVER}"
+        )
+    return Diagnostic(
+        "authority-missing",
+        f"authority `{authority.name}` was made before, in `{where}`, and its files are not in the output folder "
+        f"`{manifest.output}`",
+        authority.place,
+        hint,
+    )
+
+
+def _renamed(authority: Authority, other: str) -> Diagnostic:
+    return Diagnostic(
+        "authority-missing",
+        f"an authority with the subject of `{authority.name}` was made before, under the name `{other}`, "
+        "and is no longer declared",
+        authority.place,
+        f"call it `{other}` again (its key and history are in `authorities/{other}`), or give this one a subject "
+        f"of its own; only to start over, move `authorities/{other}` out of the output folder and delete the lock",
+        at_key=True,
+    )

@@ -1,0 +1,141 @@
+"""What is there, as the lock remembers it: for planning on a machine that has neither keys nor artifacts.
+
+The lock says what was built, so this source answers as `Files` does on a tree that is as the lock says. Journals are
+not in it: what is revoked, when something was last signed, and what plain OpenSSL did meanwhile is unknown here. So is
+a config's old text, unless the built file is in the checkout and is the one that the lock remembers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit
+from pkibuild.diagnostics import UserError
+from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts
+from pkibuild.model import Attributes, Authority
+from pkibuild.plan.files import sha
+from pkibuild.plan.missing import remembered_authorities
+from pkibuild.plan.observed import (
+    BundleSeen,
+    CertificateSeen,
+    ConfigSeen,
+    CrlSeen,
+    Generation,
+    History,
+    KeySeen,
+    Recorded,
+)
+from pkibuild.state.lock import Lock, LockEntry
+from pkibuild.world.files import Tree
+
+_OLDER = re.compile(r"authorities/([^/]+)/\1\.g(\d+)\.crt")
+
+
+class Remembered:
+    """The lock as a source of observations. `tree` is looked at for the old texts of configs only."""
+
+    lock_only = True
+
+    def __init__(self, lock: Lock, tree: Tree, now: int) -> None:
+        self.lock = lock
+        self.tree = tree
+        self._now = now
+
+    def key(self, want: KeyWant, certificate_id: str) -> KeySeen:
+        entry = self.lock.entry(want.id)
+        facts = entry.facts if entry and isinstance(entry.facts, KeyFacts) else None
+        if entry is None or facts is None or entry.path != want.path:
+            return KeySeen("absent", known=entry is not None or certificate_id in self.lock)
+        return KeySeen("present", facts, known=True)
+
+    def certificate(self, pair: Pair) -> CertificateSeen:
+        entry = self.lock.entry(pair.certificate.id)
+        recorded = self._recorded(entry)
+        if entry is None or recorded is None:
+            return CertificateSeen("absent")
+        if entry.path != pair.certificate.path:
+            return CertificateSeen("absent", recorded=recorded, known=True)
+        return CertificateSeen("present", recorded.facts, recorded, known=True)
+
+    @staticmethod
+    def _recorded(entry: LockEntry | None) -> Recorded | None:
+        if entry is None or not isinstance(entry.facts, CertificateFacts):
+            return None
+        return Recorded(entry.facts, entry.generation, entry.asked_end)
+
+    def taken(self, path: str, by: str = "") -> bool:  # noqa: ARG002 - every source is asked the same
+        """The lock does not know the names of retired keys, so a plan from it may name the next one otherwise."""
+        return False
+
+    def older_certificate(self, path: str) -> str:
+        found = _OLDER.fullmatch(path)
+        entry = self.lock.entry(f"authority/{found[1]}/certificate@g{found[2]}") if found else None
+        recorded = self._recorded(entry)
+        return recorded.facts.fingerprint if recorded else ""
+
+    def bundle(self, want: BundleWant, unit: Unit) -> BundleSeen:  # noqa: ARG002 - every source is asked the same
+        entry = self.lock.entry(want.id)
+        if entry is None or not isinstance(entry.facts, FileFacts):
+            return BundleSeen("absent")
+        if entry.path != want.path:
+            return BundleSeen("absent", remembered=entry.facts.parts)
+        return BundleSeen("present", entry.facts.parts, None, entry.facts.parts)
+
+    def config(self, want: ConfigWant, unit: Unit) -> ConfigSeen:  # noqa: ARG002 - every source is asked the same
+        entry = self.lock.entry(want.id)
+        if entry is None or not isinstance(entry.facts, FileFacts) or entry.path != want.path:
+            return ConfigSeen("absent")
+        digest = entry.facts.digest
+        return ConfigSeen("present", digest, self._text(want.path, digest), None, digest, entry.inputs, ours=True)
+
+    def _text(self, path: str, digest: str) -> bytes | None:
+        """The built file, where it is in the checkout and the one that the lock remembers."""
+        if not digest:
+            return None
+        try:
+            data = self.tree.read(path)
+        except UserError:
+            return None
+        return data if data is not None and sha(data) == digest else None
+
+    def crl(
+        self,
+        id: str,
+        path: str,  # noqa: ARG002 - every source is asked the same
+        der: bool,  # noqa: ARG002 - the lock says the same of both forms
+        authority: Authority,
+        generation: int,
+    ) -> CrlSeen:
+        entry = self.lock.entry(id)
+        if entry is not None and isinstance(entry.facts, CrlFacts):
+            return CrlSeen("present", entry.facts)
+        # The list of a generation that this plan retires is still the present one's.
+        present = self.lock.entry(f"{authority.id}/crl")
+        if present is not None and present.generation == generation and isinstance(present.facts, CrlFacts):
+            return CrlSeen("absent", recorded_facts=present.facts)
+        return CrlSeen("absent")
+
+    def history(self, authority: Authority) -> History:
+        entry = self.lock.entry(f"{authority.id}/certificate")
+        return History(
+            generation=entry.generation if entry else None,
+            known=entry is not None,
+            remembered=entry is not None,
+            older=tuple(self._older(authority, entry.generation or 1)) if entry else (),
+            revoked=None,
+        )
+
+    def _older(self, authority: Authority, present: int) -> list[Generation]:
+        """The earlier generations of an authority that the lock knows."""
+        found = []
+        for number in range(1, present):
+            entry = self.lock.entry(f"{authority.id}/certificate@g{number}")
+            if entry is not None and isinstance(entry.facts, CertificateFacts):
+                until = entry.until
+                recorded = Recorded(entry.facts, number, entry.asked_end)
+                found.append(Generation(number, recorded, until is not None and until >= self._now, until))
+        return found
+
+    def authorities(self) -> Mapping[str, Attributes]:
+        return remembered_authorities(self.lock)
