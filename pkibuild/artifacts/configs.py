@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from pkibuild.artifacts.wants import ConfigWant
 from pkibuild.diagnostics import fail
@@ -20,10 +21,18 @@ TEMPLATE_LIMIT = 1_000_000
 """Bytes of a template; the renderer refuses more."""
 
 
+MASK = "********"
+"""Stands for a secret option in a text that is shown."""
+
+Reader = Callable[[str, int], bytes]
+"""Reads a template: absolute path and limit to bytes, of which one more may come. Raises OSError."""
+
+
 class Texts:
     """Renders configs; keeps templates and what they compile to for the next host."""
 
-    def __init__(self) -> None:
+    def __init__(self, read: Reader = read_file) -> None:
+        self._read = read
         self._templates: dict[str, tuple[str, str]] = {}
         self._renderer: Renderer | None = None
 
@@ -33,7 +42,7 @@ class Texts:
         found = self._templates.get(path)
         if found is None:
             try:
-                data = read_file(path, TEMPLATE_LIMIT)
+                data = self._read(path, TEMPLATE_LIMIT)
                 found = data.decode("utf-8"), hashlib.sha256(data).hexdigest()
             except OSError as error:
                 raise fail("template", f"cannot read the template `{path}`: {explain(error)}", want.place) from None
@@ -41,6 +50,10 @@ class Texts:
                 raise fail("template", f"the template `{path}` is not UTF-8", want.place) from None
             self._templates[path] = found
         return found
+
+    def template(self, want: ConfigWant) -> str:
+        """Digest of the template. Raises UserError."""
+        return self._template(want)[1]
 
     def inputs(self, want: ConfigWant) -> str:
         """Digest of all that a config is rendered from."""
@@ -50,10 +63,33 @@ class Texts:
 
     def render(self, want: ConfigWant) -> bytes:
         """The config's bytes. Raises UserError with the place of a value that cannot be said."""
+        return self._render(want, want.file.context)
+
+    def shown(self, want: ConfigWant) -> bytes:
+        """The config's bytes with a mask in place of every secret. Raises UserError, as where a mask does not fit."""
+        secrets = tuple(("options", *path) for path in want.file.secrets)
+        return self._render(want, masked(want.file.context, secrets) if secrets else want.file.context)
+
+    def _render(self, want: ConfigWant, context: Any) -> bytes:
         if self._renderer is None:
             from pkibuild.rendering.renderer import Renderer
 
             self._renderer = Renderer()
         text, _ = self._template(want)
         file = want.file
-        return self._renderer.render(text, file.language, file.context, file.template, want.place).encode("utf-8")
+        return self._renderer.render(text, file.language, context, file.template, want.place).encode("utf-8")
+
+
+def masked(value: Any, secrets: tuple[tuple[str, ...], ...]) -> Any:
+    """A copy of plain data in which what stands at these paths is masked; `*` is every element of a list or mapping."""
+    if () in secrets:
+        return value if value is None else MASK
+    if isinstance(value, Mapping):
+        return {name: masked(one, _below(secrets, name)) if secrets else one for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(one, _below(secrets, "*")) for one in value]
+    return value
+
+
+def _below(secrets: tuple[tuple[str, ...], ...], name: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(path[1:] for path in secrets if path and path[0] in (name, "*"))

@@ -1,4 +1,4 @@
-"""Where the bytes of a document come from: the disk, or (later) a revision of a git repository."""
+"""Where the bytes of a document come from: the disk, or a revision of a git repository (`revision`)."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pkibuild.documents.compiled import resolve
 from pkibuild.services.pack import (
     ByPlatform,
     CommandRule,
@@ -198,19 +199,41 @@ def _endpoint(index: int, data: Mapping[str, Any]) -> EndpointRule:
 
 def marked_options(schema: Mapping[str, Any]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """Which options are secret (`writeOnly`), and which are paths (`format: manifest-path`)."""
-    found = list(_marks(schema, ()))
+    found = list(dict.fromkeys(_marks(schema, (), schema, set())))
     secrets = tuple(path for path, mark in found if mark == "secret")
     return secrets, tuple(path for path, mark in found if mark == "path")
 
 
-def _marks(schema: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    if not isinstance(schema, Mapping):
+def _marks(schema: Any, path: Path, root: Mapping[str, Any], seen: set[tuple[int, Path]]) -> Iterator[tuple[Path, str]]:
+    """Every marked place. What may stand there by one of several schemas is marked when one of them marks it."""
+    if not isinstance(schema, Mapping) or len(path) > _DEEPEST or (id(schema), path) in seen:
         return
+    if len(seen) > _MOST:
+        raise BadDescriptor("the options' schema refers to itself without end")
+    seen.add((id(schema), path))
+    if "$ref" in schema:
+        yield from _marks(_referred(schema["$ref"], root), path, root, seen)
+    for word in ("anyOf", "oneOf", "allOf"):
+        for one in schema.get(word, ()):
+            yield from _marks(one, path, root, seen)
     if schema.get("writeOnly") is True:
         yield path, "secret"
     if schema.get("format") == "manifest-path":
         yield path, "path"
     for name, below in schema.get("properties", {}).items():
-        yield from _marks(below, (*path, name))
-    if "items" in schema:
-        yield from _marks(schema["items"], (*path, "*"))
+        yield from _marks(below, (*path, name), root, seen)
+    for word in ("items", "additionalProperties"):
+        yield from _marks(schema.get(word), (*path, "*"), root, seen)
+
+
+def _referred(target: Any, root: Mapping[str, Any]) -> Any:
+    try:
+        return resolve(target, root)
+    except (LookupError, TypeError, ValueError):
+        raise BadDescriptor(f"the options' schema refers to `{target}`, which is not there") from None
+
+
+_DEEPEST = 8
+"""Levels of options that are looked at: a schema may refer to itself."""
+_MOST = 20_000
+"""Places that are looked at."""

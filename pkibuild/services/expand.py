@@ -217,6 +217,7 @@ class _Maker:
             source=self._path(rule.source, context) if rule.source else "",
             command=tuple(self._fill(word, context) for word in rule.command),
             secret=bool(self.pack.secrets),
+            secrets=self.pack.secrets,
         )
 
     def _file_rights(self, rule: FileRule, context: Mapping[str, Any]) -> Rights:

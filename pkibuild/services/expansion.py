@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pkibuild.diagnostics import Diagnostic, Place
 from pkibuild.model import Names
 from pkibuild.services.pack import FileKind, Rights
+from pkibuild.services.patterns import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class File:
     """Of a build step: its standard output becomes the file."""
     secret: bool = False
     """The context holds options that are never shown."""
+    secrets: tuple[Path, ...] = ()
+    """Where, below `options`; `*` stands for every element of a list or mapping."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,13 +108,30 @@ class World:
 
     # -- processes ------------------------------------------------------------
 
-    def run(self, argv: Sequence[str], *, folder: str, timeout: float = 60.0) -> Completed:
-        """Run a command without a shell and without standard input. Raises OSError or TimeoutError."""
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        folder: str,
+        timeout: float = 60.0,
+        input: bytes = b"",
+        env: Mapping[str, str] | None = None,
+    ) -> Completed:
+        """Run a command without a shell, with `input` alone to read, and `env` added to the environment.
+
+        Raises OSError or TimeoutError.
+        """
         import subprocess
 
         try:
-            done = subprocess.run(  # noqa: S603 - the command is the user's own, from his manifest
-                list(argv), cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
+            done = subprocess.run(  # noqa: S603 - the user's own command, from his manifest, or git
+                list(argv),
+                cwd=folder,
+                input=input,
+                env={**self.env, **env} if env else None,
+                capture_output=True,
+                timeout=timeout,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"no answer within {timeout:.0f} s") from None
