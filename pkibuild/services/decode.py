@@ -124,7 +124,7 @@ def _request(role: str, data: Mapping[str, Any]) -> RequestRule:
         role=role,
         usages=tuple(data["usage"]),
         common_name=_text(data.get("common_name", ""), "requests", role, "common_name"),
-        host_names=data.get("names", "host") == "host",
+        names=data.get("names", "host"),
         key=_by_platform(key["path"], "requests", role, "key", "path"),
         key_rights=_rights(key, 0o400),
         certificate=_by_platform(certificate["path"], "requests", role, "certificate", "path"),

@@ -141,13 +141,18 @@ class _Maker:
             role=rule.role,
             usages=rule.usages,
             common_name=self._fill(rule.common_name, self.context),
-            names=self.host.names if rule.host_names else Names(),
+            names=self._names(rule.names),
             key_path=key,
             key=self._rights(rule.key_rights),
             certificate_path=certificate,
             certificate=self._rights(rule.certificate_rights),
             place=self.service.place,
         )
+
+    def _names(self, which: str) -> Names:
+        if which == "host":
+            return self.host.names
+        return Names(dns=(self.host.fqdn,)) if which == "fqdn" else Names()
 
     def copies(self) -> Iterator[Copy]:
         for rule in self.pack.materials:

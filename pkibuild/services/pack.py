@@ -45,7 +45,8 @@ class RequestRule:
     role: str
     usages: tuple[str, ...]
     common_name: Text
-    host_names: bool
+    names: Literal["host", "fqdn", "none"]
+    """All names of the host, its full name alone, or none."""
     key: ByPlatform
     key_rights: Rights
     certificate: ByPlatform
