@@ -88,9 +88,11 @@ def load_pack(source: Source, root: str, name: str, *, check: bool) -> Pack:
     descriptor = read_document(source, f"{root}/{DESCRIPTOR}", name)
     options = _read_options(source, root, name.rpartition("/")[0])
     if check:
+        from pkibuild.services.references import check_references
         from pkibuild.services.validate import check_descriptor, check_options
 
         problems = [*check_descriptor(descriptor), *check_options(options)]
+        problems = problems or list(check_references(descriptor, options.data))
         if problems:
             raise UserError(*problems)
     templates = _templates(root, descriptor.data)

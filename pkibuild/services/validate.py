@@ -33,9 +33,14 @@ def check_descriptor(document: Document) -> Iterator[Diagnostic]:
 
 def _deepest(error: ValidationError) -> ValidationError:
     """Of the ways in which no alternative fits, the one that came furthest."""
-    while error.context:
+    while error.context and not _asks_for_one_of(error):
         error = max(error.context, key=lambda one: (len(one.absolute_path), one.validator != "type"))
     return error
+
+
+def _asks_for_one_of(error: ValidationError) -> bool:
+    """Whether exactly one of several fields is wanted."""
+    return error.validator == "oneOf" and all(one.validator == "required" for one in error.context or ())
 
 
 def _told(error: ValidationError, document: Document) -> Iterator[Diagnostic]:
@@ -54,6 +59,9 @@ def _told(error: ValidationError, document: Document) -> Iterator[Diagnostic]:
     if error.validator == "required" and isinstance(error.instance, dict):
         lacking = [name for name in wanted if name not in error.instance]
         message = f"the field `{lacking[0]}` is missing" if lacking else "a field is missing"
+    elif _asks_for_one_of(error):
+        fields = ", ".join(f"`{one['required'][0]}`" for one in wanted)
+        message = f"exactly one of the fields {fields} is needed"
     elif error.validator == "enum":
         message = f"{_shown(error.instance)} is none of {', '.join(map(str, wanted))}"
     elif error.validator == "type":
