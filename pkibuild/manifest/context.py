@@ -67,6 +67,11 @@ class Context:
         self.told.add(key)
         return True
 
+    def not_supported(self, what: str, place: Place, at_key: bool) -> None:
+        """Refuse what a later version does."""
+        message, hint = f"{what} is not yet supported by this version", "take it out, or use a later version"
+        self.error("not-supported", message, place, hint, at_key=at_key)
+
     def lacks(self, raw: Raw, code: str, message: str, hint: str) -> None:
         """Report what a declaration does not have, at its name."""
         if raw.sound:

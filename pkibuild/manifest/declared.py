@@ -53,7 +53,7 @@ class _Reader:
 
     def read(self, section: str, written: Written, taken: dict[str, Raw]) -> Iterator[tuple[Raw, bool]]:
         place: Place = (section, written.name)
-        find_unsupported(section, written.data, place, self._unsupported)
+        find_unsupported(section, written.data, place, self.context.not_supported)
         if is_pattern(written.name) and section in _WITH_PATTERNS:
             yield from self._fleet(section, written, taken)
         elif NAME.fullmatch(written.name) is None or (section == "authorities" and written.name in (SELF, EXTERNAL)):
@@ -63,10 +63,6 @@ class _Reader:
         else:
             bad = self._bad_fields(section, written.data, place)
             yield self._raw(section, written.name, written, written.data, bad)
-
-    def _unsupported(self, what: str, place: Place, at_key: bool) -> None:
-        self.context.error("not-supported", f"{what} is not yet supported by this version", place,
-                           "take it out, or use a later version", at_key=at_key)  # fmt: skip
 
     def _bad_name(self, section: str, name: str, place: Place) -> None:
         if section == "authorities" and name in (SELF, EXTERNAL):
@@ -98,10 +94,7 @@ class _Reader:
             self.context.error("too-many", f"{quote(written.name)} stands for {count} names, and at most {MAX_HOSTS} "
                                f"{section} are allowed", place, at_key=True)  # fmt: skip
             return
-        for text in other_lengths(written.data, count):
-            self.context.error("range-length", f"the range in {quote(text)} is not as long as the {count} of "
-                               f"{quote(written.name)}", place, at_key=True)  # fmt: skip
-        bad = set[str]().union(
+        bad = self._other_ranges(written, place, count).union(
             *(self._bad_fields(section, expand(written.data, count, at), place) for at in (0, count - 1))
         )
         for at in range(count):
@@ -115,11 +108,21 @@ class _Reader:
             self.context.gathered.names[section, name] = written.name
             yield self._raw(section, name, written, expand(written.data, count, at), bad)
 
+    def _other_ranges(self, written: Written, place: Place, count: int) -> set[str]:
+        """The fields in which a range is not as long as the name's, each reported."""
+        bad = set()
+        for name, value in written.data.items() if isinstance(written.data, dict) else ():
+            for text in other_lengths(value, count):
+                message = f"the range in {quote(text)} is not as long as the {count} of {quote(written.name)}"
+                self.context.error("range-length", message, (*place, name))
+                bad.add(name)
+        return bad
+
     def _raw(self, section: str, name: str, written: Written, data: Any, bad: set[str]) -> tuple[Raw, bool]:
         """The declaration without what the schema refused, and whether the rest of it makes sense."""
         if not bad:
             return Raw(section, name, written.name, data, written.document), True
-        kept = {field: value for field, value in data.items() if field not in bad} if isinstance(data, dict) else {}
+        kept = {key: value for key, value in data.items() if key not in bad} if isinstance(data, dict) else {}
         pointer = self._pointer(section, kept)
         valid = bool(pointer) and self.validator.accepts(pointer, kept)
         return Raw(section, name, written.name, kept, written.document, sound=False), valid

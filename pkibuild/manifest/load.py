@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import gc
 import posixpath
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import pkibuild
-from pkibuild.diagnostics import Diagnostic, Place, Problems, Span, UserError
-from pkibuild.documents import Disk, Document, Source
+from pkibuild.diagnostics import Diagnostic, Place, Problems, UserError
+from pkibuild.documents import Disk, Source
 from pkibuild.documents.schema import Validator, quote
 from pkibuild.documents.secrets import SECRET_NAME
 from pkibuild.manifest.authorities import (
@@ -36,20 +35,24 @@ from pkibuild.manifest.options import is_write_only, paths_in
 from pkibuild.manifest.services import Services
 from pkibuild.manifest.subjects import Subjects
 from pkibuild.manifest.unsupported import find_unsupported
+from pkibuild.manifest.version import check_version, nothing_declared, version_fits
 from pkibuild.model import Authority, Certificate, Declaration, Host, Manifest, Service
 from pkibuild.services.loader import Packs, load_packs
 from pkibuild.services.pack import Pack
 from pkibuild.world import World
 
 
-def load(path: str, world: World, *, output: str | None = None, source: Source | None = None) -> Manifest:
+def load(
+    path: str, world: World, *, output: str | None = None, source: Source | None = None, name: str = ""
+) -> Manifest:
     """Read, check and decode a manifest.
 
     `path` is relative to the current folder; `output`, relative to it too, takes the place of the manifest's own.
+    `name` is what the manifest is called in messages, its path unless given.
     Raises UserError with every problem, placed and sorted.
     """
     with _without_collector():
-        return _Loader(path, world, output, source or Disk()).load()
+        return _Loader(path, world, output, source or Disk(), name or path).load()
 
 
 @contextmanager
@@ -65,8 +68,9 @@ def _without_collector() -> Iterator[None]:
 
 
 class _Loader:
-    def __init__(self, path: str, world: World, output: str | None, source: Source) -> None:
+    def __init__(self, path: str, world: World, output: str | None, source: Source, name: str) -> None:
         self.path = path
+        self.name = name
         self.world = world
         self.output = output
         self.source = source
@@ -75,11 +79,11 @@ class _Loader:
     def load(self) -> Manifest:
         absolute = posixpath.normpath(posixpath.join(self.world.folder(), self.path))
         try:
-            self.gathered = gather(self.source, absolute, self.path, self.problems)
+            self.gathered = gather(self.source, absolute, self.name, self.problems)
         except UserError as error:
             raise _with_hint(error) from None
-        _check_version(self.gathered.root)
-        self.packs: Mapping[str, Pack] = load_packs(list(self._pack_folders()), self.problems)
+        check_version(self.gathered.root)
+        self.packs: Mapping[str, Pack] = load_packs(list(self._pack_folders()), self.problems, self.source)
         for document in self.gathered.documents:
             document.hide(self._is_pack_secret)
         self.validator = Validator(compose_schema(self.packs, only=self._types_in_use()))
@@ -106,22 +110,18 @@ class _Loader:
         found = Context(self.gathered, self.problems, {}, self.world.now())
         for one in problems:
             report(found, one)
-        for section, place in (("", ()), ("defaults", ("defaults",))):
-            find_unsupported(section, data.get("defaults") if section else data, place, lambda what, where, at_key:
-                             found.error("not-supported", f"{what} is not yet supported by this version", where,
-                                         "take it out, or use a later version", at_key=at_key))  # fmt: skip
+        find_unsupported("", data, (), found.not_supported)
+        find_unsupported("defaults", data.get("defaults"), ("defaults",), found.not_supported)
         if not (problems or self.gathered.found or self.problems.found or any(self.gathered.sections.values())):
-            raise self._failed(_nothing_declared(self.gathered.root))
+            raise self._failed(nothing_declared(self.gathered.root))
         self._check_requirement(found)
-        defaults = data.get("defaults", {})
-        if not isinstance(defaults, dict):
-            return {}
-        return {name: value for name, value in defaults.items() if not any(
-            (one.place or ())[:2] == ("defaults", name) for one in problems)}  # fmt: skip
+        bad = {(one.place or ())[1:2] for one in problems if (one.place or ())[:1] == ("defaults",)}
+        defaults = data.get("defaults")
+        return {name: one for name, one in defaults.items() if (name,) not in bad} if isinstance(defaults, dict) else {}
 
     def _check_requirement(self, context: Context) -> None:
         wanted = self.gathered.root.data.get("pkibuild")
-        if isinstance(wanted, str) and not _version_fits(wanted, pkibuild.__version__):
+        if isinstance(wanted, str) and not version_fits(wanted, pkibuild.__version__):
             context.error("other-version", f"this manifest wants pkibuild {quote(wanted)[1:-1]}, and this is "
                           f"{pkibuild.__version__}", ("pkibuild",), "install a version that fits")  # fmt: skip
 
@@ -174,7 +174,7 @@ class _Loader:
         services: dict[str, Service],
     ) -> Manifest:
         return Manifest(
-            path=self.path,
+            path=self.name,
             folder=self.gathered.root.folder,
             output=self._output(),
             authorities=authorities,
@@ -240,62 +240,6 @@ def _with_hint(error: UserError) -> UserError:
     return error
 
 
-def _check_version(root: Document) -> None:
-    """Refuse what is no manifest of this format before anything else is said of it. Raises UserError."""
-    if root.data is None:
-        raise _nothing_declared(root)
-    if not isinstance(root.data, dict):
-        raise UserError(Diagnostic("wrong-type", "a manifest is a mapping of sections", span=root.locate(())))
-    version = root.data.get("version")
-    if type(version) is int and version != 1:
-        hint = "it is written for a later pkibuild" if version > 1 else "write `version: 1`"
-        message = f"this pkibuild knows manifests of version 1, and this is {quote(version)}"
-        raise UserError(Diagnostic("bad-version", message, hint=hint, span=root.locate(("version",))))
-    if version is None and "version" not in root.data:
-        close = [key for key in root.data if key in (*SECTIONS, "defaults", "trust")]
-        hint = "write `version: 1`" + ("" if close else "; is this the right file?")
-        raise UserError(
-            Diagnostic("bad-version", "the manifest has no `version`", hint=hint, span=Span(root.name, 1, 1))
-        )
-    if type(version) is not int:
-        hint = "write `version: 1`, without quotes" if version == "1" else "write `version: 1`"
-        raise UserError(Diagnostic("bad-version", "`version` must be the integer 1", hint=hint,
-                                   span=root.locate(("version",))))  # fmt: skip
-
-
-def _nothing_declared(root: Document) -> UserError:
-    message = "the manifest is empty" if root.data is None else "the manifest declares nothing"
-    hint = "is this the right file? `pkibuild init` writes one to begin with"
-    return UserError(Diagnostic("empty-manifest", message, hint=hint, span=Span(root.name, 1, 1)))
-
-
 def _without_items(data: Mapping[str, Any]) -> dict[str, Any]:
     """The top level with its sections empty: their declarations are checked one by one."""
     return {key: {} if key in SECTIONS and isinstance(value, dict) else value for key, value in data.items()}
-
-
-_REQUIREMENT = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([0-9.]+)\s*")
-
-
-def _version_fits(wanted: str, version: str) -> bool:
-    """Whether a version fulfils every comparison of a requirement such as `>=1.2,<3`; true for what is none."""
-    have = _numbers(version)
-    for part in wanted.split(","):
-        found = _REQUIREMENT.fullmatch(part)
-        if found is None:
-            continue  # the schema reports it
-        limit = _numbers(found[2])
-        holds = {
-            ">=": have >= limit, "<=": have <= limit, "==": have == limit, "!=": have != limit,
-            ">": have > limit, "<": have < limit,
-        }  # fmt: skip
-        if not holds[found[1]]:
-            return False
-    return True
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    found = [int(one) for one in re.findall(r"[0-9]+", version.split("+")[0])[:4]]
-    while found and found[-1] == 0:
-        found.pop()
-    return tuple(found)
