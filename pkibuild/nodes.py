@@ -64,6 +64,8 @@ class FinishKey:
     public_path: str = ""
     retire_to: str = ""
     retire_public_to: str = ""
+    half: bool = False
+    """The key itself is in place, only its public half is not."""
 
 
 @dataclass(frozen=True, slots=True)

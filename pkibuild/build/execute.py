@@ -322,7 +322,7 @@ class Executor:
         certificate = pem.only_der(self._tree.read(recipe.certificate_path) or b"", pem.CERTIFICATE)
         writer = self._writer(recipe.journal)
         journal = writer.journal()
-        number = max(journal.crl_number(recipe.generation) + 1, recipe.this_update)
+        number = max(journal.crl_number() + 1, recipe.this_update)
         revoked = []
         for one in journal.revocations(recipe.generation):
             entry = journal.by_serial(one.serial)
@@ -372,7 +372,7 @@ class Executor:
         """Take what plain OpenSSL did into the journal, with the certificates themselves."""
         writer = self._writer(recipe.journal)
         generation = self._generations.get(f"authority/{recipe.authority}", 1)
-        found = openssl_changes(self._tree, recipe.authority, writer.journal(), generation)
+        found = openssl_changes(self._tree, recipe.authority, writer.journal())
         by = {"issuer_generation": generation} if generation != 1 else {}
         for one in found.certificates:
             facts = one.facts

@@ -178,6 +178,5 @@ def write_openssl(tree: Tree, manifest: Manifest, authority: Authority, source: 
     put(tree, f"{folder}/index.txt", openssl.index(journal, now, old))
     put(tree, f"{folder}/index.txt.attr", openssl.INDEX_ATTRIBUTES)
     put(tree, f"{folder}/serial", openssl.serial(journal))
-    generation = source.history(authority).generation or 1
-    put(tree, f"{folder}/crlnumber", openssl.crl_number(journal, generation))
+    put(tree, f"{folder}/crlnumber", openssl.crl_number(journal))
     tree.make_folder(f"{folder}/newcerts", 0o755)

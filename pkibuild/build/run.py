@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from pkibuild.artifacts.certificates import public_path
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Unit
 from pkibuild.build import records
@@ -13,14 +14,14 @@ from pkibuild.build.signers import Opened, Opener
 from pkibuild.diagnostics import Diagnostic, warning
 from pkibuild.model import Manifest
 from pkibuild.nodes import Action, MakeKey, Pending, Plan, Remove, Sign, SignCrl
-from pkibuild.plan.files import Files
+from pkibuild.plan.files import NEXT, Files
 from pkibuild.plan.folder import Folder, marker_of
 from pkibuild.plan.quiet import RUNNING
 from pkibuild.plan.selection import without
 from pkibuild.state import cache
 from pkibuild.state.lock import LockEntry
 from pkibuild.world import World
-from pkibuild.world.files import TEMPORARY, write_file
+from pkibuild.world.files import TEMPORARY, remove_leftover, write_file
 
 
 def carry_out(
@@ -88,8 +89,12 @@ def _told(opened: Opened) -> list[Diagnostic]:
 
 
 def _sweep(folder: Folder) -> None:
-    """Remove what a killed run left half-written; a staged key is no such thing."""
+    """Remove what a killed run left half-written, and staged keys of which nothing came."""
     tree = folder.tree
+    for path in folder.draft.leftovers if folder.draft else ():
+        tree.remove(public_path(path) + NEXT)
+        tree.remove(path + NEXT)
+    remove_leftover(folder.lock_path)
     if tree.stat(RUNNING) is None:
         return
     for path in list(tree.walk()):
@@ -139,8 +144,17 @@ def _ids(unit: Unit) -> set[str]:
     return found
 
 
+def _forgotten(folder: Folder) -> Iterator[str]:
+    """Nodes that nothing declares and that are not there any more; authorities are never forgotten."""
+    assert folder.draft is not None
+    for node in folder.lock.undeclared(folder.draft.seen):
+        entry = folder.lock.entry(node)
+        if not node.startswith("authority/") and (entry is None or folder.tree.stat(entry.path) is None):
+            yield node
+
+
 def _write_lock(folder: Folder, source: Files, changed: Sequence[LockEntry], gone: Sequence[str]) -> None:
-    lock = folder.lock.with_changes(changed, gone, records.marks(source))
+    lock = folder.lock.with_changes(changed, [*gone, *_forgotten(folder)], records.marks(source))
     data = lock.serialise()
     if len(lock) and data != folder.lock_data:
         write_file(folder.lock_path, data)

@@ -10,7 +10,7 @@ from pkibuild.keys import backend
 from pkibuild.keys.errors import KeyProblem, PassphraseUnavailable
 from pkibuild.keys.passphrase import loose_file, obtain
 from pkibuild.model import Manifest, Secret
-from pkibuild.nodes import Action, FinishKey, MakeKey, Sign, SignCrl
+from pkibuild.nodes import Action, FinishKey, MakeKey, Sign, SignCrl, Write
 from pkibuild.plan.files import NEXT
 from pkibuild.world import World
 from pkibuild.world.files import Tree
@@ -38,13 +38,18 @@ class Opener:
         self._tree = tree
         self._world = world
         self._asked: dict[Secret, bytes] = {}
+        self._restored: dict[str, bytes] = {}
+        """Certificates that the plan brings back from a journal, by path: they count, not what their files hold."""
         self.opened = Opened()
 
     def open_all(self, actions: Iterable[Action]) -> Opened:
         """Open every key that the actions sign with, and fetch the passphrases of those that they make."""
         actions = list(actions)
         made = {action.recipe.path: action for action in actions if isinstance(action.recipe, MakeKey)}
-        finished = {action.recipe.path for action in actions if isinstance(action.recipe, FinishKey)}
+        finished = {
+            action.recipe.path for action in actions if isinstance(action.recipe, FinishKey) and not action.recipe.half
+        }
+        self._restored.update({one.recipe.path: one.recipe.data for one in actions if isinstance(one.recipe, Write)})
         for path, action in made.items():
             self._prepare(path, action)
         needed: dict[str, tuple[str, str]] = {}
@@ -108,7 +113,7 @@ class Opener:
             self.opened.closed[path] = Diagnostic("key-closed", f"`{path}`: {error}", at)
 
     def _fits(self, key: backend.PrivateKey, certificate: str) -> bool:
-        data = self._tree.read(certificate)
+        data = self._restored.get(certificate) or self._tree.read(certificate)
         if data is None:
             return True
         try:

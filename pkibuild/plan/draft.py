@@ -19,6 +19,8 @@ class Draft:
     unchanged: int = 0
     kept: dict[str, LockEntry] = field(default_factory=dict)
     """What the lock does not yet say of artifacts that stay as they are."""
+    leftovers: list[str] = field(default_factory=list)
+    """Keys beside which a killed run has left one that nothing was ever signed for."""
     seen: set[str] = field(default_factory=set)
     """Every id that is wanted."""
     next_due: tuple[str, int] | None = None

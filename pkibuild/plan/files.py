@@ -70,12 +70,13 @@ class Files:
 
     def key(self, want: KeyWant, certificate_id: str) -> KeySeen:
         self._publics_by_block.clear()
-        state, facts, mode = self._key_at(want.path, want.public_path)
-        staged = None
-        if self.tree.stat(want.path + NEXT) is not None:
-            staged = self._key_at(want.path + NEXT, public_path(want.path) + NEXT)[1]
+        public = public_path(want.path)
+        staging = self.tree.stat(want.path + NEXT) is not None
+        half = not staging and self.tree.stat(public + NEXT) is not None  # the key comes to its place first
+        state, facts, mode = self._key_at(want.path, public + NEXT if half else public)
+        staged = self._key_at(want.path + NEXT, public + NEXT)[1] if staging else None
         known = want.id in self.lock or self.histories.newest(certificate_id) is not None
-        return KeySeen(state, facts, mode, staged, known)
+        return KeySeen(state, facts, mode, staged, staging, half and state == "present", known)
 
     def _key_at(self, path: str, public: str) -> tuple[State, KeyFacts | None, int | None]:
         found = self.tree.stat(path)
@@ -168,8 +169,9 @@ class Files:
         journals = (self.histories.at(path) for path in self.histories.paths())
         return any(sha(entry.der) == fingerprint for journal in journals for entry in journal.issued(node))
 
-    def taken(self, path: str) -> bool:
-        return self.tree.stat(path) is not None
+    def taken(self, path: str, by: str) -> bool:
+        there, coming = self.tree.stat(path), self.tree.stat(by) if by else None
+        return there is not None and (coming is None or there.inode != coming.inode)
 
     def older_certificate(self, path: str) -> str:
         der = self._der_at(path)[1]
@@ -235,7 +237,8 @@ class Files:
         if found.kind != "file":
             return ConfigSeen("damaged", mode=found.mode, remembered=remembered, ours=noted is not None)
         data = self.tree.read(want.path) or b""
-        ours = noted is not None or HEADER in data[:400] or want.id in self.lock
+        # An empty file is what is left of ours when the power fails; nothing is lost with one that is not.
+        ours = noted is not None or not data or HEADER in data[:400] or want.id in self.lock
         return ConfigSeen("present", sha(data), data, found.mode, remembered, inputs, ours)
 
     # -- authorities -------------------------------------------------------------------
@@ -270,10 +273,10 @@ class Files:
         path = journal_of(authority.name)
         journal = self.histories.at(path)
         mark = self.lock.journals.get(path)
-        generation = journal.generation(f"{authority.id}/key")
+        # The lines of key and certificate stand in two journals; a kill between them leaves the certificate's alone.
         newest = self.histories.newest(f"{authority.id}/certificate")
-        if generation is None and newest is not None:
-            generation = newest.generation
+        told = (journal.generation(f"{authority.id}/key"), newest.generation if newest else None)
+        generation = max((one for one in told if one is not None), default=None)
         present = generation or authority.key.generation
         older = tuple(self._older(authority, present))
         kept = [name for name in self.tree.list(folder) if name != "private/"]
@@ -287,7 +290,7 @@ class Files:
             older=older,
             revoked=self._living(authority, present),
             revoked_by_older=tuple((one.number, self._living(authority, one.number)) for one in older),
-            imported=openssl_changes(self.tree, authority.name, journal, present),
+            imported=openssl_changes(self.tree, authority.name, journal),
         )
 
     def _older(self, authority: Authority, present: int) -> list[Generation]:

@@ -7,7 +7,7 @@ from pkibuild.state.openssl import Changes, changes, unknown
 from pkibuild.world.files import Tree
 
 
-def openssl_changes(tree: Tree, authority: str, journal: Journal, generation: int) -> Changes:
+def openssl_changes(tree: Tree, authority: str, journal: Journal) -> Changes:
     folder = f"authorities/{authority}"
     index = tree.read(f"{folder}/index.txt")
     if index is None:
@@ -22,6 +22,5 @@ def openssl_changes(tree: Tree, authority: str, journal: Journal, generation: in
         tree.read(f"{folder}/crlnumber") or b"",
         files,
         journal,
-        generation=generation,
         name=f"{tree.root}/{folder}/index.txt",
     )

@@ -42,6 +42,8 @@ class KeyVerdict:
     generation: int
     reasons: tuple[Reason, ...] = ()
     staged: bool = False
+    half: bool = False
+    """The key is in place already, and only its public half is not."""
     retire: int | None = None
     """The generation under whose name the present key is kept."""
     problem: Diagnostic | None = None
@@ -75,10 +77,12 @@ def _generation(state: KeyState) -> int:
 def _interrupted(state: KeyState) -> KeyVerdict | None:
     """A killed run has committed a certificate whose key still waits beside the old one."""
     staged, facts = state.seen.staged, state.seen.facts
-    if staged is None or staged.public != state.certified or (facts and facts.public == state.certified):
-        return None
     reason = Reason("interrupted", "an interrupted run is finished")
     generation = _generation(state)
+    if state.seen.half and facts is not None:
+        return KeyVerdict("finish", facts.public, generation, (reason,), half=True)
+    if staged is None or staged.public != state.certified or (facts and facts.public == state.certified):
+        return None
     retire = max(1, generation - 1) if state.seen.state != "absent" else None
     return KeyVerdict("finish", staged.public, generation, (reason,), staged=True, retire=retire)
 

@@ -26,6 +26,10 @@ class KeySeen:
     """None where it is not known (planning from the lock)."""
     staged: KeyFacts | None = None
     """The key that a killed run left beside it, not yet in place."""
+    staging: bool = False
+    """Something lies there, be it readable or not."""
+    half: bool = False
+    """The key is in place, and a killed run has left its public half beside the place."""
     known: bool = False
     """Whether the lock or the journal has heard of it."""
 
@@ -127,8 +131,8 @@ class Source(Protocol):
 
     def certificate(self, pair: Pair) -> CertificateSeen: ...
 
-    def taken(self, path: str) -> bool:
-        """Whether there is something at a path."""
+    def taken(self, path: str, by: str = "") -> bool:
+        """Whether there is something at a path, other than the very file that is to come there."""
         ...
 
     def older_certificate(self, path: str) -> str:

@@ -88,6 +88,8 @@ def plan_pair(context: Context, pair: Pair, issuer: IssuerView | None, authority
         context.draft.wait(Pending(pair.key.id, "certificate-waits", "its certificate cannot be issued now"))
     else:
         _keep_key(context, case, verdict)
+    if case.key.staging and not verdict.staged:
+        context.draft.leftovers.append(pair.key.path)
     if certificate_action is not None:
         context.draft.add(certificate_action)
     return view
@@ -158,8 +160,9 @@ def _key_action(context: Context, case: _Case, verdict: KeyVerdict) -> Action | 
         verb: Verb = "rekey" if verdict.verb == "rekey" else "new"
         return Action(want.id, "key", verb, verdict.reasons, recipe, paths, detail=describe_key(want), place=want.place)
     if verdict.verb == "finish":
-        paths = tuple(path for path in (want.path, public, retire, retired_public) if path)
-        finish = FinishKey(want.path, public, retire, retired_public)
+        public = public_path(want.path) if verdict.half else public
+        paths = tuple(path for path in ("" if verdict.half else want.path, public, retire, retired_public) if path)
+        finish = FinishKey(want.path, public, retire, retired_public, verdict.half)
         return Action(want.id, "key", "restore", verdict.reasons, finish, paths, place=want.place)
     if seen.state == "present" and seen.mode is not None and seen.mode & 0o077:
         reason = Reason("mode-changed", f"its mode was {seen.mode:04o}, and others could read it")
@@ -173,7 +176,7 @@ def _retired(context: Context, want: KeyWant, generation: int) -> str:
     """A free name for the key that is replaced: `x.g1.key`."""
     path = beside(want.path, generation)
     number = 2
-    while context.source.taken(path):
+    while context.source.taken(path, want.path):
         path = beside(want.path, generation).replace(f".g{generation}.", f".g{generation}-{number}.")
         number += 1
     return path

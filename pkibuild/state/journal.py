@@ -111,10 +111,10 @@ class Journal:
         """The newest recorded generation of a node, or None where none is recorded."""
         return self._index.generations.get(quoted(node))
 
-    def crl_number(self, generation: int = 1) -> int:
-        """The last CRL number under one generation of the authority's key; 0 when there was none."""
-        numbers = (int(one.detail.get("number", 0)) for one in self.crls() if (one.generation or 1) == generation)
-        return max(numbers, default=0)
+    def crl_number(self, generation: int | None = None) -> int:
+        """The highest CRL number so far, of all lists or of those of one generation's key; 0 when there was none."""
+        lists = (one for one in self.crls() if generation is None or (one.generation or 1) == generation)
+        return max((int(one.detail.get("number", 0)) for one in lists), default=0)
 
     def crls(self) -> list[JournalEntry]:
         """Every revocation list made, oldest first."""

@@ -127,9 +127,9 @@ def serial(journal: Journal) -> bytes:
     return _hex(number).upper().encode() + b"\n"
 
 
-def crl_number(journal: Journal, generation: int = 1) -> bytes:
-    """The crlnumber file: the number that the next CRL gets."""
-    return _hex(journal.crl_number(generation) + 1).upper().encode() + b"\n"
+def crl_number(journal: Journal) -> bytes:
+    """The crlnumber file: the number that the next CRL gets, higher than those of all generations."""
+    return _hex(journal.crl_number() + 1).upper().encode() + b"\n"
 
 
 def _hex(number: int) -> str:
@@ -178,7 +178,6 @@ def changes(
     newcerts: Mapping[str, bytes],
     journal: Journal,
     *,
-    generation: int = 1,
     issuer_digest: str = "",
     name: str = "index.txt",
 ) -> Changes:
@@ -205,7 +204,7 @@ def changes(
     return Changes(
         tuple(ordered),
         _revocations(by_serial.values(), journal),
-        _last_number(crlnumber, journal.crl_number(generation)),
+        _last_number(crlnumber, journal.crl_number()),
         tuple(problems),
     )
 

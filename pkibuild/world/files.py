@@ -115,6 +115,13 @@ def write_file(path: str, data: bytes, mode: int = 0o644) -> None:
     Tree(folder or ".").write(name, data, mode, durable=True)
 
 
+def remove_leftover(path: str) -> None:
+    """Remove the temporary file that a killed `write_file` has left. Raises UserError."""
+    folder, name = os.path.split(path)
+    if exists(os.path.join(folder, TEMPORARY + name)):
+        Tree(folder or ".").remove(TEMPORARY + name)
+
+
 class Tree:
     """A folder of ours. Paths are relative to it, with `/`."""
 

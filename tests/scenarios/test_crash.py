@@ -1,0 +1,267 @@
+"""A run is killed at every single change that it makes on disk; the next run finishes the work.
+
+Each run to be killed is a fork of this process, which ends at the n-th call of `Tree.step`. In a second round the power
+fails at the same moment: what was not flushed by then is an empty file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from estate import Estate, public_of
+from helpers import Project, environment
+
+from pkibuild.world.files import Tree
+
+MANIFEST = """\
+version: 1
+defaults: {issuer: web-ca}
+authorities:
+  root:
+    subject: {common_name: ABC Root CA}
+    key: {algorithm: ecdsa-p256, passphrase: {env: ROOT_PASSPHRASE}}
+    crl: {url: "http://pki.abc.com/root.crl", validity: 90d}
+  web-ca:
+    issuer: root
+    subject: {common_name: ABC Web CA}
+    crl: {url: "http://pki.abc.com/web-ca.crl"}
+hosts:
+  www:
+    fqdn: www.abc.com
+    formats: [pem, combined]
+    validity: 90d
+  mail: {fqdn: mail.abc.com, issuer: root}
+  self: {fqdn: self.abc.com, issuer: self}
+services:
+  pop3: {type: qpopper, host: mail}
+"""
+
+Edit = Callable[[Estate], None]
+KILLED = 77
+
+
+def first(estate: Estate) -> None:
+    """Everything is new."""
+
+
+def rekeyed_authority(estate: Estate) -> None:
+    estate.later("1d")
+    estate.edit(
+        "    subject: {common_name: ABC Web CA}\n",
+        "    subject: {common_name: ABC Web CA}\n    key: {generation: 2}\n    protect: false\n",
+    )
+
+
+def rekeyed_root(estate: Estate) -> None:
+    estate.later("1d")
+    estate.edit(
+        "key: {algorithm: ecdsa-p256, passphrase",
+        "protect: false\n    key: {generation: 2, algorithm: ecdsa-p256, passphrase",
+    )
+
+
+def rekeyed_host(estate: Estate) -> None:
+    estate.later("1d")
+    estate.edit("    fqdn: www.abc.com\n", "    fqdn: www.abc.com\n    key: {generation: 2}\n")
+
+
+def rotated(estate: Estate) -> None:
+    estate.edit("    fqdn: www.abc.com\n", "    fqdn: www.abc.com\n    key: {rotate: on-renewal}\n")
+    estate.apply()
+    estate.later("85d")
+
+
+def lists_due(estate: Estate) -> None:
+    estate.later("61d")
+
+
+def missing_key(estate: Estate) -> None:
+    estate.path("hosts/www/etc/ssl/private/www.key").unlink()
+
+
+def removed(estate: Estate) -> None:
+    estate.edit("  mail: {fqdn: mail.abc.com, issuer: root}\n", "")
+    estate.edit("services:\n  pop3: {type: qpopper, host: mail}\n", "")
+
+
+@pytest.fixture(scope="module")
+def shelf() -> Iterator[Path]:
+    """A folder in memory where there is one: thousands of files are made and flushed."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def fresh(shelf: Path) -> Estate:
+    folder = shelf / "fresh"
+    folder.mkdir()
+    estate = Estate(Project(folder))
+    estate.write(MANIFEST)
+    return estate
+
+
+@pytest.fixture(scope="module")
+def built(fresh: Estate, shelf: Path) -> Estate:
+    estate = fresh.copy(shelf / "built")
+    estate.apply()
+    return estate
+
+
+CASES = [
+    pytest.param(first, (), id="first"),
+    pytest.param(rekeyed_authority, (), id="rekeyed-authority"),
+    pytest.param(rekeyed_root, (), id="rekeyed-root"),
+    pytest.param(rekeyed_host, (), id="rekeyed-host"),
+    pytest.param(rotated, (), id="rotated"),
+    pytest.param(lists_due, (), id="lists-due"),
+    pytest.param(missing_key, (), id="missing-key"),
+    pytest.param(removed, ("--prune",), id="prune"),
+]
+
+
+@pytest.mark.parametrize("power_fails", [False, True], ids=["killed", "power-cut"])
+@pytest.mark.parametrize(("edit", "argv"), CASES)
+def test_the_next_run_finishes_what_a_killed_one_began(
+    fresh: Estate, built: Estate, tmp_path: Path, shelf: Path, edit: Edit, argv: tuple[str, ...], power_fails: bool
+) -> None:
+    shelf = Path(tempfile.mkdtemp(dir=shelf))
+    base = (fresh if edit is first else built).copy(shelf / "base")
+    edit(base)
+    whole = base.copy(shelf / "whole")
+    steps = dying_run(whole, argv, None, power_fails)
+    assert steps > 3
+    layout, remembered, count = shape(whole), nodes(whole), len(whole.issued())
+    gone = {one["public"] for one in base.issued()} - publics(base)
+    remove(whole)
+    for step in range(1, steps + 1):
+        estate = base.copy(shelf / "estate")
+        dying_run(estate, argv, step, power_fails)
+        told = f"killed before step {step} of {steps}"
+        committed = {one["public"] for one in estate.issued()} - gone
+        result = estate.run("apply", *argv)
+        assert result.status == 0, f"{told}: {result.err}{result.out}"
+        estate.healthy()
+        assert committed <= publics(estate), f"{told}: a key is lost"
+        assert len(estate.issued()) == count, f"{told}: something was issued again"
+        assert shape(estate) == layout, told
+        assert nodes(estate) == remembered, told
+        assert estate.plan()["actions"] == [], told
+        remove(estate)
+    remove(base)
+
+
+def dying_run(estate: Estate, argv: tuple[str, ...], last: int | None, power_fails: bool) -> int:
+    """`apply` in a fork that ends before its change number `last`; how many changes it made."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        _die(estate, argv, last, power_fails, writer)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        said = pipe.read()
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    assert code == (KILLED if last else 0), f"exit {code}"
+    return int(said or 0)
+
+
+def _die(estate: Estate, argv: tuple[str, ...], last: int | None, power_fails: bool, writer: int) -> NoReturn:
+    """The child: it must never come back into pytest."""
+    try:
+        count = 0
+        trees: dict[int, Tree] = {}
+        safe: set[int] = set()
+        flush = Tree.flush
+
+        def step(tree: Tree, what: str, name: str) -> None:
+            nonlocal count
+            count += 1
+            trees[id(tree)] = tree
+            if count == last:
+                if power_fails:
+                    for one in trees.values():
+                        _forget(one, safe)
+                os._exit(KILLED)
+
+        def flushed(tree: Tree) -> None:
+            flush(tree)
+            safe.update(one.stat().st_ino for one in Path(tree.root).rglob("*") if one.is_file())
+
+        Tree.step = step  # type: ignore[method-assign]  # only in this process, which ends soon
+        Tree.flush = flushed  # type: ignore[method-assign]  # likewise
+        safe.update(one.stat().st_ino for one in estate.folder.rglob("*") if one.is_file())
+        status = estate.run("apply", *argv).status
+        os.write(writer, str(count).encode())
+        os._exit(status)
+    finally:
+        os._exit(1)
+
+
+def _forget(tree: Tree, safe: set[int]) -> None:
+    """What was written and not flushed is lost: only the names have reached the disk."""
+    for name in tree._dirty:
+        path = Path(tree.path(name))
+        if path.is_file() and path.stat().st_ino not in safe:
+            os.truncate(path, 0)
+
+
+def shape(estate: Estate) -> dict[str, int]:
+    """Every path with its mode."""
+    return {
+        path.relative_to(estate.folder).as_posix(): path.lstat().st_mode
+        for path in estate.folder.rglob("*")
+        if ".cache" not in path.parts
+    }
+
+
+def nodes(estate: Estate) -> set[str]:
+    """What the lock remembers."""
+    return {json.loads(line).get("id", "") for line in estate.lock.read_text().splitlines()}
+
+
+def publics(estate: Estate) -> set[str]:
+    """Digests of the public halves of every key that there is, in whatever place."""
+    keys = (path for path in estate.folder.rglob("*.key*") if path.is_file() and path.stat().st_size)
+    return {sha256(public_of(path)).hexdigest() for path in keys}
+
+
+def remove(estate: Estate) -> None:
+    shutil.rmtree(estate.folder)
+
+
+@pytest.mark.parametrize("after", [0.0, 0.02, 0.05, 0.1])
+def test_a_real_kill(fresh: Estate, tmp_path: Path, after: float) -> None:
+    """SIGKILL to the program itself, some time after its first file appears."""
+    estate = fresh.copy(tmp_path / "estate")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pkibuild", "apply", "-q"],
+        cwd=estate.folder,
+        env=environment(estate.environment()),
+        stderr=subprocess.DEVNULL,
+    )
+    while not estate.path(".pkibuild").exists() and process.poll() is None:
+        time.sleep(0.002)
+    time.sleep(after)
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGKILL)
+    process.wait()
+    committed = {one["public"] for one in estate.issued()}
+    assert estate.run("apply").status == 0
+    estate.healthy()
+    assert committed <= publics(estate)
+    assert len(estate.issued()) == 5
+    estate.settled()
