@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from pkibuild import layout
@@ -17,15 +17,36 @@ from pkibuild.services.expand import expand
 from pkibuild.services.expansion import Copy, Expansion, File, Request
 
 
-def units(manifest: Manifest, problems: Problems) -> Iterator[Unit]:
-    """Every unit, authorities first, each after its issuer. What a service cannot have is added to `problems`."""
-    for authority in manifest.authorities.values():
-        yield _simple_unit(manifest, authority)
-    services = _by_host(manifest)
-    for host in manifest.hosts.values():
-        yield _host_unit(manifest, host, services.get(host.name, []), problems)
-    for certificate in manifest.certificates.values():
-        yield _simple_unit(manifest, certificate)
+class Units:
+    """The units of a manifest, each made when it is first asked for: authorities first, each after its issuer.
+
+    What a service cannot have is added to `problems` as its unit is made.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._services = _by_host(manifest)
+        self.problems = Problems()
+        self.made: dict[str, Unit] = {}
+
+    def __iter__(self) -> Iterator[Unit]:
+        return (self.of(declaration) for declaration in self._manifest.declarations())
+
+    def but(self, passed_over: Callable[[Declaration], bool]) -> Iterator[Unit]:
+        """All but those that are passed over; asked about each when its turn comes."""
+        declared = self._manifest.declarations()
+        return (self.of(declaration) for declaration in declared if not passed_over(declaration))
+
+    def of(self, declaration: Declaration) -> Unit:
+        unit = self.made.get(declaration.id)
+        if unit is None:
+            if isinstance(declaration, Host):
+                services = self._services.get(declaration.name, [])
+                unit = _host_unit(self._manifest, declaration, services, self.problems)
+            else:
+                unit = _simple_unit(self._manifest, declaration)
+            self.made[declaration.id] = unit
+        return unit
 
 
 def issuer_of(manifest: Manifest, declaration: Declaration) -> Authority | None:
@@ -202,7 +223,7 @@ def _check_ports(expansions: tuple[Expansion, ...], problems: Problems) -> None:
 def nodes(manifest: Manifest) -> list[GraphNode]:
     """Every artifact with what it needs, as `(id, facet)`."""
     found: list[GraphNode] = []
-    for unit in units(manifest, Problems()):
+    for unit in Units(manifest):
         by_unit = {pair.unit: pair for pair in unit.pairs}
         for pair in unit.pairs:
             found.append(GraphNode(pair.key.id, "key", pair.key.path))

@@ -8,14 +8,16 @@ from pkibuild import graph as graphs
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Unit
 from pkibuild.build.progress import Progress
-from pkibuild.diagnostics import Diagnostic, Problems, UserError
+from pkibuild.diagnostics import Diagnostic, UserError
+from pkibuild.graph import Units
 from pkibuild.model import Manifest
-from pkibuild.nodes import Action, GraphNode, Pending, Plan
+from pkibuild.nodes import Action, GraphNode, Pending, Plan, StatusRow
 from pkibuild.plan import selection
 from pkibuild.plan.folder import Folder
 from pkibuild.plan.orphans import find_orphans, prune
 from pkibuild.plan.planner import make_plan, with_orphans, with_span
 from pkibuild.plan.quiet import quiet
+from pkibuild.plan.status import status as states
 from pkibuild.world import World
 
 
@@ -48,10 +50,10 @@ class Result:
 
 def check(manifest: Manifest) -> list[Unit]:
     """Every unit, with all that is wrong with services told at once. Raises UserError."""
-    problems = Problems()
-    found = list(graphs.units(manifest, problems))
-    if problems.errors:
-        raise UserError(*(with_span(manifest, one) for one in (*manifest.warnings, *problems.found)))
+    units = Units(manifest)
+    found = list(units)
+    if units.problems.errors:
+        raise UserError(*(with_span(manifest, one) for one in (*manifest.warnings, *units.problems.found)))
     return found
 
 
@@ -59,17 +61,19 @@ def plan(manifest: Manifest, world: World, options: Options) -> Plan:
     """What `apply` would do. Changes nothing. Raises UserError."""
     now = options.at if options.at is not None else world.now()
     folder = Folder.open(manifest, world, now, take_over=options.take_over, lock_only=options.lock_only)
-    units = check(manifest)
+    units = Units(manifest)
     folder.notice_clone(units)
     made = _planned(manifest, units, folder, options, now)
+    folder.remember()
     ordinary = options == Options() and not folder.lock_only
-    return replace(made, quiet=quiet(manifest, units, folder, made)) if ordinary else made
+    return replace(made, quiet=quiet(manifest, units.made.values(), folder, made)) if ordinary else made
 
 
-def _planned(manifest: Manifest, units: list[Unit], folder: Folder, options: Options, now: int) -> Plan:
-    draft, made = make_plan(manifest, units, folder.observed, folder.lock, now, Texts())
+def _planned(manifest: Manifest, units: Units, folder: Folder, options: Options, now: int) -> Plan:
+    passing = folder.make_passing() if options.at is None else None
+    draft, made = make_plan(manifest, units, folder.observed, folder.lock, now, Texts(), passing)
     folder.draft = draft
-    orphans = find_orphans(folder.observed, manifest, draft.seen, now)
+    orphans = find_orphans(folder.observed, manifest, draft.seen, now, passing.passed if passing else ())
     removed: list[Action] = []
     if options.prune is not None:
         removed, orphans = prune(orphans, options.prune, now)
@@ -84,11 +88,19 @@ def _planned(manifest: Manifest, units: list[Unit], folder: Folder, options: Opt
     return made
 
 
+def diff(old: str, new: str, world: World) -> Plan:
+    """What changes from one manifest to another, each a path or `REV:PATH`. Raises UserError."""
+    from pkibuild.manifest.sides import load_side
+    from pkibuild.plan.diff import make_diff
+
+    return make_diff(load_side(old, world), load_side(new, world), world.now())
+
+
 def apply(manifest: Manifest, world: World, options: Options, progress: Progress) -> tuple[Plan, Result]:
     """Build what the plan says, as far as possible. Raises UserError."""
     from pkibuild.build.run import carry_out
 
-    units = check(manifest)
+    units = Units(manifest)
     now = world.now()
     folder = Folder.open(manifest, world, now, take_over=options.take_over)
     folder.refuse_clone(units)
@@ -96,11 +108,34 @@ def apply(manifest: Manifest, world: World, options: Options, progress: Progress
         folder.refresh()
         folder.accept_gaps(options.accept_lost_history)
         made = _planned(manifest, units, folder, options, now)
-        done, pending, diagnostics = carry_out(manifest, units, folder, made, world, options.jobs, progress)
+        done, pending, diagnostics = carry_out(
+            manifest, list(units.made.values()), folder, made, world, options.jobs, progress
+        )
+        folder.remember()
     shown = tuple(with_span(manifest, one) for one in diagnostics)
     if options == Options() and not diagnostics:
-        made = replace(made, quiet=quiet(manifest, units, folder, made))
+        made = replace(made, quiet=quiet(manifest, units.made.values(), folder, made))
     return replace(made, pending=(*made.pending, *pending)), Result(tuple(done), tuple(pending), shown)
+
+
+def status(manifest: Manifest, world: World, at: int | None = None, within: int | None = None) -> list[StatusRow]:
+    """Every certificate and list with its state at a time; with `within` only what is not fine, now or then (seconds).
+
+    Raises UserError for what is wrong with none of them alone.
+    """
+    now = world.now() if at is None else at
+    units = check(manifest)
+    rows = _states(manifest, world, units, now)
+    if within is None:
+        return rows
+    later = {row.id for row in _states(manifest, world, units, now + within) if not row.is_fine}
+    return [row for row in rows if not row.is_fine or row.id in later]
+
+
+def _states(manifest: Manifest, world: World, units: list[Unit], now: int) -> list[StatusRow]:
+    folder = Folder.open(manifest, world, now)
+    folder.notice_clone(units)
+    return states(manifest, units, folder.observed, folder.lock, now)
 
 
 def graph(manifest: Manifest) -> list[GraphNode]:

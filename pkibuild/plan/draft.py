@@ -10,6 +10,16 @@ from pkibuild.state.lock import Lock, LockEntry
 from pkibuild.units import END_OF_TIME
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How far a draft had come before a unit."""
+
+    unchanged: int
+    told: int
+    next_due: tuple[str, int] | None
+    horizon: int
+
+
 @dataclass(slots=True)
 class Draft:
     lock: Lock
@@ -32,6 +42,26 @@ class Draft:
     """Authorities of which nothing is in the folder → whether the lock remembers them."""
     signing: dict[str, list[str]] = field(default_factory=dict)
     """Authority → ids of what it is to sign in this plan."""
+
+    def fresh(self) -> Tally:
+        """How far it has come; times are counted anew until `merge`."""
+        before = Tally(self.unchanged, self._told(), self.next_due, self.horizon)
+        self.next_due, self.horizon = None, END_OF_TIME
+        return before
+
+    def is_quiet(self, before: Tally) -> bool:
+        """Whether nothing was found since that is to be done or told."""
+        return self._told() == before.told
+
+    def _told(self) -> int:
+        lists = (self.actions, self.pending, self.kept, self.problems.found, self.leftovers, *self.clamped.values())
+        return sum(map(len, lists))
+
+    def merge(self, before: Tally) -> None:
+        """Count times since the beginning again; of two that are due together the earlier one is named."""
+        if before.next_due is not None and (self.next_due is None or before.next_due[1] <= self.next_due[1]):
+            self.next_due = before.next_due
+        self.horizon = min(self.horizon, before.horizon)
 
     def add(self, action: Action) -> None:
         self.seen.add(action.id)

@@ -14,12 +14,13 @@ from pkibuild.plan.clone import keys_elsewhere
 from pkibuild.plan.draft import Draft
 from pkibuild.plan.files import Files
 from pkibuild.plan.remembered import Remembered
+from pkibuild.plan.settled import Passing
 from pkibuild.state import cache, output
 from pkibuild.state.histories import journal_of
 from pkibuild.state.journal import Writer
 from pkibuild.state.lock import Lock
 from pkibuild.world import World
-from pkibuild.world.files import Tree, explain, read_file
+from pkibuild.world.files import Signature, Tree, exists, explain, read_file, signature_of
 
 RUN_LOCK = ".cache/run.lock"
 
@@ -38,7 +39,10 @@ class Folder:
         self.warnings: list[Diagnostic] = []
         self.notes: list[str] = []
         """Said above the plan."""
+        self.lock_data = b""
+        self._parsed: Lock | None = None
         self.draft: Draft | None = None
+        self.passing: Passing | None = None
         self.refresh()
 
     @classmethod
@@ -75,13 +79,36 @@ class Folder:
             return Lock(posixpath.basename(self.manifest.path), self.manifest.output)
         except OSError as error:
             raise fail("read-failed", f"cannot read the lock `{self.lock_path}`: {explain(error)}") from None
-        self.lock_data = data
-        lock = Lock.parse(data, shown(self.lock_path, self.manifest))
+        if data != self.lock_data or self._parsed is None:
+            self._parsed = Lock.parse(data, shown(self.lock_path, self.manifest))
+        self.lock_data, lock = data, self._parsed
         if lock.damaged is not None and self.lock_only:
             raise UserError(replace(lock.damaged, severity="error", hint="bring the lock back from git"))
         if lock.damaged is not None:
             self.warnings.append(lock.damaged)
         return lock
+
+    def make_passing(self) -> Passing | None:
+        """What passes over units that hold, while a plan is made of the files."""
+        if self.lock_only:
+            return None
+        started = self.world.started
+        self.passing = Passing(self.manifest, self.tree, self.lock_data, self._journals(), self.now, started)
+        return self.passing
+
+    def _journals(self) -> list[tuple[str, Signature | None]]:
+        paths = self.source.histories.paths()
+        return [(path, signature_of(f"{self.tree.root}/{path}")) for path in paths]
+
+    def remember(self) -> None:
+        """Keep what holds for the next run. A folder that may only be read is planned as well, only not as fast."""
+        if self.passing is None or self.draft is None or self.tree.stat_root() is None:
+            return
+        try:
+            lock = read_file(self.lock_path) if exists(self.lock_path) else b""
+            self.passing.close(lock, self._journals())
+        except (OSError, UserError):
+            return
 
     def notice_clone(self, units: Iterable[Unit]) -> None:
         """Where no key is, believe the lock alone; say so, as where that was asked for."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from pkibuild.artifacts.certificates import public_path
@@ -11,6 +11,7 @@ from pkibuild.facts import CertificateFacts, KeyFacts
 from pkibuild.layout import SECRET
 from pkibuild.model import Manifest
 from pkibuild.nodes import Action, Orphan, Reason, Remove
+from pkibuild.plan.asbuilt import AsBuilt
 from pkibuild.plan.files import Files
 from pkibuild.plan.remembered import Remembered
 from pkibuild.state.lock import Lock
@@ -21,8 +22,13 @@ MOST_HOSTS = 10
 """How many hosts at once `--prune` removes without being told which."""
 
 
-def find_orphans(source: Files | Remembered, manifest: Manifest, wanted: set[str], now: int) -> list[Orphan]:
-    """Every artifact of ours that nothing declares: from the receipts and folders, so that no lock is needed."""
+def find_orphans(
+    source: Files | Remembered, manifest: Manifest, wanted: set[str], now: int, passed: Container[str] = ()
+) -> list[Orphan]:
+    """Every artifact of ours that nothing declares: from the receipts and folders, so that no lock is needed.
+
+    `passed` are units that are known to be as they should be.
+    """
     if isinstance(source, Remembered):
         return _in_lock(source.lock, manifest, wanted, now)
     declared = {"hosts": manifest.hosts, "certificates": manifest.certificates, "authorities": manifest.authorities}
@@ -32,10 +38,12 @@ def find_orphans(source: Files | Remembered, manifest: Manifest, wanted: set[str
             if not entry.endswith("/"):
                 continue
             name = entry[:-1]
+            if f"{kind}/{name}" in passed:
+                continue
             for node, path in _built(source, folder, kind, name):
                 if node in wanted or (kind == "authority" and name in declared[folder]):
                     continue
-                found.append(_orphan(source.lock, node, path, kind, now))
+                found.append(_orphan(_facts(source.lock, node), node, path, kind, now))
     return sorted(found, key=lambda one: one.id)
 
 
@@ -49,10 +57,20 @@ def _in_lock(lock: Lock, manifest: Manifest, wanted: set[str], now: int) -> list
             continue
         entry = lock.entry(node)
         path = entry.path if entry else ""
-        found.append(_orphan(lock, node, path, kind, now))
+        found.append(_orphan(_facts(lock, node), node, path, kind, now))
         if entry is not None and isinstance(entry.facts, KeyFacts) and entry.facts.encrypted:
-            found.append(_orphan(lock, node, public_path(path), kind, now))
+            found.append(_orphan(None, node, public_path(path), kind, now))
     return found
+
+
+def removed(source: AsBuilt, manifest: Manifest, wanted: set[str], now: int) -> list[Orphan]:
+    """What an older manifest declares and this one does not."""
+    found = []
+    for one in source.removed(wanted):
+        kind, name = one.id.split("/", 2)[:2]
+        if kind != "authority" or name not in manifest.authorities:
+            found.append(_orphan(one.facts, one.id, one.path, kind, now))
+    return sorted(found, key=lambda one: one.id)
 
 
 def _built(source: Files, folder: str, kind: str, name: str) -> Iterator[tuple[str, str]]:
@@ -68,13 +86,16 @@ def _built(source: Files, folder: str, kind: str, name: str) -> Iterator[tuple[s
             yield file.node, whole
 
 
-def _orphan(lock: Lock, node: str, path: str, kind: str, now: int) -> Orphan:
+def _facts(lock: Lock, node: str) -> CertificateFacts | None:
+    entry = lock.entry(node)
+    return entry.facts if entry and isinstance(entry.facts, CertificateFacts) else None
+
+
+def _orphan(facts: CertificateFacts | None, node: str, path: str, kind: str, now: int) -> Orphan:
     last = node.rpartition("/")[2]
     word = last if last in ("key", "certificate", "fullchain", "chain", "der", "combined") else "config"
     if kind == "authority":
         return Orphan(node, word, (path,), "no longer declared; an authority is never removed by pkibuild")
-    entry = lock.entry(node)
-    facts = entry.facts if entry and isinstance(entry.facts, CertificateFacts) else None
     if facts is not None and facts.not_after > now:
         risk = Reason("removed-but-valid", f"it is valid until {format_date(facts.not_after)}")
         unit = node.rpartition("/")[0]

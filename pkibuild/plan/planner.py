@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Unit
 from pkibuild.diagnostics import Diagnostic, UserError, warning
+from pkibuild.graph import Units
 from pkibuild.model import SELF, Manifest
 from pkibuild.nodes import Action, Orphan, Plan
 from pkibuild.plan.authorities import check_signing, plan_authority
@@ -17,37 +18,54 @@ from pkibuild.plan.issuers import IssuerView
 from pkibuild.plan.missing import check_missing
 from pkibuild.plan.observed import Source
 from pkibuild.plan.pairs import Context, plan_pair
-from pkibuild.state.lock import Lock, LockEntry
+from pkibuild.plan.settled import Passing
+from pkibuild.state.lock import Lock
 from pkibuild.units import format_date
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A plan, and what the records need besides."""
-
-    plan: Plan
-    kept: Mapping[str, LockEntry]
-    """Lock lines to be written for artifacts that stay as they are."""
-    wanted: frozenset[str]
-    """Every id that the manifest asks for."""
+def draft_plan(
+    manifest: Manifest,
+    units: Iterable[Unit],
+    source: Source,
+    lock: Lock,
+    now: int,
+    texts: Texts,
+    passing: Passing | None = None,
+) -> tuple[Draft, dict[str, IssuerView]]:
+    """Decide on every unit; what is wrong is in the draft's problems. The authorities' facets are told besides."""
+    draft = Draft(lock)
+    context = Context(source, draft, now)
+    views: dict[str, IssuerView] = {}
+    if passing is not None:
+        passing.join(draft, views)
+    for unit in units:
+        if _issuers(unit) <= views.keys():  # else what is wrong with the authority is told already
+            _plan_unit(context, unit, views, texts)
+        if passing is not None:
+            passing.looked_at(unit)
+    for authority in manifest.authorities.values():
+        check_signing(context, authority)
+    _advise_clamped(draft, manifest, views)
+    check_missing(manifest, source, draft)
+    return draft, views
 
 
 def make_plan(
-    manifest: Manifest, units: Iterable[Unit], source: Source, lock: Lock, now: int, texts: Texts
+    manifest: Manifest,
+    units: Units,
+    source: Source,
+    lock: Lock,
+    now: int,
+    texts: Texts,
+    passing: Passing | None = None,
 ) -> tuple[Draft, Plan]:
     """What is to be done so that everything is as the manifest says. Raises UserError with all problems found.
 
     Orphans are added by the caller, who knows the folder.
     """
-    draft = Draft(lock)
-    context = Context(source, draft, now)
-    views: dict[str, IssuerView] = {}
-    for unit in units:
-        _plan_unit(context, unit, views, texts)
-    for authority in manifest.authorities.values():
-        check_signing(context, authority)
-    _advise_clamped(draft, manifest, views)
-    check_missing(manifest, source, draft)
+    coming = units if passing is None else units.but(passing.over)
+    draft, _ = draft_plan(manifest, coming, source, lock, now, texts, passing)
+    draft.problems.found[:0] = units.problems.found
     if draft.problems.errors:
         raise UserError(*(with_span(manifest, one) for one in (*manifest.warnings, *draft.problems.found)))
     actions = tuple(
@@ -65,6 +83,13 @@ def make_plan(
         unchanged=draft.unchanged,
         next_due=draft.next_due,
     )
+
+
+def _issuers(unit: Unit) -> set[str]:
+    """The authorities that a unit names."""
+    named = {pair.certificate.issuer for pair in unit.pairs} - {SELF}
+    parts = (part.partition("/") for bundle in unit.bundles for part in bundle.parts)
+    return named | {name for kind, _, name in parts if kind == "authority"}
 
 
 def _plan_unit(context: Context, unit: Unit, views: dict[str, IssuerView], texts: Texts) -> None:

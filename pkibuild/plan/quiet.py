@@ -9,6 +9,7 @@ from pkibuild.artifacts.wants import Unit
 from pkibuild.model import Manifest
 from pkibuild.nodes import Plan, Quiet
 from pkibuild.plan.folder import Folder
+from pkibuild.plan.settled import paths_in, paths_of
 from pkibuild.state import output
 from pkibuild.units import DAY, HOUR
 
@@ -17,7 +18,10 @@ RUNNING = ".cache/running"
 
 
 def quiet(manifest: Manifest, units: Iterable[Unit], folder: Folder, plan: Plan) -> Quiet | None:
-    """How long an empty plan holds, and on what; None for a plan that has anything to tell."""
+    """How long an empty plan holds, and on what; None for a plan that has anything to tell.
+
+    `units` are those that were looked at; what those that were passed over hang on is remembered.
+    """
     draft = folder.draft
     if plan.actions or plan.orphans or plan.pending or draft is None or draft.kept:
         return None
@@ -27,31 +31,23 @@ def quiet(manifest: Manifest, units: Iterable[Unit], folder: Folder, plan: Plan)
         step = DAY if left >= DAY else HOUR  # the figure in `Next renewal: … in 61 days` changes
         until = min(until, plan.next_due[1] - max(1, left // step) * step + 1)
     root = folder.tree.root
-    below = (f"{root}/{path}" for path in _below(manifest, units))
-    return Quiet(root, folder.world.started, until, tuple(dict.fromkeys((*_beside(manifest, units, folder), *below))))
+    passed = folder.passing.passed.values() if folder.passing is not None else ()
+    paths = (*_below(manifest, units), *(path for memory in passed for path, _ in memory[-1]))
+    below = (f"{root}/{path}" for path in paths)
+    return Quiet(root, folder.world.started, until, tuple(dict.fromkeys((*_beside(manifest, folder), *below))))
 
 
-def _beside(manifest: Manifest, units: Iterable[Unit], folder: Folder) -> Iterator[str]:
+def _beside(manifest: Manifest, folder: Folder) -> Iterator[str]:
     yield from manifest.watched
     yield folder.lock_path
-    for unit in units:
-        for config in unit.configs:
-            yield config.file.template
+    for service in manifest.services.values():
+        yield from paths_in(service.options)
 
 
 def _below(manifest: Manifest, units: Iterable[Unit]) -> Iterator[str]:
     yield from (output.MARKER, RUNNING, layout.journal_path(), "authorities", "hosts", "certificates")
     for unit in units:
-        yield unit.receipt_path
-        for pair in unit.pairs:
-            yield pair.key.path
-            if pair.key.public_path:
-                yield pair.key.public_path
-            yield pair.certificate.path
-        for bundle in unit.bundles:
-            yield bundle.path
-        for config in unit.configs:
-            yield config.path
+        yield from paths_of(unit)
     for authority in manifest.authorities.values():
         own = layout.unit_folder(authority)
         # What is in the folder may be an older generation's certificate or list.

@@ -1,0 +1,219 @@
+"""Units that were found as they should be, remembered with all that this hung on, so that one change among ten
+thousand hosts costs the one and not the ten thousand.
+
+Nothing here is believed on its own: a unit is passed over only while its declaration and services, the authorities,
+the packs, the lock and the journals are the very same, and the size, times, inode and mode of each of its files too.
+Local and uncommitted; without it everything is looked at again.
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from pkibuild import __version__
+from pkibuild.artifacts.wants import Unit
+from pkibuild.model import Authority, Declaration, Manifest, Service
+from pkibuild.plan.draft import Draft, Tally
+from pkibuild.plan.issuers import IssuerView
+from pkibuild.world.files import Signature, Tree, signature_of
+
+PATH = ".cache/settled"
+FORMAT = 1
+TICK = 50_000_000
+"""Nanoseconds: what changed so short before a look may change again unseen (file times are that coarse)."""
+
+Files = tuple[tuple[str, Signature | None], ...]
+Memory = tuple[str, int, int, int, tuple[str, int] | None, Files]
+"""Digest of what is asked for, since and until when it holds, count of artifacts, what is renewed next, files."""
+
+
+@dataclass(slots=True)
+class Settled:
+    """What is remembered of units by id, under one common ground."""
+
+    ground: str = ""
+    units: dict[str, Memory] = field(default_factory=dict)
+    passed: dict[str, Memory] = field(default_factory=dict)
+    """Those that this run passed over."""
+    found: dict[str, Memory] = field(default_factory=dict)
+    """Those that this run looked at and found as they should be."""
+
+
+def read(tree: Tree) -> Settled:
+    """What is remembered; nothing when there is none, or it is of another version or damaged."""
+    data = tree.read(PATH)
+    if data is None:
+        return Settled()
+    try:
+        version, ground, units = marshal.loads(data)  # noqa: S302 - our own file, mode 0600, in a folder of ours
+    except (ValueError, EOFError, TypeError):
+        return Settled()
+    if version != (FORMAT, __version__) or not isinstance(units, dict):
+        return Settled()
+    return Settled(ground, units)
+
+
+def write(tree: Tree, settled: Settled, ground: str) -> None:
+    """Remember what was passed over or found right, on the ground as it is now."""
+    units = {**settled.passed, **settled.found}
+    if units and (ground != settled.ground or settled.found or len(units) != len(settled.units)):
+        tree.write(PATH, marshal.dumps(((FORMAT, __version__), ground, units)), 0o600)
+
+
+def ground_of(manifest: Manifest, views: Mapping[str, IssuerView], lock: bytes, journals: object) -> str:
+    """Digest of what every unit stands on: the authorities as they will be, packs, lock and journals."""
+    packs = [(name, pack.version, pack.files_read) for name, pack in manifest.packs.items()]
+    read_files = sorted({path for _, _, paths in packs for path in paths})
+    parts = (
+        __version__,
+        manifest.path,
+        manifest.folder,
+        manifest.output,
+        repr(sorted(views.items())),
+        repr(packs),
+        repr([(path, signature_of(path)) for path in read_files]),
+        sha256(lock).hexdigest(),
+        repr(journals),
+    )
+    return sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Askings:
+    """Digests of what a declaration and its services ask for."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._services: dict[str, list[str]] = {}
+        for service in manifest.services.values():
+            asked = _service(service)
+            for host in service.hosts:
+                self._services.setdefault(host, []).append(asked)
+
+    def of(self, declaration: Declaration) -> str:
+        services = self._services.get(declaration.name, ()) if declaration.kind == "host" else ()
+        return sha256("\n".join((repr(declaration), *services)).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _service(service: Service) -> str:
+    """All of a service but the hosts that it is on; user's templates with their times."""
+    paths = sorted(paths_in(service.options))
+    return repr(
+        (service.name, service.place, service.type, dict(service.options), [(one, signature_of(one)) for one in paths])
+    )
+
+
+def paths_in(value: object) -> Iterator[str]:
+    """Every absolute path in a service's options: templates of the user's own."""
+    if isinstance(value, str):
+        if value.startswith("/"):
+            yield str(value)
+    elif isinstance(value, Mapping):
+        for below in value.values():
+            yield from paths_in(below)
+    elif isinstance(value, list | tuple):
+        for below in value:
+            yield from paths_in(below)
+
+
+class Passing:
+    """Passes over what holds, and remembers what is found right, while one plan is made."""
+
+    def __init__(self, manifest: Manifest, tree: Tree, lock: bytes, journals: object, now: int, started: float) -> None:
+        self._manifest = manifest
+        self._tree = tree
+        self._lock = lock
+        self._journals = journals
+        self._now = now
+        self._newest = int(started * 1e9) - TICK
+        self._askings = Askings(manifest)
+        self._settled = read(tree)
+        self._views: Mapping[str, IssuerView] = {}
+        self._draft: Draft | None = None
+        self._before: Tally | None = None
+        self._begun = False
+
+    @property
+    def passed(self) -> Mapping[str, Memory]:
+        """The units that were passed over, by id."""
+        return self._settled.passed
+
+    def join(self, draft: Draft, views: Mapping[str, IssuerView]) -> None:
+        """The plan that is being made, and the authorities as it will have decided on them when leaves come."""
+        self._draft, self._views = draft, views
+
+    def over(self, declaration: Declaration) -> bool:
+        """Whether a unit can be passed over; if so, what is remembered of it is counted."""
+        draft = self._draft
+        assert draft is not None
+        if isinstance(declaration, Authority):
+            return False
+        if not self._begun:
+            self._begin()
+        memory = self._settled.units.get(declaration.id)
+        if memory is None or not self._holds(memory, declaration):
+            self._before = draft.fresh()
+            return False
+        self._settled.passed[declaration.id] = memory
+        _, _, until, count, due, _ = memory
+        draft.unchanged += count
+        draft.until(until, self._now)
+        if due is not None:
+            draft.due(*due)
+        return True
+
+    def _begin(self) -> None:
+        """The authorities are decided on: on another ground than before nothing that is remembered holds."""
+        self._begun = True
+        if self._settled.ground != ground_of(self._manifest, self._views, self._lock, self._journals):
+            self._settled = Settled()
+
+    def _holds(self, memory: Memory, declaration: Declaration) -> bool:
+        asked, since, until, _, _, files = memory
+        if asked != self._askings.of(declaration) or not since <= self._now < until:
+            return False
+        root = self._tree.root
+        return all(signature_of(f"{root}/{path}") == seen for path, seen in files)
+
+    def looked_at(self, unit: Unit) -> None:
+        """A unit was decided on: remember it, if nothing is to be done or told of it."""
+        before, draft = self._before, self._draft
+        if before is None or draft is None:
+            return
+        self._before = None
+        if draft.is_quiet(before):
+            self._remember(unit, draft.unchanged - before.unchanged, draft)
+        draft.merge(before)
+
+    def _remember(self, unit: Unit, count: int, draft: Draft) -> None:
+        """Unless a file of it changed since this run began, or just before."""
+        files: list[tuple[str, Signature | None]] = []
+        for path in paths_of(unit):
+            seen = signature_of(f"{self._tree.root}/{path}")
+            if seen is not None and max(seen[1], seen[2]) >= self._newest:
+                return
+            files.append((path, seen))
+        due = draft.next_due
+        end = min(draft.horizon, due[1]) if due else draft.horizon
+        asked = self._askings.of(unit.declaration)
+        self._settled.found[unit.declaration.id] = (asked, self._now, end, count, due, tuple(files))
+
+    def close(self, lock: bytes, journals: object) -> None:
+        """Keep it for the next run, on the ground as this run leaves it."""
+        write(self._tree, self._settled, ground_of(self._manifest, self._views, lock, journals))
+
+
+def paths_of(unit: Unit) -> Iterable[str]:
+    """Every file of a unit that a plan looks at, staged keys included."""
+    yield unit.receipt_path
+    for pair in unit.pairs:
+        yield pair.key.path
+        yield f"{pair.key.path}.next"
+        if pair.key.public_path:
+            yield pair.key.public_path
+        yield pair.certificate.path
+    for bundle in unit.bundles:
+        yield bundle.path
+    for config in unit.configs:
+        yield config.path
