@@ -234,6 +234,8 @@ class Plan:
     """The unit that is renewed next, and when."""
     notes: tuple[str, ...] = field(default=())
     """Said once above the plan (`planned from the lock alone: …`)."""
+    base: str = ""
+    """The manifest that this one is compared with, as it was named; empty for a plan of what is there."""
     quiet: Quiet | None = None
     """Set where nothing at all is to be done or told apart."""
 
@@ -253,7 +255,17 @@ class Plan:
         }
 
 
+def unit_of(id: str) -> str:
+    """The unit of an artifact: `host/myhost` for `host/myhost/key` and for `service/web@myhost/web.conf`."""
+    kind, name = id.split("/", 2)[:2]
+    return f"host/{name.rpartition('@')[2]}" if kind == "service" else f"{kind}/{name}"
+
+
 # -- what `status` tells -----------------------------------------------------------------------------------------
+
+STATES = ("ok", "short", "due", "expired", "missing", "wrong", "not-built")
+FINE = frozenset({"ok", "short"})
+"""States that ask for nothing now: `short` is an authority that cuts short what it issues, and is only warned of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,14 +274,19 @@ class StatusRow:
     kind: str
     """`certificate` or `crl`."""
     state: str
-    """`ok`, `due`, `expired`, `short`, `missing`, `wrong`, `not-built`."""
+    """One of `STATES`."""
     subject: str = ""
     issuer: str = ""
     serial: str = ""
     not_before: int | None = None
     not_after: int | None = None
     renew_at: int | None = None
+    """When the clock asks for a new one; None where it never does, or where a new one would end no later."""
     message: str = ""
+
+    @property
+    def is_fine(self) -> bool:
+        return self.state in FINE
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pkibuild.build.progress import Progress
 from pkibuild.build.signers import Opened, Opener
 from pkibuild.diagnostics import Diagnostic, warning
 from pkibuild.model import Manifest
-from pkibuild.nodes import Action, MakeKey, Pending, Plan, Remove, Sign, SignCrl
+from pkibuild.nodes import Action, MakeKey, Pending, Plan, Remove, Sign, SignCrl, unit_of
 from pkibuild.plan.files import NEXT, Files
 from pkibuild.plan.folder import Folder, marker_of
 from pkibuild.plan.quiet import RUNNING
@@ -147,7 +147,10 @@ def _ids(unit: Unit) -> set[str]:
 def _forgotten(folder: Folder) -> Iterator[str]:
     """Nodes that nothing declares and that are not there any more; authorities are never forgotten."""
     assert folder.draft is not None
+    passed = folder.passing.passed if folder.passing is not None else {}
     for node in folder.lock.undeclared(folder.draft.seen):
+        if unit_of(node) in passed:
+            continue
         entry = folder.lock.entry(node)
         if not node.startswith("authority/") and (entry is None or folder.tree.stat(entry.path) is None):
             yield node

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
-from fnmatch import fnmatchcase
 
 from pkibuild.artifacts.certificates import public_path
 from pkibuild.diagnostics import fail
@@ -14,6 +13,7 @@ from pkibuild.nodes import Action, Orphan, Reason, Remove
 from pkibuild.plan.asbuilt import AsBuilt
 from pkibuild.plan.files import Files
 from pkibuild.plan.remembered import Remembered
+from pkibuild.plan.selection import matches
 from pkibuild.state.lock import Lock
 from pkibuild.units import format_date
 
@@ -107,7 +107,9 @@ def _orphan(facts: CertificateFacts | None, node: str, path: str, kind: str, now
 def prune(orphans: Iterable[Orphan], pattern: str, now: int) -> tuple[list[Action], list[Orphan]]:
     """The actions that remove orphans, and the orphans that stay. Keys go to the attic."""
     orphans = list(orphans)
-    chosen = [one for one in orphans if not one.id.startswith("authority/") and _matches(one.id, pattern)]
+    chosen = [
+        one for one in orphans if not one.id.startswith("authority/") and (not pattern or matches(one.id, pattern))
+    ]
     hosts = {one.id.split("/")[1].rpartition("@")[2] for one in chosen}
     if not pattern and len(hosts) > MOST_HOSTS:
         raise fail(
@@ -130,9 +132,3 @@ def prune(orphans: Iterable[Orphan], pattern: str, now: int) -> tuple[list[Actio
     ]
     ids = {one.id for one in chosen}
     return actions, [one for one in orphans if one.id not in ids]
-
-
-def _matches(node: str, pattern: str) -> bool:
-    unit = "/".join(node.split("/", 2)[:2])
-    return not pattern or fnmatchcase(node, pattern) or fnmatchcase(unit, pattern) or fnmatchcase(
-        f"host/{unit.rpartition('@')[2]}", pattern)  # fmt: skip

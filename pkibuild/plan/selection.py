@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from pkibuild.diagnostics import fail, warning
-from pkibuild.nodes import Action, Plan
+from pkibuild.diagnostics import Diagnostic, UserError, fail, warning
+from pkibuild.nodes import Action, Plan, unit_of
 from pkibuild.plan.policies import BY_TIME
+from pkibuild.plan.risks import found_risks
 
 STOPPED = 5
 """Exit status of `--fail-on` and `--max-reissue`."""
@@ -21,7 +22,7 @@ def only(plan: Plan, patterns: Iterable[str]) -> Plan:
         return plan
     by_id = {action.id: action for action in plan.actions}
     chosen: set[str] = set()
-    stack = [action.id for action in plan.actions if any(_matches(action.id, one) for one in patterns)]
+    stack = [action.id for action in plan.actions if any(matches(action.id, one) for one in patterns)]
     while stack:
         id = stack.pop()
         if id not in chosen:
@@ -38,10 +39,10 @@ def _partner(id: str) -> str:
     return f"{id.removesuffix('/key')}/certificate" if id.endswith("/key") else ""
 
 
-def _matches(id: str, pattern: str) -> bool:
-    unit = "/".join(id.split("/", 2)[:2])
-    host = f"host/{unit.rpartition('@')[2]}" if id.startswith("service/") else unit
-    return fnmatchcase(id, pattern) or fnmatchcase(unit, pattern) or fnmatchcase(host, pattern)
+def matches(id: str, pattern: str) -> bool:
+    """Whether a glob names an artifact: by its id, or that of its service (`service/web@myhost`) or unit."""
+    service = "/".join(id.split("/", 2)[:2])
+    return any(fnmatchcase(name, pattern) for name in (id, service, unit_of(id)))
 
 
 def due(plan: Plan) -> Plan:
@@ -83,6 +84,21 @@ def check_limit(plan: Plan, most: int | None) -> None:
             hint=f"look at `pkibuild plan` ({count} certificates to be signed), then raise the limit",
             status=STOPPED,
         )
+
+
+def stopping(plan: Plan, codes: Iterable[str]) -> list[Diagnostic]:
+    """One error for every risk of the plan that has one of these codes (or any, with `risk`)."""
+    return [
+        Diagnostic(risk.code, f"`{one.id}`: {risk.message}", hint="`--fail-on` stops on it")
+        for one, risk in found_risks(plan, codes)
+    ]
+
+
+def check_risks(plan: Plan, codes: Iterable[str]) -> None:
+    """Stop before the first write on risks with these codes. Raises UserError."""
+    found = stopping(plan, codes)
+    if found:
+        raise UserError(*found, status=STOPPED)
 
 
 def without(plan: Plan, blocked: Iterable[str]) -> tuple[list[Action], list[Action]]:
