@@ -17,6 +17,7 @@ from pkibuild.plan.folder import Folder
 from pkibuild.plan.orphans import find_orphans, prune
 from pkibuild.plan.planner import make_plan, with_orphans, with_span
 from pkibuild.plan.quiet import quiet
+from pkibuild.plan.risks import with_risks
 from pkibuild.plan.status import status as states
 from pkibuild.world import World
 
@@ -74,6 +75,7 @@ def _planned(manifest: Manifest, units: Units, folder: Folder, options: Options,
     draft, made = make_plan(manifest, units, folder.observed, folder.lock, now, Texts(), passing)
     folder.draft = draft
     orphans = find_orphans(folder.observed, manifest, draft.seen, now, passing.passed if passing else ())
+    made = with_risks(made, orphans)
     removed: list[Action] = []
     if options.prune is not None:
         removed, orphans = prune(orphans, options.prune, now)
@@ -136,6 +138,13 @@ def _states(manifest: Manifest, world: World, units: list[Unit], now: int) -> li
     folder = Folder.open(manifest, world, now)
     folder.notice_clone(units)
     return states(manifest, units, folder.observed, folder.lock, now)
+
+
+def bundle(manifest: Manifest, world: World, host: str) -> bytes:
+    """One host's files as a tar stream. Raises UserError."""
+    from pkibuild.deliver import bundle as bundles
+
+    return bundles.bundle(manifest, host, Units(manifest), Folder.open(manifest, world, world.now()))
 
 
 def graph(manifest: Manifest) -> list[GraphNode]:

@@ -15,7 +15,8 @@ from pkibuild.plan.files import sha
 from pkibuild.plan.issuers import IssuerView, Link
 from pkibuild.plan.observed import CrlSeen, Generation, History
 from pkibuild.plan.pairs import Context, PairView, plan_pair
-from pkibuild.plan.policies import DesiredCrl, crl_reasons
+from pkibuild.plan.policies import DesiredCrl, crl_reasons, list_renews_at, root_is_due
+from pkibuild.plan.risks import list_risks
 from pkibuild.state.histories import journal_of
 from pkibuild.state.lock import LockEntry
 from pkibuild.units import HOUR, YEAR, format_date, format_time
@@ -104,7 +105,7 @@ def _advise(context: Context, authority: Authority, view: PairView) -> None:
             (*authority.place, "key"),
             "bring it back from a backup before something is due",
         )
-    if authority.is_root and view.certificate and view.not_after - context.now < YEAR:
+    if authority.is_root and view.certificate and root_is_due(view.not_after, context.now):
         ended = view.not_after <= context.now
         context.draft.problems.warn(
             "root-due",
@@ -198,7 +199,7 @@ def _plan_list(
         context.draft.add(restored)
     elif facts is not None and not reasons:
         context.draft.keep(LockEntry(id, "crl", path, facts, generation=generation))
-        context.draft.due(id, facts.next_update - authority.crl.refresh_before)
+        context.draft.due(id, list_renews_at(facts, authority.crl.refresh_before))
     elif not certificate or key_missing:
         context.draft.wait(Pending(id, "key-missing", f"the key of authority `{authority.name}` is not here"))
     else:
@@ -273,6 +274,7 @@ def _sign_list(
             detail=f"of {authority.name}, next one by {format_date(next_update)}",
             needs=context.draft.will(*needs),
             place=(*authority.place, "crl"),
+            risks=list_risks(seen.facts, authority.crl.validity) if older is None else (),
         )
     )
 

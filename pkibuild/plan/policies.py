@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pkibuild.facts import CertificateFacts, CrlFacts, Profile, Revocation
 from pkibuild.model import Validity
 from pkibuild.nodes import Reason
-from pkibuild.units import DAY, MINUTE, format_date, format_duration, same_span
+from pkibuild.units import DAY, MINUTE, YEAR, format_date, format_duration, same_span
 from pkibuild.x509 import said
 
 Future = None
@@ -162,7 +162,17 @@ def due(desired: Desired, held: Held, now: int) -> Reason | None:
 
 
 def due_at(desired: Desired, held: Held) -> int:
-    return held.facts.not_after - desired.renew_before + 1
+    return renews_at(held.facts, desired.renew_before)
+
+
+def renews_at(facts: CertificateFacts, renew_before: int) -> int:
+    """When the clock asks for a new certificate."""
+    return facts.not_after - renew_before + 1
+
+
+def root_is_due(not_after: int, now: int) -> bool:
+    """A root in its last year is to be renewed by an edit."""
+    return not_after - now < YEAR
 
 
 CERTIFICATE: tuple[Callable[[Desired, Held, int], Reason | None], ...] = (
@@ -229,9 +239,13 @@ def crl_span(desired: DesiredCrl, held: CrlFacts, now: int) -> Reason | None:
 
 
 def crl_due(desired: DesiredCrl, held: CrlFacts, now: int) -> Reason | None:
-    if now >= held.next_update - desired.refresh_before:
+    if now >= list_renews_at(held, desired.refresh_before):
         return Reason("crl-due", f"due, the next one is promised for {format_date(held.next_update)}")
     return None
+
+
+def list_renews_at(facts: CrlFacts, refresh_before: int) -> int:
+    return facts.next_update - refresh_before
 
 
 CRL: tuple[Callable[[DesiredCrl, CrlFacts, int], Reason | None], ...] = (

@@ -1,4 +1,4 @@
-"""The state of every certificate and CRL: a table for people, JSON for programs."""
+"""The state of every certificate and CRL: a table for people, and the formats for programs."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from typing import Any
 
 from pkibuild.nodes import StatusRow
 from pkibuild.units import days_between, format_date, format_time
+from pkibuild.views import status_calendar, status_prometheus
 from pkibuild.views.plan_json import dump
 from pkibuild.views.terminal import PLAIN, Style, table, visible
-
-FINE = frozenset({"ok", "short"})
-"""States that ask for nothing now: `short` is a root that will have to be renewed by an edit, and is only warned of."""
 
 _COLOURS = {"ok": "green", "short": "yellow", "due": "yellow", "not-built": "yellow"}
 _SERIAL_DIGITS = 8
 
 
 def is_fine(rows: Sequence[StatusRow]) -> bool:
-    return all(row.state in FINE for row in rows)
+    return all(row.is_fine for row in rows)
 
 
 def text(rows: Sequence[StatusRow], now: int, style: Style = PLAIN, *, verbose: bool = False) -> str:
@@ -84,5 +82,9 @@ def _time(seconds: int | None) -> str | None:
     return None if seconds is None else format_time(seconds)
 
 
-FORMATS: dict[str, Callable[[Sequence[StatusRow], int], str]] = {"json": json_text}
+FORMATS: dict[str, Callable[[Sequence[StatusRow], int], str]] = {
+    "json": json_text,
+    "prometheus": status_prometheus.text,
+    "ics": status_calendar.text,
+}
 """The formats for programs, by the name that `--format` takes."""
