@@ -1,0 +1,1 @@
+"""Bringing what is built to where it is used."""

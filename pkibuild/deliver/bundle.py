@@ -1,0 +1,146 @@
+"""One host's overlay as a tar stream, for `ssh host tar -xpC /`: its files with their owners, groups and modes.
+
+Only what the receipt lists and the manifest still wants; folders only where a pack or the layout declares them as its
+own, as extracting sets their modes on the host. A tar does not check, roll back or remove: `install` does.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pkibuild.artifacts.configs import Texts
+from pkibuild.artifacts.wants import Rights, Unit
+from pkibuild.diagnostics import UserError, fail, nearest
+from pkibuild.graph import Units
+from pkibuild.model import Host, Manifest
+from pkibuild.nodes import Action, Plan
+from pkibuild.plan.files import Files, sha
+from pkibuild.plan.folder import Folder
+from pkibuild.plan.planner import draft_plan
+from pkibuild.plan.selection import due
+from pkibuild.state.receipt import Receipt, ReceiptFile
+
+APPLY = "run `pkibuild apply` first"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file of the overlay, or a folder (`data` is None). The path is relative to the host's root or home."""
+
+    path: str
+    rights: Rights
+    mtime: int
+    data: bytes | None = None
+
+
+def bundle(manifest: Manifest, name: str, units: Units, folder: Folder) -> bytes:
+    """The tar stream of a host's files; the same folder gives the same bytes.
+
+    Raises UserError where they are not built, not as the manifest says, or altered.
+    """
+    host = manifest.hosts.get(name)
+    if host is None:
+        close = nearest(name, manifest.hosts)
+        raise fail("unknown-host", f"host `{name}` is not declared", hint=f"did you mean `{close}`?" if close else "")
+    folder.refuse_clone(units)
+    plan = _plan(manifest, host, units, folder)
+    unit, source = units.of(host), folder.source
+    wanted = rights_of(unit)
+    _check_plan(host, plan, {node for node, _ in wanted.values()})
+    receipt = source.receipt(unit)
+    missing = [path for path in wanted if path not in receipt.files]
+    if missing:
+        raise _refused(host, "not-built", f"`{missing[0]}` is not in its receipt")
+    return tar(_members(host, unit, receipt, wanted, source))
+
+
+def _plan(manifest: Manifest, host: Host, units: Units, folder: Folder) -> Plan:
+    """What is to be done for this host, and for the authorities on which it depends."""
+    chosen = [units.of(one) for one in (*manifest.authorities.values(), host)]
+    draft, _ = draft_plan(manifest, chosen, folder.source, folder.lock, folder.now, Texts())
+    problems = [*units.problems.errors, *draft.problems.errors]
+    if problems:
+        raise UserError(*problems)
+    actions, pending = tuple(draft.actions.values()), tuple(draft.pending)
+    return Plan(manifest.path, manifest.output, folder.now, actions, pending=pending)
+
+
+def rights_of(unit: Unit) -> dict[str, tuple[str, Rights]]:
+    """Overlay path → id and rights of every file that the manifest wants on the host."""
+    found: list[tuple[str, str, Rights]] = []
+    for pair in unit.pairs:
+        found.append((pair.key.path, pair.key.id, pair.key.rights))
+        if pair.key.public_path:
+            found.append((pair.key.public_path, pair.key.id, pair.certificate.rights))
+        found.append((pair.certificate.path, pair.certificate.id, pair.certificate.rights))
+    found += [(bundle.path, bundle.id, bundle.rights) for bundle in unit.bundles]
+    found += [(config.path, config.id, config.rights) for config in unit.configs]
+    return {path.removeprefix(unit.folder + "/"): (node, rights) for path, node, rights in found}
+
+
+def _check_plan(host: Host, plan: Plan, wanted: set[str]) -> None:
+    """Nothing is to be done for this host but what time alone asks for: what is due still serves, as it is valid."""
+    late = {action.id: action for action in due(plan).actions if not _is_urgent(action)}
+    for action in plan.actions:
+        if action.id in wanted and action.id not in late:
+            code = "not-built" if action.verb == "new" else "out-of-date"
+            raise _refused(host, code, f"`{action.id}`: {'; '.join(one.message for one in action.reasons)}")
+    for waiting in plan.pending:
+        if waiting.id in wanted:
+            raise _refused(host, "not-built", f"`{waiting.id}` waits: {waiting.message}")
+
+
+def _is_urgent(action: Action) -> bool:
+    return any(reason.code in ("expired", "interrupted") for reason in action.reasons)
+
+
+def _refused(host: Host, code: str, why: str) -> UserError:
+    what = "is not built" if code == "not-built" else "is not as the manifest says"
+    return fail(
+        code, f"host `{host.name}` {what}: {why}", host.place, f"{APPLY}; `pkibuild plan` shows the whole of it"
+    )
+
+
+def _members(
+    host: Host, unit: Unit, receipt: Receipt, wanted: Mapping[str, tuple[str, Rights]], source: Files
+) -> list[Member]:
+    """Folders and files in the order of their paths, so that a folder comes before what is in it."""
+    files = [_file(host, unit, path, receipt.files[path], want, source) for path, want in wanted.items()]
+    newest = max((member.mtime for member in files), default=0)
+    folders = [Member(path.removeprefix(unit.folder + "/"), rights, newest) for path, rights in unit.folders]
+    for folder in folders:
+        noted = receipt.folders.get(folder.path)
+        if noted is None or Rights(noted.owner, noted.group, noted.mode) != folder.rights:
+            raise _refused(host, "out-of-date", f"owner, group or mode of the folder `{folder.path}` changed")
+    return sorted((*folders, *files), key=lambda member: member.path)
+
+
+def _file(host: Host, unit: Unit, path: str, noted: ReceiptFile, want: tuple[str, Rights], source: Files) -> Member:
+    whole = f"{unit.folder}/{path}"
+    rights = Rights(noted.owner, noted.group, noted.mode)
+    if (noted.node, rights) != want:
+        raise _refused(host, "out-of-date", f"owner, group or mode of `{path}` changed")
+    found, data = source.tree.stat(whole), source.tree.read(whole)
+    if found is None or data is None:
+        raise _refused(host, "not-built", f"`{path}` is missing")
+    if noted.digest and sha(data) != noted.digest:
+        raise _refused(host, "altered", f"`{path}` was changed by hand")
+    # The file's own time, which `make` on the host compares: a config that changed is newer than what was made of it.
+    return Member(path, rights, found.mtime_ns // 1_000_000_000, data)
+
+
+def tar(members: Iterable[Member]) -> bytes:
+    """A POSIX tar with owners and groups by name; where a host does not know a name, its root owns the file."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for member in members:
+            info = tarfile.TarInfo(member.path)
+            info.type = tarfile.DIRTYPE if member.data is None else tarfile.REGTYPE
+            info.size = len(member.data or b"")
+            info.mode, info.mtime = member.rights.mode, member.mtime
+            info.uname, info.gname = member.rights.owner, member.rights.group
+            archive.addfile(info, io.BytesIO(member.data or b""))
+    return stream.getvalue()
