@@ -26,6 +26,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("show", "print the manifest with every inherited and built-in value filled in"),
     ("plan", "show what apply would do, and change nothing"),
     ("apply", "build what the plan says"),
+    ("diff", "show what changes between two manifests, no artifacts needed"),
     ("status", "tell every certificate's and CRL's expiry, renewal and state"),
     ("graph", "show the dependency graph"),
     ("bundle", "write one host's files as a tar stream"),

@@ -202,6 +202,8 @@ class Orphan:
     message: str = "no longer declared; --prune removes it"
     risks: tuple[Reason, ...] = ()
     hint: str = ""
+    names: tuple[str, ...] = ()
+    """Of a certificate, as `DNS:www.abc.com`."""
 
 
 @dataclass(frozen=True, slots=True)

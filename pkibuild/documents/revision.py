@@ -133,6 +133,10 @@ class Revision:
         start = self.world.folder() if written.startswith(("./", "../")) or written in (".", "..") else self.root
         return posixpath.normpath(posixpath.join(start, written))
 
+    def name(self, path: str) -> str:
+        """An absolute path as the revision has it."""
+        return posixpath.relpath(path, self.root)
+
     # -- the tree ----------------------------------------------------------------------------
 
     def _inside(self, path: str) -> str:

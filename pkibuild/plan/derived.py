@@ -8,6 +8,7 @@ from typing import Literal
 from pkibuild.artifacts.bundles import certificate_part, key_part
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import KEY_MODE, BundleWant, ConfigWant, Unit
+from pkibuild.diagnostics import UserError
 from pkibuild.nodes import Action, Assemble, Change, Part, Pending, Reason, SetMode, Verb, Write
 from pkibuild.plan.entries import bundle_entry, config_entry
 from pkibuild.plan.files import sha
@@ -22,7 +23,7 @@ def plan_bundle(
     """Decide on a chain, a DER form, or a key with its chain."""
     draft = context.draft
     issuer = views.get(view.pair.certificate.issuer)
-    sources = _sources(want, view, issuer, views)
+    sources = sources_of(want, view, issuer, views)
     if sources is None or any(one.id == view.pair.certificate.id for one in draft.pending):
         draft.wait(Pending(want.id, "certificate-waits", "its certificate cannot be issued now", want.place))
         return
@@ -46,7 +47,7 @@ def _role(id: str) -> Literal["key", "certificate"]:
     return "key" if id.endswith("/key") else "certificate"
 
 
-def _sources(
+def sources_of(
     want: BundleWant, view: PairView, issuer: IssuerView | None, views: Mapping[str, IssuerView]
 ) -> list[tuple[str, str, str | None]] | None:
     """`(id, path, part)` of every block in order; None when one of them will not exist."""
@@ -126,11 +127,21 @@ def plan_config(context: Context, want: ConfigWant, unit: Unit, texts: Texts) ->
         return
     verb, reason = _config_reason(seen, data)
     recipe = Write(want.path, data, want.mode, keep_copy=reason.code == "edited-by-hand")
-    changes = () if verb == "new" or want.secret else text_changes(seen.data or b"", data)
+    changes = () if verb == "new" else _shown_changes(want, seen, data, texts)
     name = want.path.rpartition("/")[2]
     context.draft.add(
         Action(want.id, "config", verb, (reason,), recipe, (want.path,), changes, detail=name, place=want.place)
     )
+
+
+def _shown_changes(want: ConfigWant, seen: ConfigSeen, data: bytes, texts: Texts) -> tuple[Change, ...]:
+    """What changes in the text. One that holds secrets is shown only where both sides can be masked."""
+    if seen.shown is not None:
+        try:
+            return text_changes(seen.shown, texts.shown(want))
+        except UserError:  # the template does more with a secret than to put it out
+            return ()
+    return () if want.secret else text_changes(seen.data or b"", data)
 
 
 def _mode_fits(want: ConfigWant, seen: ConfigSeen) -> bool:

@@ -74,6 +74,8 @@ class ConfigSeen:
     inputs: str = ""
     """Digest of what that was rendered from."""
     ours: bool = False
+    shown: bytes | None = None
+    """The text with its secrets masked, where that is to be shown."""
 
 
 @dataclass(frozen=True, slots=True)

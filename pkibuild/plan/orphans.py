@@ -11,6 +11,7 @@ from pkibuild.layout import SECRET
 from pkibuild.model import Manifest
 from pkibuild.nodes import Action, Orphan, Reason, Remove
 from pkibuild.plan.asbuilt import AsBuilt
+from pkibuild.plan.changes import name_list
 from pkibuild.plan.files import Files
 from pkibuild.plan.remembered import Remembered
 from pkibuild.plan.selection import matches
@@ -100,7 +101,7 @@ def _orphan(facts: CertificateFacts | None, node: str, path: str, kind: str, now
         risk = Reason("removed-but-valid", f"it is valid until {format_date(facts.not_after)}")
         unit = node.rpartition("/")[0]
         hint = f"revoked: [{{certificate: {unit}, reason: cessation_of_operation, on: {format_date(now)}}}]"
-        return Orphan(node, word, (path,), risks=(risk,), hint=hint)
+        return Orphan(node, word, (path,), risks=(risk,), hint=hint, names=name_list(facts.names))
     return Orphan(node, word, (path,))
 
 

@@ -18,6 +18,7 @@ from pkibuild.plan.entries import certificate_entry, key_entry
 from pkibuild.plan.keys import KeyState, KeyVerdict
 from pkibuild.plan.observed import CertificateSeen, KeySeen, Source
 from pkibuild.plan.policies import Desired, Held, certificate_reasons, due, due_at
+from pkibuild.plan.risks import Issued, issued_risks, key_risks
 from pkibuild.state.histories import TOP, journal_of
 from pkibuild.units import format_date
 from pkibuild.x509 import pem
@@ -158,7 +159,10 @@ def _key_action(context: Context, case: _Case, verdict: KeyVerdict) -> Action | 
             verdict.staged,
         )  # fmt: skip
         verb: Verb = "rekey" if verdict.verb == "rekey" else "new"
-        return Action(want.id, "key", verb, verdict.reasons, recipe, paths, detail=describe_key(want), place=want.place)
+        before = _algorithm_before(case)
+        risks = key_risks(case.authority is not None, before, want.spec.algorithm) if verb == "rekey" else ()
+        told = describe_key(want)
+        return Action(want.id, "key", verb, verdict.reasons, recipe, paths, (), told, (), want.place, risks)
     if verdict.verb == "finish":
         public = public_path(want.path) if verdict.half else public
         paths = tuple(path for path in ("" if verdict.half else want.path, public, retire, retired_public) if path)
@@ -170,6 +174,12 @@ def _key_action(context: Context, case: _Case, verdict: KeyVerdict) -> Action | 
             want.id, "key", "restore", (reason,), SetMode(want.path, KEY_MODE), (want.path,), place=want.place
         )
     return None
+
+
+def _algorithm_before(case: _Case) -> str:
+    if case.key.facts is not None:
+        return case.key.facts.algorithm
+    return case.held.facts.algorithm if case.held else ""
 
 
 def _retired(context: Context, want: KeyWant, generation: int) -> str:
@@ -323,6 +333,7 @@ def _issue(
         detail=describe_certificate(want, desired.not_after),
         needs=tuple(needs),
         place=want.place,
+        risks=_risks(case, reasons),
     )
     return action, PairView(
         pair=case.pair,
@@ -337,6 +348,13 @@ def _issue(
         certificate=True,
         key_missing=verdict.verb == "missing",
     )
+
+
+def _risks(case: _Case, reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
+    want, held = case.pair.certificate, case.held
+    issuer = case.issuer.authority.id if case.issuer else ""
+    before, asked_end = (held.facts, held.asked_end) if held else (None, None)
+    return issued_risks(Issued(before, asked_end, want.profile, want.validity, issuer, reasons))
 
 
 def journal_of_self(authority: Authority | None) -> str:

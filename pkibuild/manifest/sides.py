@@ -1,0 +1,74 @@
+"""A manifest as it is named for a comparison: a path, or `REV:PATH` of the git repository."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from pkibuild.diagnostics import Diagnostic, Place, Span, UserError
+from pkibuild.documents import Disk, Source
+from pkibuild.documents.revision import Named, Revision, named
+from pkibuild.manifest.load import load
+from pkibuild.model import Manifest
+from pkibuild.services.loader import BUILT_IN
+from pkibuild.world import World
+
+NOTHING = "/dev/null"
+"""Names the manifest that declares nothing, as in git."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two manifests, and how the templates of its configs are read."""
+
+    name: str
+    """As it was given."""
+    manifest: Manifest
+    read: Callable[[str, int], bytes]
+
+
+def load_side(text: str, world: World) -> Side:
+    """Load a manifest with includes, packs and templates, all from the same revision. Raises UserError."""
+    if text == NOTHING:
+        return Side(text, _nothing(world), Disk().read)
+    found = named(text)
+    if found is None:
+        return Side(text, load(text, world), Disk().read)
+    source = Revision.open(world, found.revision)
+    try:
+        return Side(text, _load(found, source, world), _reader(source))
+    except UserError as error:
+        raise UserError(*(_told(one, found) for one in error.diagnostics), status=error.status) from None
+
+
+def _load(found: Named, source: Revision, world: World) -> Manifest:
+    path = source.path(found.path)
+    loaded = load(path, world, source=source, name=source.name(path))
+
+    def locate(place: Place, at_key: bool = False) -> Span | None:
+        return _placed(loaded.span(place, at_key), found)
+
+    return replace(loaded, locate=locate, warnings=tuple(_told(one, found) for one in loaded.warnings))
+
+
+def _reader(source: Source) -> Callable[[str, int], bytes]:
+    """Reads templates: those of built-in packs are pkibuild's own, all others the revision's."""
+    disk = Disk()
+    return lambda path, limit: (disk if path.startswith(f"{BUILT_IN}/") else source).read(path, limit)
+
+
+def _placed(span: Span | None, found: Named) -> Span | None:
+    return replace(span, file=f"{found.revision}:{span.file}") if span else None
+
+
+def _told(one: Diagnostic, found: Named) -> Diagnostic:
+    """The diagnostic with its places told as those of the revision."""
+    if one.code == "no-manifest":
+        hint = f"paths in a revision begin at the repository's root; `{found.revision}:./{found.path}` begins here"
+        return replace(one, message=f"there is no `{found.path}` in `{found.revision}`", hint=hint)
+    spans = tuple((what, replace(span, file=f"{found.revision}:{span.file}")) for what, span in one.related_spans)
+    return replace(one, span=_placed(one.span, found), related_spans=spans)
+
+
+def _nothing(world: World) -> Manifest:
+    return Manifest(NOTHING, world.folder(), "pki", {}, {}, {}, {}, {}, lambda *_: None)

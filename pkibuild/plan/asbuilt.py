@@ -1,0 +1,282 @@
+"""What a manifest would have built, as if it lay in an output folder: the old side of a diff.
+
+Nothing is made. A key, a certificate or a list that only the running of a plan would bring about gets a stable stand-in
+for its digests, derived from its id: so a key that is kept stays itself, and one that is made anew is another one. All
+is as if it had been built just now; so what the clock alone changes never shows.
+
+This source answers as `Files` does in a tree that `apply` has just made, by path for what lies there, by id for what
+journal and lock remember.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from pkibuild import layout
+from pkibuild.artifacts.bundles import certificate_part
+from pkibuild.artifacts.certificates import public_path
+from pkibuild.artifacts.configs import Texts
+from pkibuild.artifacts.wants import KEY_MODE, BundleWant, CertificateWant, ConfigWant, KeyWant, Pair, Unit
+from pkibuild.diagnostics import UserError
+from pkibuild.facts import CertificateFacts, CrlFacts, KeyFacts
+from pkibuild.model import SELF, Attributes, Authority
+from pkibuild.plan.derived import sources_of
+from pkibuild.plan.files import sha
+from pkibuild.plan.issuers import IssuerView, Link
+from pkibuild.plan.observed import (
+    BundleSeen,
+    CertificateSeen,
+    ConfigSeen,
+    CrlSeen,
+    History,
+    KeySeen,
+    Recorded,
+)
+from pkibuild.plan.pairs import PairView
+from pkibuild.units import MINUTE
+from pkibuild.x509 import said
+from pkibuild.x509.validity import window
+
+
+def stand_in(what: str, id: str) -> str:
+    """A digest for something that is not made: the same for the same thing, another one for every other."""
+    return hashlib.sha256(f"as built: {what} of {id}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Bundle:
+    want: BundleWant
+    parts: tuple[str, ...]
+
+
+_Lying = KeyFacts | CertificateFacts | CrlFacts | _Bundle | ConfigWant
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """An artifact of the old manifest that would lie in a host's or certificate's folder, or an authority's own."""
+
+    id: str
+    path: str
+    facts: CertificateFacts | None = None
+    """Of a certificate."""
+
+
+class AsBuilt:
+    """The old manifest's units as a source of observations.
+
+    `texts` render the old manifest's configs; `coming` those of the new one, to tell at once that nothing changes.
+    """
+
+    lock_only = False
+
+    def __init__(self, units: Iterable[Unit], texts: Texts, coming: Texts, now: int) -> None:
+        self.texts = texts
+        self.coming = coming
+        self.now = now
+        self.built: list[Built] = []
+        self._files: dict[str, _Lying] = {}
+        self._issued: dict[str, tuple[Recorded, CertificateWant]] = {}
+        self._ids: set[str] = set()
+        self._authorities: dict[str, Authority] = {}
+        self._views: dict[str, IssuerView] = {}
+        for unit in units:
+            self._build(unit)
+
+    # -- building ----------------------------------------------------------------
+
+    def _build(self, unit: Unit) -> None:
+        views = {pair.unit: self._pair(pair) for pair in unit.pairs}
+        if unit.authority is not None:
+            self._authority(unit.authority, views[unit.id])
+        for bundle in unit.bundles:
+            view = views[bundle.pair]
+            found = sources_of(bundle, view, self._views.get(view.pair.certificate.issuer), self._views) or ()
+            self._put(bundle.id, bundle.path, _Bundle(bundle, tuple(part or "" for _, _, part in found)))
+        for config in unit.configs:
+            self._put(config.id, config.path, config)
+
+    def _put(self, id: str, path: str, what: _Lying) -> None:
+        self._ids.add(id)
+        self._files[path] = what
+        self.built.append(Built(id, path, what if isinstance(what, CertificateFacts) else None))
+
+    def _pair(self, pair: Pair) -> PairView:
+        key, certificate = pair.key, pair.certificate
+        public = stand_in("public key", key.id)
+        encrypted = key.spec.passphrase is not None
+        self._put(key.id, key.path, KeyFacts(key.spec.algorithm, public, encrypted))
+        if encrypted:
+            self.built.append(Built(key.id, public_path(key.path)))
+        issuer = None if certificate.issuer == SELF else self._views[certificate.issuer]
+        facts, asked_end = self._certificate(pair, issuer)
+        self._issued[certificate.id] = (Recorded(facts, key.spec.generation, asked_end), certificate)
+        self._put(certificate.id, certificate.path, facts)
+        return PairView(
+            pair=pair,
+            public=public,
+            fingerprint=facts.fingerprint,
+            subject=facts.subject_digest,
+            key_id=facts.key_id,
+            issuer_key_id=facts.issuer_key_id,
+            not_before=facts.not_before,
+            not_after=facts.not_after,
+            generation=key.spec.generation,
+            certificate=True,
+        )
+
+    def _certificate(self, pair: Pair, issuer: IssuerView | None) -> tuple[CertificateFacts, int]:
+        """What the certificate says, and the end that was declared for it."""
+        want, profile = pair.certificate, pair.certificate.profile
+        start, end, asked_end = window(
+            self.now, want.validity, issuer.not_before if issuer else None, issuer.not_after if issuer else None
+        )
+        subject_digest = _name_digest(profile.subject)
+        key_id = stand_in("key identifier", pair.key.id)[:40]
+        return CertificateFacts(
+            serial=stand_in("serial", want.id)[:40],
+            subject=profile.subject,
+            subject_digest=subject_digest,
+            issuer=issuer.authority.subject if issuer else profile.subject,
+            issuer_digest=(issuer.subject or "") if issuer else subject_digest,
+            public=stand_in("public key", pair.key.id),
+            algorithm=pair.key.spec.algorithm,
+            key_id=key_id,
+            issuer_key_id=(issuer.key_id or "") if issuer else key_id,
+            not_before=start,
+            not_after=end,
+            ca=profile.ca,
+            path_length=profile.path_length,
+            usages=said.usages(profile),
+            names=said.alternative_names(profile),
+            constraints=profile.constraints,
+            crl_urls=(profile.crl_url,) if profile.crl_url else (),
+            ca_issuers_urls=(profile.ca_issuers_url,) if profile.ca_issuers_url else (),
+            ocsp_urls=(profile.ocsp_url,) if profile.ocsp_url else (),
+            fingerprint=stand_in("certificate", want.id),
+        ), asked_end
+
+    def _authority(self, authority: Authority, view: PairView) -> None:
+        issuer = None if authority.is_root else self._views[authority.issuer]
+        link = Link(view.pair.certificate.id, view.pair.certificate.path, view.fingerprint)
+        self._authorities[authority.name] = authority
+        self._views[authority.name] = IssuerView(
+            authority=authority,
+            subject=view.subject,
+            key_id=view.key_id,
+            not_before=view.not_before,
+            not_after=view.not_after,
+            generation=view.generation,
+            link=link,
+            above=issuer.chain(view.issuer_key_id) if issuer else (),
+            root=issuer.root_of(view.issuer_key_id) if issuer else link,
+            certificate=True,
+        )
+        if authority.crl is not None:
+            facts = CrlFacts(
+                issuer_digest=view.subject or "",
+                issuer_key_id=view.key_id or "",
+                number=1,
+                this_update=self.now,
+                next_update=self.now + authority.crl.validity,
+                revoked=(),
+                digest=stand_in("list", authority.id),
+            )
+            for kind in ("crl", "crl-der"):
+                self._put(f"{authority.id}/{kind}", layout.output_path(authority, kind), facts)
+
+    # -- a source of observations -----------------------------------------------------
+
+    def key(self, want: KeyWant, certificate_id: str) -> KeySeen:
+        found = self._files.get(want.path)
+        known = want.id in self._ids or certificate_id in self._issued
+        if isinstance(found, KeyFacts):
+            return KeySeen("present", found, KEY_MODE, known=known)
+        return KeySeen("absent" if found is None else "damaged", known=known)
+
+    def certificate(self, pair: Pair) -> CertificateSeen:
+        want = pair.certificate
+        found = self._files.get(want.path)
+        recorded = self._recorded(want)
+        if not isinstance(found, CertificateFacts):
+            return CertificateSeen("absent" if found is None else "damaged", None, recorded, known=recorded is not None)
+        if recorded is not None and found.fingerprint == recorded.facts.fingerprint:
+            found = recorded.facts
+        return CertificateSeen("present", found, recorded, known=recorded is not None)
+
+    def _recorded(self, want: CertificateWant) -> Recorded | None:
+        """What the journal would say; made before a date since when it is now to be issued.
+
+        Whoever adds `issued_since` means what is there: it was made earlier than now, nobody can tell here when.
+        """
+        recorded, old = self._issued.get(want.id, (None, want))
+        since = want.issued_since
+        if recorded is None or since is None or since == old.issued_since or since > self.now:
+            return recorded
+        facts = recorded.facts
+        start = min(facts.not_before, since - 5 * MINUTE - 1)
+        asked = recorded.asked_end
+        if asked is not None and old.validity.seconds is not None:
+            asked -= facts.not_before - start
+        return replace(recorded, facts=replace(facts, not_before=start), asked_end=asked)
+
+    def taken(self, path: str, by: str = "") -> bool:  # noqa: ARG002 - every source is asked the same
+        return path in self._files
+
+    def older_certificate(self, path: str) -> str:  # noqa: ARG002 - nothing is older than what was built just now
+        return ""
+
+    def bundle(self, want: BundleWant, unit: Unit) -> BundleSeen:  # noqa: ARG002 - every source is asked the same
+        found = self._files.get(want.path)
+        if isinstance(found, _Bundle):
+            return BundleSeen("present", found.parts, found.want.mode, found.parts)
+        if isinstance(found, CertificateFacts):
+            return BundleSeen("present", (certificate_part(found.fingerprint),), None, None)
+        return BundleSeen("absent" if found is None else "damaged")
+
+    def config(self, want: ConfigWant, unit: Unit) -> ConfigSeen:  # noqa: ARG002 - every source is asked the same
+        found = self._files.get(want.path)
+        if not isinstance(found, ConfigWant):
+            return ConfigSeen("absent" if found is None else "damaged")
+        inputs = self.texts.inputs(found)
+        if found.mode == want.mode and inputs == self.coming.inputs(want):
+            return ConfigSeen("present", mode=found.mode, inputs=inputs, ours=True)
+        data = self.texts.render(found)
+        shown = self._shown(found) if found.secret or want.secret else None
+        return ConfigSeen("present", sha(data), data, found.mode, sha(data), inputs, ours=True, shown=shown)
+
+    def _shown(self, want: ConfigWant) -> bytes | None:
+        try:
+            return self.texts.shown(want)
+        except UserError:  # the template does more with a secret than to put it out
+            return None
+
+    def crl(self, id: str, path: str, der: bool, authority: Authority, generation: int) -> CrlSeen:  # noqa: ARG002 - every source is asked the same
+        found = self._files.get(path)
+        if isinstance(found, CrlFacts):
+            return CrlSeen("present", found)
+        old = self._authorities.get(authority.name)
+        before = self._files.get(layout.output_path(old, "crl")) if old and old.key.generation == generation else None
+        return CrlSeen("absent", recorded_facts=before if isinstance(before, CrlFacts) else None)
+
+    def history(self, authority: Authority) -> History:
+        old = self._authorities.get(authority.name)
+        return History(
+            generation=old.key.generation if old else None, known=old is not None, remembered=old is not None
+        )
+
+    def authorities(self) -> Mapping[str, Attributes]:
+        return {name: one.subject for name, one in self._authorities.items()}
+
+    def removed(self, wanted: set[str]) -> Iterator[Built]:
+        """What nobody declares any more."""
+        for one in self.built:
+            kind, name = one.id.split("/", 2)[:2]
+            if one.id not in wanted and (kind != "authority" or one.id == f"authority/{name}/certificate"):
+                yield one
+
+
+def _name_digest(subject: Attributes) -> str:
+    return stand_in("name", repr(sorted(subject)))

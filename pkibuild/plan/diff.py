@@ -1,0 +1,61 @@
+"""What changes from one manifest to another: the plan of the new one, where all is as the old one would have it."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pkibuild.artifacts.configs import Texts
+from pkibuild.artifacts.wants import Unit
+from pkibuild.diagnostics import Diagnostic, UserError
+from pkibuild.graph import Units
+from pkibuild.manifest.sides import NOTHING, Side
+from pkibuild.model import Manifest
+from pkibuild.nodes import Plan
+from pkibuild.plan.asbuilt import AsBuilt
+from pkibuild.plan.orphans import removed
+from pkibuild.plan.planner import make_plan, with_orphans, with_span
+from pkibuild.plan.risks import with_risks
+from pkibuild.state.lock import Lock
+
+
+def make_diff(old: Side, new: Side, now: int) -> Plan:
+    """The plan from `old` to `new`. Raises UserError with all that is wrong with either."""
+    # A config's header names the manifest; which file the old one was read from is no change of it.
+    before = replace(old.manifest, path=new.manifest.path)
+    texts = Texts(new.read)
+    source = AsBuilt(_units(before), Texts(old.read), texts, now)
+    draft, plan = make_plan(new.manifest, Units(new.manifest), source, Lock("", new.manifest.output), now, texts)
+    orphans = removed(source, new.manifest, draft.seen, now)
+    plan = with_risks(with_orphans(plan, orphans), orphans)
+    return replace(
+        plan,
+        manifest=new.name,
+        base=old.name,
+        warnings=_new_warnings(plan, old.manifest),
+        next_due=None,
+        notes=tuple(_notes(old.manifest, new.manifest)),
+    )
+
+
+def _units(manifest: Manifest) -> list[Unit]:
+    units = Units(manifest)
+    found = list(units)
+    if units.problems.errors:
+        raise UserError(*(with_span(manifest, one) for one in (*manifest.warnings, *units.problems.found)))
+    return found
+
+
+def _new_warnings(plan: Plan, old: Manifest) -> tuple[Diagnostic, ...]:
+    """Warnings that the old manifest does not give as well."""
+    known = {(one.code, one.message) for one in old.warnings}
+    return tuple(one for one in plan.warnings if (one.code, one.message) not in known)
+
+
+def _notes(old: Manifest, new: Manifest) -> Iterator[str]:
+    before, after = posixpath.normpath(old.output), posixpath.normpath(new.output)
+    if before != after and NOTHING not in (old.path, new.path):
+        yield (
+            f"the output folder changes from `{before}` to `{after}`: move it before `apply`, or everything is missing"
+        )
