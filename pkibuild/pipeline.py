@@ -110,6 +110,7 @@ def apply(manifest: Manifest, world: World, options: Options, progress: Progress
         folder.refresh()
         folder.accept_gaps(options.accept_lost_history)
         made = _planned(manifest, units, folder, options, now)
+        selection.check_risks(made, options.fail_on)
         done, pending, diagnostics = carry_out(
             manifest, list(units.made.values()), folder, made, world, options.jobs, progress
         )

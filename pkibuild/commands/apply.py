@@ -50,11 +50,12 @@ def run(arguments: Namespace, world: World) -> int:
         return plan_command.run(arguments, world)
     from pkibuild import pipeline
 
+    wanted = chosen(arguments, world)
     manifest = load(arguments, world)
     progress = Progress(world, enabled=world.err_is_terminal() and not arguments.quiet)
     with located(manifest):
         try:
-            plan, result = pipeline.apply(manifest, world, chosen(arguments, world), progress)
+            plan, result = pipeline.apply(manifest, world, wanted, progress)
         finally:
             progress.done()
     warned(plan.warnings, arguments, world)

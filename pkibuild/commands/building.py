@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pkibuild.commands import options
 from pkibuild.commands.output import style
+from pkibuild.commands.risks import add_fail_on, fail_on
 from pkibuild.diagnostics import UserError
 from pkibuild.model import Manifest
 from pkibuild.nodes import Plan
@@ -40,6 +41,7 @@ def add_selection(parser: ArgumentParser) -> None:
     group.add_argument(
         "--prune", nargs="?", const="", metavar="GLOB", help="remove what is no longer declared (write --prune=GLOB)"
     )
+    add_fail_on(group)
     group.add_argument(
         "--max-reissue",
         type=options.count,
@@ -58,6 +60,7 @@ def chosen(arguments: Namespace, world: World) -> Options:
         due=arguments.due,
         prune=arguments.prune,
         jobs=getattr(arguments, "jobs", None),
+        fail_on=fail_on(arguments),
         max_reissue=arguments.max_reissue,
         accept_lost_history=tuple(getattr(arguments, "accept_lost_history", ())),
         take_over=getattr(arguments, "take_over", False),

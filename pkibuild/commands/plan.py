@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pkibuild.commands import options
 from pkibuild.commands.building import add_selection, chosen, load, remember, show_plan
 from pkibuild.commands.output import located, warned
+from pkibuild.commands.risks import stopped
 from pkibuild.world import World
 
 CHANGES = 2
@@ -29,16 +30,20 @@ def register(parser: ArgumentParser) -> None:
         ("pkibuild plan --lock-only", "what a change does, told on a machine that has manifest and lock alone"),
         ("pkibuild plan --at 60d", "what will be due in sixty days"),
         ("pkibuild plan --format markdown > comment.md", "for a comment on a pull request"),
+        ("pkibuild plan --fail-on risk", "exit with 5 on anything that a reviewer must not miss"),
     )
 
 
 def run(arguments: Namespace, world: World) -> int:
     from pkibuild import pipeline
 
+    wanted = chosen(arguments, world)
     manifest = load(arguments, world)
     with located(manifest):
-        plan = pipeline.plan(manifest, world, chosen(arguments, world))
+        plan = pipeline.plan(manifest, world, wanted)
     warned(plan.warnings, arguments, world)
     show_plan(plan, arguments, world)
     remember(plan, arguments, world)
+    if status := stopped(plan, wanted.fail_on, arguments, world):
+        return status
     return CHANGES if arguments.detailed_exitcode and not plan.is_empty else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace, _ActionsContainer
 
 from pkibuild.commands.options import wrong_usage
 from pkibuild.commands.output import report
@@ -11,7 +11,7 @@ from pkibuild.nodes import Plan
 from pkibuild.world import World
 
 
-def add_fail_on(parser: ArgumentParser) -> None:
+def add_fail_on(parser: _ActionsContainer) -> None:
     parser.add_argument(
         "--fail-on",
         action="append",
