@@ -152,7 +152,7 @@ class _Maker:
     def _names(self, which: str) -> Names:
         if which == "host":
             return self.host.names
-        return Names(dns=(self.host.fqdn,)) if which == "fqdn" else Names()
+        return Names(dns=(self.host.fqdn,)) if which == "fqdn" and self.host.fqdn else Names()
 
     def copies(self) -> Iterator[Copy]:
         for rule in self.pack.materials:

@@ -99,7 +99,7 @@ def _field(key: str, value: Any, place: Place) -> Iterator[tuple[Place, Path | s
 def _names(value: Any) -> Iterable[str]:
     if isinstance(value, list):
         return value
-    return () if value in ("host", "none") else (value,)
+    return () if value in ("host", "fqdn", "none") else (value,)
 
 
 def _option(text: str) -> Path:
