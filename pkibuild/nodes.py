@@ -122,6 +122,8 @@ class Assemble:
     parts: tuple[Part, ...]
     der: bool = False
     mode: int = 0o644
+    keep_copy: bool = False
+    """As of `Write`."""
 
 
 @dataclass(frozen=True, slots=True)

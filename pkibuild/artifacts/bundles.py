@@ -58,6 +58,8 @@ def parts_in(data: bytes, der: bool, public_of: Callable[[bytes], str]) -> tuple
             found.append(key_part(public_of(block.text)))
         else:
             found.append(certificate_part(hashlib.sha256(block.der()).hexdigest()))
+    if data and not found:
+        raise ValueError("there is neither a key nor a certificate in it")
     return tuple(found)
 
 

@@ -350,6 +350,8 @@ class Executor:
             if data is None:
                 raise fail("missing", f"`{part.path}` went missing while it was needed for `{recipe.path}`")
             files.append(data)
+        if recipe.keep_copy:
+            self._keep_copy(recipe.path)
         if recipe.mode == KEY_MODE:
             self._tree.make_folder(recipe.path.rpartition("/")[0])
         self._tree.write(recipe.path, assemble(files, recipe.der), recipe.mode)

@@ -6,6 +6,7 @@ Records follow from what is there now; each is written only when its bytes diffe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from pkibuild import layout
 from pkibuild.artifacts.bundles import key_part
@@ -121,11 +122,31 @@ def receipt(unit: Unit, source: Files, inputs: Mapping[str, str], found: Mapping
     for config in unit.configs:
         note(config.id, config.path, config.rights, secret=config.secret, noted=inputs.get(config.id, ""))
     files.update(_left_over(unit, source, files, found))
+    return replace(_orders(unit), files=files)
+
+
+def _orders(unit: Unit) -> Receipt:
+    """What a receipt says besides the files."""
     folders = {
         path.removeprefix(unit.folder + "/"): ReceiptFolder(rights.mode, rights.owner, rights.group)
         for path, rights in unit.folders
     }
-    return Receipt(files, folders, _builds(unit.expansions), _commands(unit, "check"), _commands(unit, "reload"))
+    return Receipt({}, folders, _builds(unit.expansions), _commands(unit, "check"), _commands(unit, "reload"))
+
+
+def is_current(unit: Unit, found: Receipt) -> bool:
+    """Whether a receipt has the rights and the orders of today, although no file was built since it was written."""
+    if replace(found, files={}) != _orders(unit):
+        return False
+    wants = [(pair.key.path, pair.key.rights) for pair in unit.pairs]
+    wants += [(pair.certificate.path, pair.certificate.rights) for pair in unit.pairs]
+    wants += [(bundle.path, bundle.rights) for bundle in unit.bundles]
+    wants += [(config.path, config.rights) for config in unit.configs]
+    noted = ((found.files.get(path.removeprefix(unit.folder + "/")), rights) for path, rights in wants)
+    return bool(found.files) and all(
+        file is None or (file.mode, file.owner, file.group) == (rights.mode, rights.owner, rights.group)
+        for file, rights in noted
+    )
 
 
 def _left_over(
@@ -174,6 +195,8 @@ def write_openssl(tree: Tree, manifest: Manifest, authority: Authority, source: 
         crl_validity=authority.crl.validity if authority.crl else 30 * DAY,
     )
     put(tree, f"{folder}/openssl.cnf", openssl_config.render(own))
+    if source.history(authority).imported:  # its own memory is the only one of what OpenSSL did, until that is taken in
+        return
     old = tree.read(f"{folder}/index.txt") or b""
     put(tree, f"{folder}/index.txt", openssl.index(journal, now, old))
     put(tree, f"{folder}/index.txt.attr", openssl.INDEX_ATTRIBUTES)

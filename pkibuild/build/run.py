@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pkibuild.artifacts.certificates import public_path
 from pkibuild.artifacts.configs import Texts
@@ -114,7 +116,8 @@ def _record(
     changed: list[LockEntry] = []
     for unit in units:
         ids = _ids(unit)
-        if done.isdisjoint(ids) and draft.kept.keys().isdisjoint(ids) and tree.stat(unit.receipt_path) is not None:
+        untouched = done.isdisjoint(ids) and draft.kept.keys().isdisjoint(ids)
+        if untouched and records.is_current(unit, source.receipt_at(unit.receipt_path)):
             continue
         found = {entry.id: entry for entry in records.entries(unit, source)}
         inputs = {config.id: texts.inputs(config) for config in unit.configs}
@@ -158,6 +161,8 @@ def _forgotten(folder: Folder) -> Iterator[str]:
 
 def _write_lock(folder: Folder, source: Files, changed: Sequence[LockEntry], gone: Sequence[str]) -> None:
     lock = folder.lock.with_changes(changed, [*gone, *_forgotten(folder)], records.marks(source))
+    # It may have been garbled, or be another manifest's that was renamed.
+    lock = replace(lock, manifest=posixpath.basename(folder.manifest.path), output=folder.manifest.output)
     data = lock.serialise()
     if len(lock) and data != folder.lock_data:
         write_file(folder.lock_path, data)

@@ -37,10 +37,23 @@ def plan_bundle(
     if seen.state == "present" and None not in wanted and seen.parts == wanted:
         _keep_bundle(context, want, seen)
         return
+    if not seen.ours:
+        _refuse_foreign(context, want)
+        return
     verb, reason = _bundle_reason(seen, wanted, needs)
     parts = tuple(Part(_role(id), path) for id, path, _ in sources)
-    recipe = Assemble(want.path, parts, want.der, want.mode)
+    recipe = Assemble(want.path, parts, want.der, want.mode, keep_copy=reason.code == "edited-by-hand")
     draft.add(Action(want.id, want.kind, verb, (reason,), recipe, (want.path,), needs=needs, place=want.place))
+
+
+def _refuse_foreign(context: Context, want: BundleWant | ConfigWant) -> None:
+    context.draft.seen.add(want.id)
+    context.draft.problems.error(
+        "not-ours",
+        f"`{want.path}` is there already, and pkibuild did not make it",
+        want.place,
+        "move it away; nothing that is not ours is overwritten",
+    )
 
 
 def _role(id: str) -> Literal["key", "certificate"]:
@@ -117,13 +130,7 @@ def plan_config(context: Context, want: ConfigWant, unit: Unit, texts: Texts) ->
         context.draft.keep(config_entry(want, seen.digest, inputs))
         return
     if seen.state != "absent" and not seen.ours:
-        context.draft.seen.add(want.id)
-        context.draft.problems.error(
-            "not-ours",
-            f"`{want.path}` is there already, and pkibuild did not make it",
-            want.place,
-            "move it away; nothing that is not ours is overwritten",
-        )
+        _refuse_foreign(context, want)
         return
     verb, reason = _config_reason(seen, data)
     recipe = Write(want.path, data, want.mode, keep_copy=reason.code == "edited-by-hand")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, MutableMapping
 
-from pkibuild.artifacts.bundles import parts_in
+from pkibuild.artifacts.bundles import certificate_part, parts_in
 from pkibuild.artifacts.certificates import public_path
 from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit
 from pkibuild.diagnostics import UserError
@@ -64,6 +64,7 @@ class Files:
         self._now = now
         self._learnt: dict[str, CertificateFacts] = {}
         self._receipt: tuple[str, Receipt] = ("", Receipt())
+        self._all_issued: frozenset[str] | None = None
         self._publics_by_block: dict[str, str] = {}
 
     # -- keys --------------------------------------------------------------------
@@ -199,7 +200,7 @@ class Files:
         entry = self.lock.entry(want.id)
         remembered = entry.facts.parts if entry and isinstance(entry.facts, FileFacts) else None
         noted = self.receipt(unit).files.get(want.path.removeprefix(unit.folder + "/"))
-        if remembered is None and noted is not None:
+        if noted is not None:
             remembered = tuple(noted.inputs.split())
         found = self.tree.stat(want.path)
         if found is None:
@@ -211,9 +212,21 @@ class Files:
                 return BundleSeen("closed", remembered=remembered)
             raise
         try:
-            return BundleSeen("present", parts_in(data, want.der, self._public_of), found.mode, remembered)
+            parts = parts_in(data, want.der, self._public_of)
         except ValueError:
-            return BundleSeen("damaged", (), found.mode, remembered)
+            return BundleSeen("damaged", (), found.mode, remembered, remembered is not None)
+        ours = remembered is not None or not parts or not self._issued.isdisjoint(parts)
+        return BundleSeen("present", parts, found.mode, remembered, ours)
+
+    @property
+    def _issued(self) -> frozenset[str]:
+        """Every certificate in the journals, as a part of a bundle."""
+        if self._all_issued is None:
+            journals = [self.histories.at(path) for path in self.histories.paths()]
+            self._all_issued = frozenset(
+                certificate_part(sha(journal.der(one.index))) for journal in journals for one in journal.all_issued
+            )
+        return self._all_issued
 
     def _public_of(self, text: bytes) -> str:
         """The public digest of a private key's PEM block (only its public half can be known when encrypted)."""

@@ -132,8 +132,14 @@ class Folder:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other runs out. Raises UserError with exit status 3 when one is in."""
+        fresh = self.tree.stat_root() is None
         with self.tree.locked(RUN_LOCK):
-            yield
+            try:
+                yield
+            except BaseException:
+                if fresh:  # a mistake in the manifest leaves no folder behind
+                    self.tree.remove_bare(RUN_LOCK)
+                raise
 
     def accept_gaps(self, names: Iterable[str]) -> None:
         """Record that an authority's journal lost its end, as its administrator says."""

@@ -61,6 +61,7 @@ class BundleSeen:
     mode: int | None = None
     remembered: tuple[str, ...] | None = None
     """What was written there last, as far as it is remembered."""
+    ours: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,8 +190,12 @@ CERTIFICATE: tuple[Callable[[Desired, Held, int], Reason | None], ...] = (
 )
 """In the order in which they are asked (graph.md, node kinds)."""
 
-BY_TIME = frozenset({"due", "expired", "crl-due", "interrupted"})
-"""Reasons that come by the clock (or finish what a killed run began), never by an edit: what `--due` does."""
+BY_TIME = frozenset(
+    {"due", "expired", "crl-due", "interrupted"}
+    | {"openssl-issued", "openssl-revoked", "openssl-crl", "revocations-changed"}
+)
+"""Reasons that come by the clock, finish what a killed run began, or take in what plain OpenSSL did; never an edit of
+the manifest: what `--due` does."""
 
 
 def certificate_reasons(desired: Desired, held: Held, now: int) -> tuple[Reason, ...]:

@@ -13,7 +13,7 @@ import os
 import re
 import stat as stat_module
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from pkibuild.diagnostics import fail
@@ -398,6 +398,14 @@ class Tree:
                 return
             self._sound.discard(name)
             name = name.rpartition("/")[0]
+
+    def remove_bare(self, name: str) -> None:
+        """Remove this folder if it holds one file and nothing else."""
+        if list(self.walk()) == [name]:
+            self.remove(name)
+            self.remove_empty_folders(name.rpartition("/")[0])
+            with suppress(OSError):
+                os.rmdir(self.root)
 
     def set_mode(self, name: str, mode: int) -> None:
         self._check_parents(name)
