@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import CodeType, FrameType, TracebackType
+from types import CodeType, TracebackType
 from typing import Any
 
 from jinja2 import Template, TemplateSyntaxError, UndefinedError, pass_context
@@ -55,29 +55,8 @@ class Renderer:
         `name` is the template's file in messages, `place` is where the service is declared. Raises UserError with the
         place of the value or the line of the template that is wrong.
         """
-        template = self._compiled(text, name, place)
-        speaker = LANGUAGES[language]()
-        chunks, lines = _run(template, context, name, text, place)
-        said: list[str] = []
-        state = speaker.start()
-        for index, chunk in enumerate(chunks):
-            if isinstance(chunk, Value):
-                after = _after(chunks, index)
-                try:
-                    piece = speaker.say(state, chunk.data, after)
-                except Refused as reason:
-                    raise _refused(
-                        chunk.data,
-                        str(reason),
-                        language,
-                        _span(name, text, template.get_corresponding_lineno(lines[index])),
-                        place,
-                    ) from None
-            else:
-                piece = chunk
-            state = speaker.advance(state, piece)
-            said.append(piece)
-        return "".join(said)
+        job = _Job(self._compiled(text, name, place), context, name, text, place)
+        return job.said(language)
 
     def _compiled(self, text: str, name: str, place: Place | None) -> Template:
         found = self.compiled.get((name, text))
@@ -102,31 +81,69 @@ class Renderer:
         return Template.from_code(self.sandbox, code, {})
 
 
-def _run(
-    template: Template, context: Mapping[str, Any], name: str, text: str, place: Place | None
-) -> tuple[list[str], list[int]]:
-    """The pieces of the output, and the line of the compiled template that each came from."""
-    variables = {**context, WORK: Work()}
-    pieces = template.root_render_func(template.new_context(variables, shared=True))
-    chunks: list[str] = []
-    lines: list[int] = []
-    size = 0
-    try:
-        for chunk in pieces:
-            size += len(chunk)
-            if size > OUTPUT_LIMIT:
-                raise NotAllowed(f"it renders to more than {OUTPUT_LIMIT} characters")
-            chunks.append(chunk)
-            lines.append(_line_of(pieces))
-    except (UndefinedError, SecurityError, NotAllowed, TypeError, ValueError, RecursionError) as error:
-        line = template.get_corresponding_lineno(_line_in(error.__traceback__, template))
-        raise _template_error(_told(error, context), _span(name, text, line), place) from None
-    return chunks, lines
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One rendering."""
 
+    template: Template
+    context: Mapping[str, Any]
+    name: str
+    text: str
+    place: Place | None
 
-def _line_of(generator: Any) -> int:
-    frame: FrameType | None = generator.gi_frame
-    return frame.f_lineno if frame is not None else 0
+    def pieces(self) -> Any:
+        """The generator that Jinja made of the template: literal text as `str`, what `{{ }}` puts out as `Value`."""
+        variables = {**self.context, WORK: Work()}
+        return self.template.root_render_func(self.template.new_context(variables, shared=True))
+
+    def chunks(self) -> list[str]:
+        """All pieces, bounded in number and size. Raises UserError."""
+        chunks: list[str] = []
+        size = 0
+        try:
+            for chunk in self.pieces():
+                size += len(chunk)
+                if size > OUTPUT_LIMIT:
+                    raise NotAllowed(f"it renders to more than {OUTPUT_LIMIT} characters")
+                chunks.append(chunk)
+        except (UndefinedError, SecurityError, NotAllowed, TypeError, ValueError, RecursionError) as error:
+            line = self.template.get_corresponding_lineno(_line_in(error.__traceback__, self.template))
+            span = _span(self.name, self.text, line)
+            raise _template_error(_told(error, self.context), span, self.place) from None
+        return chunks
+
+    def said(self, language: str) -> str:
+        """The text, every value said in the language. Raises UserError."""
+        speaker = LANGUAGES[language]()
+        chunks = self.chunks()
+        state = speaker.start()
+        said: list[str] = []
+        literal = ""
+        for index, chunk in enumerate(chunks):
+            if not isinstance(chunk, Value):
+                literal += chunk
+                continue
+            if literal:
+                said.append(literal)
+                state = speaker.advance(state, literal)
+                literal = ""
+            try:
+                piece = speaker.say(state, chunk.data, _after(chunks, index))
+            except Refused as reason:
+                span = _span(self.name, self.text, self.line(index))
+                raise _refused(chunk.data, str(reason), language, span, self.place) from None
+            said.append(piece)
+            state = speaker.advance(state, piece)
+        said.append(literal)
+        return "".join(said)
+
+    def line(self, index: int) -> int:
+        """The template's line of a piece; asked only for a message, so the pieces are made once more."""
+        pieces = self.pieces()
+        for count, _ in enumerate(pieces):
+            if count == index:
+                break
+        return self.template.get_corresponding_lineno(pieces.gi_frame.f_lineno)
 
 
 def _line_in(trace: TracebackType | None, template: Template) -> int:
