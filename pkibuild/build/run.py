@@ -133,8 +133,6 @@ def _record(
 
 
 def _with_inputs(entry: LockEntry, inputs: dict[str, str]) -> LockEntry:
-    from dataclasses import replace
-
     return replace(entry, inputs=inputs[entry.id]) if entry.id in inputs else entry
 
 

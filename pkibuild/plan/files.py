@@ -170,7 +170,7 @@ class Files:
         journals = (self.histories.at(path) for path in self.histories.paths())
         return any(sha(entry.der) == fingerprint for journal in journals for entry in journal.issued(node))
 
-    def taken(self, path: str, by: str) -> bool:
+    def taken(self, path: str, by: str = "") -> bool:
         there, coming = self.tree.stat(path), self.tree.stat(by) if by else None
         return there is not None and (coming is None or there.inode != coming.inode)
 
