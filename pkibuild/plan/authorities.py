@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from pkibuild import layout
 from pkibuild.artifacts.wants import Unit
-from pkibuild.facts import Revocation
 from pkibuild.model import Authority
 from pkibuild.nodes import Action, Assemble, Import, Part, Pending, Reason, SignCrl, Verb, Write
 from pkibuild.plan.changes import crl_changes
@@ -152,10 +151,6 @@ def _plan_older(context: Context, authority: Authority, one: Generation) -> None
     context.draft.add(Action(id, "certificate", "retire", (reason,), recipe, (path,), place=authority.place))
 
 
-def by_serial(one: Revocation) -> str:
-    return one.serial
-
-
 # -- revocation lists ------------------------------------------------------------------------------------
 
 
@@ -164,8 +159,8 @@ def _plan_lists(
 ) -> None:
     if authority.crl is None:
         return
-    coming = history.imported.revocations
-    revoked_now = None if history.revoked is None else tuple(sorted((*history.revoked, *coming), key=by_serial))
+    fresh = history.generation is not None and view.generation > history.generation  # it has signed nothing yet
+    revoked_now = () if fresh else history.revoked
     desired = DesiredCrl(view.subject, view.key_id, revoked_now, authority.crl.validity, authority.crl.refresh_before)
     _plan_list(context, authority, desired, view.generation, None, view.certificate, view.key_missing)
     revoked = dict(history.revoked_by_older)

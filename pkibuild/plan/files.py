@@ -31,7 +31,9 @@ from pkibuild.plan.observed import (
 from pkibuild.state import receipt as receipts
 from pkibuild.state.entries import JournalEntry
 from pkibuild.state.histories import Histories, journal_of
+from pkibuild.state.journal import Journal
 from pkibuild.state.lock import Lock
+from pkibuild.state.openssl import Changes
 from pkibuild.state.receipt import Receipt
 from pkibuild.units import format_time
 from pkibuild.world.files import Stat, Tree
@@ -294,6 +296,7 @@ class Files:
         older = tuple(self._older(authority, present))
         kept = [name for name in self.tree.list(folder) if name != "private/"]
         known = bool(kept) or bool(self.tree.list(f"{folder}/private"))
+        imported = openssl_changes(self.tree, authority.name, journal)
         return History(
             generation=generation,
             known=known,
@@ -301,9 +304,11 @@ class Files:
             behind=mark is not None and not journal.contains(mark.length, mark.head),
             last_time=journal.last_time,
             older=older,
-            revoked=self._living(authority, present),
-            revoked_by_older=tuple((one.number, self._living(authority, one.number)) for one in older),
-            imported=openssl_changes(self.tree, authority.name, journal),
+            revoked=self._living(journal, present, present, imported),
+            revoked_by_older=tuple(
+                (one.number, self._living(journal, one.number, present, imported)) for one in older
+            ),
+            imported=imported,
         )
 
     def _older(self, authority: Authority, present: int) -> list[Generation]:
@@ -339,12 +344,24 @@ class Files:
                 found[name] = facts.subject
         return found
 
-    def _living(self, authority: Authority, generation: int) -> tuple[Revocation, ...]:
-        """Revocations of certificates that have not expired: what a list has to hold (RFC 5280 5)."""
-        journal = self.histories.at(journal_of(authority.name))
-        kept = []
-        for one in journal.revocations(generation):
+    def _living(
+        self, journal: Journal, generation: int, present: int, imported: Changes
+    ) -> tuple[Revocation, ...]:
+        """Revocations of certificates that have not expired: what a list has to hold (RFC 5280 5).
+
+        Those that are still to be taken in count: of what is in the journal by the key that signed it, of what is not
+        by the present one.
+        """
+        ends = {one.serial: one.not_after for one in imported.certificates}
+        kept = list(journal.revocations(generation))
+        for one in imported.revocations:
             entry = journal.by_serial(one.serial)
-            if entry is None or entry.not_after is None or entry.not_after >= self._now:
+            if (entry.issuer_generation if entry else present) == generation:
                 kept.append(one)
-        return tuple(kept)
+        living = []
+        for one in kept:
+            entry = journal.by_serial(one.serial)
+            end = entry.not_after if entry else ends.get(one.serial)
+            if end is None or end >= self._now:
+                living.append(one)
+        return tuple(sorted(living, key=lambda one: one.serial))

@@ -118,7 +118,7 @@ class History:
     last_time: int | None = None
     older: tuple[Generation, ...] = ()
     revoked: tuple[Revocation, ...] | None = ()
-    """By the present generation; None where it cannot be known."""
+    """By the present generation, with what is to be taken in; None where it cannot be known."""
     revoked_by_older: tuple[tuple[int, tuple[Revocation, ...]], ...] = ()
     imported: Changes = NOTHING
     """What plain OpenSSL has issued and revoked since."""

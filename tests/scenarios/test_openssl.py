@@ -1,0 +1,200 @@
+"""Plain `openssl ca` works in an authority's folder, before, between and after runs of pkibuild."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from estate import Estate, crl_number, serials
+from helpers import Project
+
+MANIFEST = """\
+version: 1
+defaults: {issuer: web-ca}
+authorities:
+  root:
+    subject: {common_name: ABC Root CA}
+    crl: {url: "http://pki.abc.com/root.crl", validity: 90d}
+  web-ca:
+    issuer: root
+    subject: {common_name: ABC Web CA}
+    crl: {url: "http://pki.abc.com/web-ca.crl"}
+hosts:
+  www: {fqdn: www.abc.com}
+  mail: {fqdn: mail.abc.com}
+"""
+
+
+@pytest.fixture
+def estate(project: Project) -> Estate:
+    """Made at the real time, as `openssl ca` knows no other."""
+    import time
+
+    made = Estate(project, now=int(time.time()))
+    made.write(MANIFEST)
+    made.apply()
+    return made
+
+
+def openssl(estate: Estate, *argv: str, folder: str = "authorities/web-ca") -> None:
+    done = subprocess.run(
+        ["openssl", *argv], cwd=estate.path(folder), capture_output=True, stdin=subprocess.DEVNULL, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def request(estate: Estate, name: str) -> Path:
+    """A request of a key of its own, for `NAME.abc.com`."""
+    path = estate.folder / f"{name}.csr"
+    openssl(
+        estate, "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+        "-keyout", os.devnull, "-out", str(path), "-subj", f"/CN={name}.abc.com",
+        "-addext", f"subjectAltName=DNS:{name}.abc.com",
+    )  # fmt: skip
+    return path
+
+
+def sign(estate: Estate, name: str) -> x509.Certificate:
+    out = estate.folder / f"{name}.crt"
+    openssl(
+        estate, "ca", "-batch", "-config", "openssl.cnf", "-notext", "-in", str(request(estate, name)), "-out", str(out)
+    )
+    return x509.load_pem_x509_certificate(out.read_bytes())
+
+
+def revoke(estate: Estate, certificate: Path, reason: str) -> None:
+    openssl(estate, "ca", "-batch", "-config", "openssl.cnf", "-revoke", str(certificate), "-crl_reason", reason)
+
+
+def test_what_openssl_issues_and_revokes_is_taken_in(estate: Estate) -> None:
+    theirs = sign(estate, "shop")
+    kept = sign(estate, "wiki")
+    ours = estate.host("www")
+    revoke(estate, estate.folder / "shop.crt", "superseded")
+    revoke(estate, estate.path("hosts/www/etc/ssl/certs/www.crt"), "keyCompromise")
+    openssl(estate, "ca", "-batch", "-config", "openssl.cnf", "-gencrl", "-out", str(estate.folder / "theirs.crl"))
+    made = x509.load_pem_x509_crl((estate.folder / "theirs.crl").read_bytes())
+    assert serials(made) == {theirs.serial_number, ours.serial_number}
+    assert crl_number(made) == crl_number(estate.crl("web-ca")) + 1 or crl_number(made) > crl_number(
+        estate.crl("web-ca")
+    )
+
+    estate.later("1m")
+    planned = {one["id"]: one["action"] for one in estate.plan()["actions"]}
+    assert planned["authority/web-ca/import"] == "import"
+    run = estate.apply()
+    assert ("authority/web-ca/import", "import") in run.actions
+    assert ("authority/web-ca/crl", "refresh") in run.actions
+    assert set(run.reasons("authority/web-ca/import")) == {"openssl-issued", "openssl-revoked", "openssl-crl"}
+    listed = estate.crl("web-ca")
+    assert serials(listed) == {theirs.serial_number, ours.serial_number}
+    reasons = {one.serial_number: one.extensions.get_extension_for_class(x509.CRLReason).value.reason for one in listed}
+    assert reasons == {
+        theirs.serial_number: x509.ReasonFlags.superseded,
+        ours.serial_number: x509.ReasonFlags.key_compromise,
+    }
+    assert crl_number(listed) > crl_number(made)
+    known = {int(one["serial"], 16) for one in estate.issued()}
+    assert {theirs.serial_number, kept.serial_number} <= known
+
+
+def test_a_revocation_stays_and_openssl_goes_on(estate: Estate) -> None:
+    first = sign(estate, "shop")
+    revoke(estate, estate.folder / "shop.crt", "superseded")
+    estate.later("1m")
+    estate.apply()
+    second = sign(estate, "wiki")
+    revoke(estate, estate.folder / "wiki.crt", "cessationOfOperation")
+    estate.later("1m")
+    estate.apply()
+    assert serials(estate.crl("web-ca")) == {first.serial_number, second.serial_number}
+    estate.later("25d")
+    estate.apply()
+    assert serials(estate.crl("web-ca")) == {first.serial_number, second.serial_number}
+    openssl(estate, "ca", "-batch", "-config", "openssl.cnf", "-gencrl", "-out", str(estate.folder / "theirs.crl"))
+    made = x509.load_pem_x509_crl((estate.folder / "theirs.crl").read_bytes())
+    assert serials(made) == {first.serial_number, second.serial_number}
+    assert crl_number(made) > crl_number(estate.crl("web-ca"))
+
+
+def test_what_openssl_issued_verifies(estate: Estate) -> None:
+    sign(estate, "shop")
+    leaf = str(estate.folder / "shop.crt")
+    chain = ["-CAfile", str(estate.path("authorities/root/root.crt")), "-untrusted", "web-ca.crt"]
+    openssl(estate, "verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", "shop.abc.com", *chain, leaf)
+
+
+def test_a_run_of_a_part_loses_no_revocation(estate: Estate) -> None:
+    """Until it is taken in, OpenSSL's own index is the only memory of what OpenSSL did."""
+    theirs = sign(estate, "shop")
+    revoke(estate, estate.folder / "shop.crt", "superseded")
+    estate.later("1m")
+    estate.edit("mail: {fqdn: mail.abc.com}", "mail: {fqdn: mail.abc.com, aliases: [pop.abc.com]}")
+    estate.apply("--only", "host/mail", settled=False)
+    run = estate.apply()
+    assert ("authority/web-ca/import", "import") in run.actions
+    assert serials(estate.crl("web-ca")) == {theirs.serial_number}
+
+
+def test_cron_takes_revocations_in(estate: Estate) -> None:
+    theirs = sign(estate, "shop")
+    revoke(estate, estate.folder / "shop.crt", "superseded")
+    estate.later("25d")
+    estate.apply("--due")
+    assert serials(estate.crl("web-ca")) == {theirs.serial_number}
+
+
+def test_an_expired_revocation_leaves_the_list(estate: Estate) -> None:
+    sign(estate, "shop")
+    revoke(estate, estate.folder / "shop.crt", "superseded")
+    estate.later("1m")
+    estate.apply()
+    estate.later("430d")
+    estate.apply()
+    assert serials(estate.crl("web-ca")) == set()
+
+
+def test_after_a_rekey_openssl_signs_with_the_new_key(estate: Estate) -> None:
+    estate.later("1m")
+    estate.edit(
+        "    subject: {common_name: ABC Web CA}\n",
+        "    subject: {common_name: ABC Web CA}\n    key: {generation: 2}\n    protect: false\n",
+    )
+    estate.apply()
+    theirs = sign(estate, "shop")
+    theirs.verify_directly_issued_by(estate.authority("web-ca"))
+    revoke(estate, estate.folder / "shop.crt", "superseded")
+    estate.later("1m")
+    estate.apply()
+    assert serials(estate.crl("web-ca")) == {theirs.serial_number}
+    assert serials(estate.crl("web-ca", ".g1")) == set()
+
+
+def test_a_revocation_of_an_older_generation_reaches_its_own_list(estate: Estate) -> None:
+    old = estate.host("www")
+    copy = estate.folder / "old.crt"
+    copy.write_bytes(estate.path("hosts/www/etc/ssl/certs/www.crt").read_bytes())
+    estate.later("1m")
+    estate.edit(
+        "    subject: {common_name: ABC Web CA}\n",
+        "    subject: {common_name: ABC Web CA}\n    key: {generation: 2}\n    protect: false\n",
+    )
+    estate.apply()
+    revoke(estate, copy, "keyCompromise")
+    estate.later("1m")
+    run = estate.apply()
+    assert ("authority/web-ca/crl@g1", "refresh") in run.actions
+    assert serials(estate.crl("web-ca", ".g1")) == {old.serial_number}
+    assert serials(estate.crl("web-ca")) == set()
+
+
+def test_openssls_own_backups_are_no_change(estate: Estate) -> None:
+    sign(estate, "shop")
+    estate.later("1m")
+    estate.apply()
+    names = os.listdir(estate.path("authorities/web-ca"))
+    assert any(name.endswith(".old") for name in names)
+    estate.settled()
