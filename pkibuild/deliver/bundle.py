@@ -6,7 +6,6 @@ own, as extracting sets their modes on the host. A tar does not check, roll back
 
 from __future__ import annotations
 
-import io
 import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -133,14 +132,15 @@ def _file(host: Host, unit: Unit, path: str, noted: ReceiptFile, want: tuple[str
 
 
 def tar(members: Iterable[Member]) -> bytes:
-    """A POSIX tar with owners and groups by name; where a host does not know a name, its root owns the file."""
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for member in members:
-            info = tarfile.TarInfo(member.path)
-            info.type = tarfile.DIRTYPE if member.data is None else tarfile.REGTYPE
-            info.size = len(member.data or b"")
-            info.mode, info.mtime = member.rights.mode, member.mtime
-            info.uname, info.gname = member.rights.owner, member.rights.group
-            archive.addfile(info, io.BytesIO(member.data or b""))
-    return stream.getvalue()
+    """A POSIX tar with owners and groups by name; where a host does not know a name, root owns the file."""
+    blocks: list[bytes] = []
+    for member in members:
+        data = member.data or b""
+        info = tarfile.TarInfo(member.path)
+        info.type = tarfile.DIRTYPE if member.data is None else tarfile.REGTYPE
+        info.size = len(data)
+        info.mode, info.mtime = member.rights.mode, member.mtime
+        info.uname, info.gname = member.rights.owner, member.rights.group
+        blocks += [info.tobuf(tarfile.PAX_FORMAT), data, bytes(-len(data) % tarfile.BLOCKSIZE)]
+    whole = b"".join([*blocks, bytes(2 * tarfile.BLOCKSIZE)])
+    return whole + bytes(-len(whole) % tarfile.RECORDSIZE)
