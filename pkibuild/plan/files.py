@@ -305,9 +305,7 @@ class Files:
             last_time=journal.last_time,
             older=older,
             revoked=self._living(journal, present, present, imported),
-            revoked_by_older=tuple(
-                (one.number, self._living(journal, one.number, present, imported)) for one in older
-            ),
+            revoked_by_older=tuple((one.number, self._living(journal, one.number, present, imported)) for one in older),
             imported=imported,
         )
 
@@ -344,9 +342,7 @@ class Files:
                 found[name] = facts.subject
         return found
 
-    def _living(
-        self, journal: Journal, generation: int, present: int, imported: Changes
-    ) -> tuple[Revocation, ...]:
+    def _living(self, journal: Journal, generation: int, present: int, imported: Changes) -> tuple[Revocation, ...]:
         """Revocations of certificates that have not expired: what a list has to hold (RFC 5280 5).
 
         Those that are still to be taken in count: of what is in the journal by the key that signed it, of what is not
