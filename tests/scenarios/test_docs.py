@@ -22,6 +22,14 @@ def test_what_a_page_says_can_be_done(page: Path, tmp_path: Path) -> None:
         reader.do(block)
 
 
+def test_the_readme_shows_the_same_in_both_languages() -> None:
+    english, chinese = (
+        [block.body for block in blocks(ROOT / name) if "norun" not in block.words]
+        for name in ("README.md", "README.zh-TW.md")
+    )
+    assert english == chinese
+
+
 @pytest.mark.parametrize("page", [*pages(), ROOT / "CHANGELOG.md", *sorted(DOCS.glob("decisions/*.md"))])
 def test_links_lead_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
