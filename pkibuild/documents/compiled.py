@@ -7,6 +7,7 @@ finds the words when the answer is no. Both halves share what is stricter here t
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -54,7 +55,7 @@ def is_unique(value: list[Any]) -> bool:
     """Whether no two items of a list are equal."""
     if all(type(item) is str for item in value):
         return len(set(value)) == len(value)
-    return not any(equal(item, other) for number, item in enumerate(value) for other in value[:number])
+    return len({json.dumps(item, sort_keys=True) for item in value}) == len(value)
 
 
 def pattern(text: str) -> re.Pattern[str]:

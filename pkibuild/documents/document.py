@@ -79,60 +79,78 @@ def read_document(source: Source, path: str, name: str) -> Document:
 
 
 def parse_document(text: str, path: str, name: str) -> Document:
-    """Parse the text of a YAML file. Raises UserError with every problem of its YAML, each at its place."""
+    """Parse the text of a YAML file. Raises UserError with the problems of its YAML, each at its place."""
     import yaml
 
     from pkibuild.documents import reader
 
     document = Document(name, path, text)
-    problems: list[Diagnostic] = []
-
-    def found(code: str, message: str, event: Any, hint: str) -> None:
-        line, column = event.start_mark.line, event.start_mark.column
-        length = event.end_mark.column - column if event.end_mark.line == line else 1
-        span = document_span(text, name, line, column, max(1, length))
-        problems.append(Diagnostic(code, message, hint=hint, span=span))
-
+    problems = _Problems(name, text)
     try:
-        document.data = reader.parse(text, found)
+        document.data = reader.parse(text, problems.found)
     except yaml.MarkedYAMLError as error:
-        problems.append(_syntax_error(error, text, name))
+        problems.syntax(error)
     except UserError:
         pass  # told to `found`
     else:
-        problems = [_with_first(one, document) if one.code == "duplicate-key" else one for one in problems]
-    if problems:
-        raise UserError(*problems)
+        problems.add_firsts(document)
+    if problems.told:
+        raise UserError(*problems.told)
     return document
 
 
-def _syntax_error(error: yaml.MarkedYAMLError, text: str, name: str) -> Diagnostic:
-    from pkibuild.documents import reader
+class _Problems:
+    """The problems of a file that is not read to its end: what may be a secret is masked by its looks."""
 
-    mark = error.problem_mark or error.context_mark
-    if error.context == "while scanning a quoted scalar" and "end of stream" in (error.problem or ""):
-        mark = error.context_mark  # where the quote was opened says more than the end of the file
-    if mark is None:
-        return reader.explain(error.problem or "", "")
-    lines = text.split("\n")
-    at = lines[mark.line][mark.column : mark.column + 1] if mark.line < len(lines) else ""
-    return reader.explain(error.problem or "", at).at(document_span(text, name, mark.line, mark.column, 1))
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+        self.told: list[Diagnostic] = []
+        self._lines: list[str] = []
+
+    def found(self, code: str, message: str, event: Any, hint: str) -> None:
+        """Take a problem that the reader told of. Raises UserError when it was one too many."""
+        line, column = event.start_mark.line, event.start_mark.column
+        length = event.end_mark.column - column if event.end_mark.line == line else 1
+        self.told.append(Diagnostic(code, message, hint=hint, span=self.span(line, column, max(1, length))))
+        if len(self.told) >= _MANY_PROBLEMS:
+            raise UserError
+
+    def syntax(self, error: yaml.MarkedYAMLError) -> None:
+        from pkibuild.documents import reader
+
+        mark = error.problem_mark or error.context_mark
+        if error.context == "while scanning a quoted scalar" and "end of stream" in (error.problem or ""):
+            mark = error.context_mark  # where the quote was opened says more than the end of the file
+        if mark is None:
+            self.told.append(reader.explain(error.problem or "", ""))
+            return
+        at = self.lines[mark.line][mark.column : mark.column + 1] if mark.line < len(self.lines) else ""
+        self.told.append(reader.explain(error.problem or "", at).at(self.span(mark.line, mark.column, 1)))
+
+    def add_firsts(self, document: Document) -> None:
+        """To each key that is written twice, where it was first."""
+        if not any(one.code == "duplicate-key" for one in self.told):
+            return
+        firsts = {(again[0] + 1, again[1] + 1): first for first, again in document.whole().index().duplicates}
+        for number, one in enumerate(self.told):
+            first = firsts.get((one.span.line, one.span.column)) if one.span else None
+            if first is not None and one.span is not None and one.code == "duplicate-key":
+                span = self.span(*first, one.span.length)
+                self.told[number] = replace(one, related_spans=(("first written here", span),))
+
+    @property
+    def lines(self) -> list[str]:
+        if not self._lines:
+            self._lines = [one.removesuffix("\r") for one in self.text.split("\n")]
+        return self._lines
+
+    def span(self, line: int, column: int, length: int) -> Span:
+        while line > 0 and (line >= len(self.lines) or not self.lines[line].strip()):
+            line -= 1  # the end of the file: shown is what came before it
+            column = len(self.lines[line])
+        return Span(self.name, line + 1, column + 1, length, mask_unparsed(self.lines, line))
 
 
-def document_span(text: str, name: str, line: int, column: int, length: int) -> Span:
-    """A span in a text that could not be read as a whole: what may be a secret is masked by its looks."""
-    lines = [one.removesuffix("\r") for one in text.split("\n")]
-    while line > 0 and (line >= len(lines) or not lines[line].strip()):  # the end of the file: what came before it
-        line -= 1
-        column = len(lines[line])
-    shown = mask_unparsed(lines, line)
-    return Span(name, line + 1, column + 1, length, shown)
-
-
-def _with_first(one: Diagnostic, document: Document) -> Diagnostic:
-    """A duplicate key with the place where it was first written."""
-    for first, second in document.whole().index().duplicates:
-        if one.span is not None and (second[0] + 1, second[1] + 1) == (one.span.line, one.span.column):
-            span = document_span(document.text, document.name, *first, one.span.length)
-            return replace(one, related_spans=(("first written here", span),))
-    return one
+_MANY_PROBLEMS = 100
+"""So many problems of a file's YAML are told at most."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from pkibuild.diagnostics import Diagnostic, Place, nearest
@@ -21,6 +22,9 @@ from pkibuild.documents.compiled import (
     pattern,
     resolve,
 )
+
+MAX_ERRORS = 100
+"""So many violations are told of one value."""
 
 IsSecret = Callable[[Place], bool]
 
@@ -47,8 +51,9 @@ class Validator:
         """What is wrong with a value that stands at `place`; empty when nothing is."""
         if self.accepts(pointer, value):
             return []
-        errors = sorted(self._judge(pointer).iter_errors(value), key=lambda error: list(map(str, error.absolute_path)))
-        return [found for error in errors for found in _explain(error, place, secret)]
+        errors = islice(self._judge(pointer).iter_errors(value), MAX_ERRORS)
+        in_order = sorted(errors, key=lambda error: list(map(str, error.absolute_path)))
+        return [found for error in in_order for found in _explain(error, place, secret)]
 
     def _judge(self, pointer: str) -> Any:
         if pointer not in self._judges:
@@ -165,9 +170,8 @@ def _type(error: Any, here: Place, _secret: IsSecret) -> Iterator[Diagnostic]:
 def _additional(error: Any, here: Place, secret: IsSecret) -> Iterator[Diagnostic]:
     known = error.schema.get("properties", {})
     patterns = [pattern(one) for one in error.schema.get("patternProperties", {})]
-    for key in error.instance:
-        if key in known or any(one.search(key) for one in patterns):
-            continue
+    unknown = (one for one in error.instance if one not in known and not any(some.search(one) for some in patterns))
+    for key in islice(unknown, MAX_ERRORS):
         place = (*here, key)
         if secret(place):
             yield Diagnostic("unknown-field", f"unknown field in {_name(here)}", place, _one_of(known), at_key=True)

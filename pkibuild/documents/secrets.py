@@ -9,7 +9,7 @@ from typing import Any
 from pkibuild.diagnostics import Place
 
 SECRET_NAME = re.compile(
-    r"pas+[ _-]?(?:ph?ras|wor?d|wd\b|code)|secret|token|credential|(?:^|[_-])pin$|(?:^|[_-])psk$", re.IGNORECASE
+    r"pas{1,2}[ _-]?(?:ph?ras|wor?d|wd\b|code)|secret|token|credential|(?:^|[_-])pin$|(?:^|[_-])psk$", re.IGNORECASE
 )
 _SOURCES = {
     "env": lambda value: isinstance(value, str) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value) is not None,
@@ -65,9 +65,11 @@ def _leaves(value: Any, place: Place) -> Iterator[Secret]:
 
 
 _ON_ONE_LINE = re.compile(
-    r"""[\w-]*(?:pas+[ _-]?(?:ph?ras|wor?d|wd|code)|secret|token|credential|pin|psk)[\w-]*['"]?\s*:(?P<rest>.*)""",
+    r"""(?:pas{1,2}[ _-]?(?:ph?ras|wor?d|wd|code)|secret|token|credential|pin|psk)"""
+    r"""[\w-]{0,40}['"]?\s{0,9}:(?P<rest>.*)""",
     re.IGNORECASE,
 )
+"""Bounded everywhere: it searches lines of any length."""
 _ANY_KEY = re.compile(r"""\s*(?:- +)?[\w.\-\[\]:"']+:(?: |$)""")
 MASK = "•••"
 

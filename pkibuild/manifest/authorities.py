@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pkibuild import units
-from pkibuild.diagnostics import Place, nearest
+from pkibuild.diagnostics import Place
 from pkibuild.documents.schema import quote
 from pkibuild.manifest.context import Context, Raw
 from pkibuild.manifest.fields import INTERMEDIATE_VALIDITY, RENEW_AT_MOST, ROOT_VALIDITY, Fields
@@ -158,7 +158,7 @@ def check_issuers(
         if one.issuer in known or one.issuer in (SELF, EXTERNAL, ""):
             continue
         sound = False
-        close = nearest(one.issuer, [*known, SELF])
+        close = context.nearest(one.issuer, [*known, SELF])
         hint = f"did you mean `{close}`?" if close else _declared(known)
         place = context.where(raws[one.place], "issuer")
         context.error("unknown-issuer", f"authority {quote(one.issuer)} is not declared", place, hint)
@@ -174,20 +174,22 @@ def in_issuing_order(context: Context, authorities: Mapping[str, Authority]) -> 
     """Issuers before what they issue. A cycle is reported, and what is in it comes last."""
     ordered: dict[str, Authority] = {}
     for name in authorities:
-        chain: list[str] = []
+        chain: dict[str, None] = {}
         at = name
         while at in authorities and at not in ordered and at not in chain:
-            chain.append(at)
+            chain[at] = None
             at = "" if authorities[at].is_root else authorities[at].issuer
         if at in chain:
-            _report_cycle(context, authorities, chain[chain.index(at) :])
+            names = list(chain)
+            _report_cycle(context, authorities, names[names.index(at) :])
         for one in reversed(chain):
             ordered[one] = authorities[one]
     return ordered
 
 
 def _report_cycle(context: Context, authorities: Mapping[str, Authority], cycle: list[str]) -> None:
-    begin = min(range(len(cycle)), key=lambda at: list(authorities).index(cycle[at]))
+    inside = set(cycle)
+    begin = cycle.index(next(name for name in authorities if name in inside))
     turned = [*cycle[begin:], *cycle[:begin]]
     shown = " → ".join(f"`{one}`" for one in [*turned, turned[0]])
     context.error("issuer-cycle", f"the authorities sign each other: {shown}", ("authorities", turned[0], "issuer"),
@@ -196,12 +198,12 @@ def _report_cycle(context: Context, authorities: Mapping[str, Authority], cycle:
 
 def chain_of(authority: Authority, authorities: Mapping[str, Authority]) -> list[Authority]:
     """The authority's issuer, that one's issuer and so on, up to the root."""
-    chain: list[Authority] = []
+    chain: dict[str, Authority] = {}
     issuer = authority.issuer
-    while issuer in authorities and authorities[issuer] not in chain and issuer != authority.name:
-        chain.append(authorities[issuer])
+    while issuer in authorities and issuer not in chain and issuer != authority.name:
+        chain[issuer] = authorities[issuer]
         issuer = authorities[issuer].issuer
-    return chain
+    return list(chain.values())
 
 
 def check_path_lengths(context: Context, authorities: Mapping[str, Authority], raws: Mapping[Place, Raw]) -> None:
@@ -222,6 +224,7 @@ def check_path_lengths(context: Context, authorities: Mapping[str, Authority], r
                     f"declare {needed} for `{above.name}`",
                     related=((f"`{above.name}` is declared here", declared),),
                 )
+                break
 
 
 def check_subjects(context: Context, authorities: Mapping[str, Authority]) -> None:

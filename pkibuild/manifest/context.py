@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pkibuild.diagnostics import Place, Problems
+from pkibuild.diagnostics import Place, Problems, nearest
 from pkibuild.documents import Document
 from pkibuild.manifest.gather import Gathered
 from pkibuild.manifest.names import BadName
+
+MAX_COMPARED = 100_000
+"""Comparing so many names for suggestions takes about half a second."""
 
 Related = tuple[tuple[str, Place], ...]
 
@@ -42,6 +45,8 @@ class Context:
     now: int
     told: set[tuple[str, Place]] = field(default_factory=set)
     """What was reported of which written place: a fleet's mistake is told once."""
+    compared: int = 0
+    """How many names were compared for suggestions."""
 
     def error(
         self, code: str, message: str, place: Place, hint: str = "", related: Related = (), at_key: bool = False
@@ -76,6 +81,11 @@ class Context:
         """Report what a declaration does not have, at its name."""
         if raw.sound:
             self.error(code, message, raw.place, hint, at_key=True)
+
+    def nearest(self, word: str, valid: Collection[str]) -> str:
+        """The valid name that is most likely meant; empty when there is none, or when too many were asked for."""
+        self.compared += len(valid)
+        return nearest(word, valid) if self.compared < MAX_COMPARED else ""
 
     def where(self, raw: Raw, name: str) -> Place:
         """Where the value of a field that may be inherited was written."""

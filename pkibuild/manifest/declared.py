@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pkibuild.diagnostics import Diagnostic, Place, nearest
+from pkibuild.diagnostics import Diagnostic, Place
 from pkibuild.documents.schema import IsSecret, Validator, quote
 from pkibuild.manifest.compose import service_definition
 from pkibuild.manifest.context import Context, Raw
@@ -152,7 +152,7 @@ class _Reader:
     def _report_type(self, data: Any, place: Place) -> None:
         kind = data.get("type") if isinstance(data, dict) else None
         if isinstance(kind, str):
-            close = nearest(kind, self.types)
+            close = self.context.nearest(kind, self.types)
             hint = f"did you mean `{close}`?" if close else f"known are {', '.join(f'`{one}`' for one in self.types)}"
             self.context.error("unknown-type", f"there is no service type {quote(kind)}", (*place, "type"), hint)
         else:

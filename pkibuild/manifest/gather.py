@@ -11,12 +11,14 @@ from typing import Any
 from pkibuild.diagnostics import Diagnostic, Place, Problems, Span, UserError, nearest
 from pkibuild.documents import Document, Source, read_document
 from pkibuild.documents.schema import quote
+from pkibuild.documents.text import LIMIT
 from pkibuild.world.files import explain
 
 SECTIONS = ("authorities", "hosts", "services", "certificates")
 _IN_INCLUDED = frozenset((*SECTIONS, "version", "include", "packs"))
 MAX_FILES = 20_000
 MAX_LEVELS = 20
+MAX_SIZE = 2 * LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,17 @@ class Gathered:
             return document, ("packs", number)
         return self.root, place
 
+    def is_written(self, place: Place) -> bool:
+        """Whether something is written at a place of the manifest."""
+        document, inside = self.written(place)
+        found = document.data
+        for step in inside:
+            here = step in found if isinstance(found, dict) else isinstance(found, list) and step in range(len(found))
+            if not here:
+                return False
+            found = found[step]
+        return True
+
     def told(self) -> Iterator[Diagnostic]:
         """The problems of single documents, with their spans."""
         for document, one, related in self.found:
@@ -90,9 +103,12 @@ class _Gatherer:
     """Real paths of the files taken so far."""
     open: list[str] = field(default_factory=list)
     """Real paths of the files whose includes are being followed."""
+    size: int = 0
+    """Characters of all files taken so far."""
 
     def take(self, document: Document, chain: tuple[str, ...]) -> None:
         self.gathered.documents.append(document)
+        self.size += len(document.text)
         self.gathered.watched.append(document.path)
         self.open.append(self.source.real(document.path))
         for section in SECTIONS:
@@ -136,14 +152,19 @@ class _Gatherer:
                 return
             if real in self.seen:
                 continue
-            if len(self.seen) >= MAX_FILES or len(chain) > MAX_LEVELS:
-                limit = (
-                    f"more than {MAX_FILES} files" if len(self.seen) >= MAX_FILES else f"more than {MAX_LEVELS} levels"
-                )
-                self._tell(document, place, "include-endless", f"the includes go on for {limit}")
+            limit = self._limit_reached(chain)
+            if limit:
+                self._tell(document, place, "include-endless", f"the includes go on for more than {limit}")
                 return
             self.seen.add(real)
             self._read(document, place, path, name, chain)
+
+    def _limit_reached(self, chain: tuple[str, ...]) -> str:
+        if len(self.seen) >= MAX_FILES:
+            return f"{MAX_FILES} files"
+        if self.size > MAX_SIZE:
+            return f"{MAX_SIZE // 2**20} MiB"
+        return f"{MAX_LEVELS} levels" if len(chain) > MAX_LEVELS else ""
 
     def _read(self, document: Document, place: Place, path: str, name: str, chain: tuple[str, ...]) -> None:
         try:

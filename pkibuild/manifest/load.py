@@ -183,6 +183,7 @@ class _Loader:
             services=services,
             packs=self.packs,
             locate=self.gathered.locate,
+            is_written=self.gathered.is_written,
             watched=tuple(dict.fromkeys(self._watched(services))),
         )
 

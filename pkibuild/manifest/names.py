@@ -140,9 +140,11 @@ def normal_ip(text: str) -> str:
         raise BadName("it is a network, not an address", "write one address, without a prefix length")
     if "%" in text:
         raise BadName("an address in a certificate has no scope (RFC 4007)", "take `%…` off")
-    if re.fullmatch(r"[0-9.]+", text) or ":" in text:
-        raise BadName("it is no IP address")
-    raise BadName("it is no IP address", "a name belongs into `aliases`, or `names.dns` of a certificate")
+    if re.fullmatch(r"[0-9.]+", text):
+        raise BadName("IPv4 is four numbers from 0 to 255, without leading zeros")
+    if ":" in text:
+        raise BadName("it is not written as IPv6 is (RFC 4291 2.2)")
+    raise BadName("it has no numbers of an address", "a name belongs into `aliases`, or `names.dns` of a certificate")
 
 
 def normal_network(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -93,5 +94,5 @@ def is_glob(text: str) -> bool:
 
 
 def glob(text: str) -> re.Pattern[str]:
-    """A pattern for whole names, in which `*` is any characters and `?` is one."""
-    return re.compile("".join({"*": ".*", "?": "."}.get(one, re.escape(one)) for one in text) + r"\Z")
+    """A pattern for whole names, in which `*` is any characters and `?` is one (the schema knows no others)."""
+    return re.compile(fnmatch.translate(text))  # the standard library's form does not backtrack into earlier `*`

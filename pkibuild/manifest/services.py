@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pkibuild.diagnostics import Place, nearest
+from pkibuild.diagnostics import Place
 from pkibuild.documents.schema import quote
 from pkibuild.manifest.context import Context, Raw
 from pkibuild.manifest.options import filled
@@ -51,7 +51,7 @@ class Services:
     def _is_declared(self, name: str, place: Place) -> bool:
         if name in self.hosts:
             return True
-        close = nearest(name, self.hosts)
+        close = self.context.nearest(name, self.hosts)
         hint = f"did you mean `{close}`?" if close else "declare it under `hosts:`"
         self.context.error("unknown-host", f"host {quote(name)} is not declared", place, hint)
         return False
@@ -68,7 +68,7 @@ class Services:
         found = tuple(name for name, raw in self.hosts.items() if wanted <= _tags(raw.data))
         if not found:
             known = sorted({tag for raw in self.hosts.values() for tag in _tags(raw.data)})
-            close = nearest(tags[0], known) if tags[0] not in known else ""
+            close = self.context.nearest(tags[0], known) if tags[0] not in known else ""
             words = " and ".join(quote(one) for one in tags)
             self.context.error("no-host", f"no host has the tag{'s' if len(tags) > 1 else ''} {words}", place,
                                f"did you mean `{close}`?" if close else "")  # fmt: skip

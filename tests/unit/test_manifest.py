@@ -622,3 +622,38 @@ def test_nothing_heavy_is_imported(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=root, check=True)
     assert done.stdout == "[]\n"
+
+
+# -- input that is made to take long ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{FLEET}services: {{s: {{type: qpopper, hosts: ['{'*a' * 31}b']}}}}\nmore: 1\n".replace("db:", "a" * 63 + ":"),
+        f"{HEAD}defaults: {{formats: [{', '.join(map(str, range(30_000)))}]}}\n",
+        HEAD + "".join(f"x{n}: 1\n" for n in range(30_000)),
+        HEAD + "".join(f"x{n}: !x 1\n" for n in range(30_000)),
+        HEAD + "hosts:\n" + "  a: {}\n" * 30_000,
+        HEAD + "x: 'secret" + "secret-pass" * 30_000,
+        HEAD + "x: 'y" + " y" * 100_000 + "\n" + "\n" * 10_000,
+        HEAD + "pkibuild: '" + ">=1," * 50_000 + "'\n",
+        HEAD + "certificates: {a: {usage: [email], issuer: ca, names: {email: [" + "a." * 50_000 + "]}}}\n",
+        "version: 1\nauthorities:\n" + "".join(
+            f"  a{n}: {{issuer: a{n + 1}, subject: {{common_name: '{n}'}}}}\n" for n in range(800)
+        ) + "  a800: {subject: {common_name: R}}\n",
+        "version: 1\nauthorities:\n" + "".join(
+            f"  a{n}: {{issuer: a{(n + 1) % 800}, subject: {{common_name: '{n}'}}}}\n" for n in range(800)
+        ),
+        FLEET + "services:\n" + "".join(f"  s{n}: {{type: qpopper, host: wep{n}}}\n" for n in range(3000)),
+    ],
+    ids=["stars", "numbers", "unknown fields", "tags", "duplicates", "one line", "open quote", "versions", "dots",
+         "a deep tree", "a long cycle", "misspelt hosts"],
+)  # fmt: skip
+def test_is_refused_soon(tmp_path: Path, text: str) -> None:
+    """Each took minutes, or for ever, in the naive form of what judges it."""
+    import time
+
+    begin = time.process_time()
+    assert refused(tmp_path, text)
+    assert time.process_time() - begin < 5  # two seconds at most on the machine that it was written on
