@@ -11,7 +11,7 @@ from pkibuild.build.progress import Progress
 from pkibuild.diagnostics import Diagnostic, UserError
 from pkibuild.graph import Units
 from pkibuild.model import Manifest
-from pkibuild.nodes import Action, GraphNode, Pending, Plan, StatusRow
+from pkibuild.nodes import Action, GraphNode, Pending, Plan, StatusRow, unit_of
 from pkibuild.plan import selection
 from pkibuild.plan.folder import Folder
 from pkibuild.plan.orphans import find_orphans, prune
@@ -75,6 +75,8 @@ def _planned(manifest: Manifest, units: Units, folder: Folder, options: Options,
     draft, made = make_plan(manifest, units, folder.observed, folder.lock, now, Texts(), passing)
     folder.draft = draft
     orphans = find_orphans(folder.observed, manifest, draft.seen, now, passing.passed if passing else ())
+    if passing is not None:
+        passing.leave_out(unit_of(one.id) for one in orphans)
     made = with_risks(made, orphans)
     removed: list[Action] = []
     if options.prune is not None:

@@ -199,6 +199,11 @@ class Passing:
         asked = self._askings.of(unit.declaration)
         self._settled.found[unit.declaration.id] = (asked, self._now, end, count, due, tuple(files))
 
+    def leave_out(self, units: Iterable[str]) -> None:
+        """Forget units (ids) of which something is to be told after all: an orphan among their files."""
+        for unit in units:
+            self._settled.found.pop(unit, None)
+
     def close(self, lock: bytes, journals: object) -> None:
         """Keep it for the next run, on the ground as this run leaves it."""
         write(self._tree, self._settled, ground_of(self._manifest, self._views, lock, journals))

@@ -211,6 +211,16 @@ def test_a_lock_that_cannot_be_read_is_an_error_where_nothing_else_is(
     assert elsewhere.refused("plan", "--lock-only") == ["lock-conflict"]
 
 
+def test_what_is_left_behind_is_told_at_every_plan(estate: Estate) -> None:
+    """Also when the unit that it lies with is known to be as it should be."""
+    estate.edit(*EDITS["removed-service"])
+    first = estate.plan()["orphans"]
+    estate.apply()
+    assert first
+    for _ in range(4):
+        assert [one["id"] for one in estate.plan()["orphans"]] == [one["id"] for one in first]
+
+
 # -- clones ------------------------------------------------------------------------------------------------------------
 
 
@@ -252,7 +262,7 @@ def test_some_keys_make_it_no_clone(estate: Estate, tmp_path: Path) -> None:
     assert {(one["id"], one["action"]) for one in plan["actions"]} >= {("host/www/key", "rekey")}
 
 
-# -- authorities that went missing --------------------------------------------------------------------------------------
+# -- authorities that went missing -------------------------------------------------------------------------------------
 
 
 def test_a_missing_folder_makes_no_new_authority(estate: Estate, review: Callable[[Estate], Estate]) -> None:
