@@ -192,6 +192,8 @@ class Manifest:
     locate: Any
     """A callable `(place, at_key=False) -> Span | None`: positions are looked up only when they are shown."""
     warnings: tuple[Diagnostic, ...] = ()
+    is_written: Any = None
+    """A callable `(place) -> bool`: whether something is written there, rather than inherited or built in."""
     watched: tuple[str, ...] = ()
     """Absolute paths of every file read and every folder listed to make this manifest, for the quick answer."""
 

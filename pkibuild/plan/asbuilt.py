@@ -22,6 +22,7 @@ from pkibuild.artifacts.wants import KEY_MODE, BundleWant, CertificateWant, Conf
 from pkibuild.diagnostics import UserError
 from pkibuild.facts import CertificateFacts, CrlFacts, KeyFacts
 from pkibuild.model import SELF, Attributes, Authority
+from pkibuild.plan.because import differing, pointer
 from pkibuild.plan.derived import sources_of
 from pkibuild.plan.files import sha
 from pkibuild.plan.issuers import IssuerView, Link
@@ -35,6 +36,7 @@ from pkibuild.plan.observed import (
     Recorded,
 )
 from pkibuild.plan.pairs import PairView
+from pkibuild.rendering.placed import place_of
 from pkibuild.units import MINUTE
 from pkibuild.x509 import said
 from pkibuild.x509.validity import window
@@ -245,7 +247,8 @@ class AsBuilt:
             return ConfigSeen("present", mode=found.mode, inputs=inputs, ours=True)
         data = self.texts.render(found)
         shown = self._shown(found) if found.secret or want.secret else None
-        return ConfigSeen("present", sha(data), data, found.mode, sha(data), inputs, ours=True, shown=shown)
+        digest, because = sha(data), _because(found, want)
+        return ConfigSeen("present", digest, data, found.mode, digest, inputs, ours=True, shown=shown, because=because)
 
     def _shown(self, want: ConfigWant) -> bytes | None:
         try:
@@ -276,6 +279,22 @@ class AsBuilt:
             kind, name = one.id.split("/", 2)[:2]
             if one.id not in wanted and (kind != "authority" or one.id == f"authority/{name}/certificate"):
                 yield one
+
+
+_MOST = 5
+"""So many places are told as the reason for a config."""
+
+
+def _because(old: ConfigWant, new: ConfigWant) -> tuple[str, ...]:
+    """Where in the manifest a config's values have changed."""
+    before, after = old.file.context or {}, new.file.context or {}
+    service = place_of(after.get("service", {}).get("name")) or new.place
+    bases = {"options": service, "paths": service, "values": service}
+    found: dict[str, None] = {}
+    for part in (*after, *(name for name in before if name not in after)):
+        for place in differing(before.get(part), after.get(part), bases.get(part, new.place)):
+            found[pointer(place)] = None
+    return tuple(found)[:_MOST]
 
 
 def _name_digest(subject: Attributes) -> str:

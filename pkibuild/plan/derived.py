@@ -164,7 +164,7 @@ def _config_reason(seen: ConfigSeen, data: bytes) -> tuple[Verb, Reason]:
         return "restore", Reason("edited-by-hand", "it was changed by hand, and is put back")
     if seen.digest == sha(data):
         return "restore", Reason("mode-changed", "its mode was changed")
-    return "render", Reason("inputs-changed", "its options, paths or template changed")
+    return "render", Reason("inputs-changed", "its options, paths or template changed", seen.because)
 
 
 def text_changes(before: bytes, after: bytes) -> tuple[Change, ...]:

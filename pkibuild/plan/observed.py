@@ -77,6 +77,8 @@ class ConfigSeen:
     ours: bool = False
     shown: bytes | None = None
     """The text with its secrets masked, where that is to be shown."""
+    because: tuple[str, ...] = ()
+    """What of the manifest has changed that it was rendered from, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)

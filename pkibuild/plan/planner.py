@@ -12,6 +12,7 @@ from pkibuild.graph import Units
 from pkibuild.model import SELF, Manifest
 from pkibuild.nodes import Action, Orphan, Plan
 from pkibuild.plan.authorities import check_signing, plan_authority
+from pkibuild.plan.because import explained
 from pkibuild.plan.derived import plan_bundle, plan_config
 from pkibuild.plan.draft import Draft
 from pkibuild.plan.issuers import IssuerView
@@ -70,7 +71,7 @@ def make_plan(
         raise UserError(*(with_span(manifest, one) for one in (*manifest.warnings, *draft.problems.found)))
     actions = tuple(
         replace(action, needs=tuple(id for id in action.needs if id in draft.actions))
-        for action in draft.actions.values()
+        for action in explained(draft.actions, manifest)
     )
     warnings = (*manifest.warnings, *(with_span(manifest, one) for one in draft.problems.warnings))
     return draft, Plan(

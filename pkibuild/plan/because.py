@@ -1,0 +1,157 @@
+"""From what each reason of a plan follows: the artifacts whose actions bring it about, or what is written in the
+manifest, as a JSON Pointer (RFC 6901) into it, name patterns counted out: `/hosts/web07/aliases`, `/defaults/validity`.
+
+Ids never begin with a slash, so the two cannot be taken for each other. What comes by the clock, or was found in the
+output folder, follows from neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from pkibuild.diagnostics import Place
+from pkibuild.model import Manifest
+from pkibuild.nodes import Action, Change, Reason, Sign
+from pkibuild.rendering.placed import place_of
+
+_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "subject-changed": ("subject",),
+    "issuer-changed": ("issuer",),
+    "usage-changed": ("usage",),
+    "path-length-changed": ("path_length",),
+    "constraints-changed": ("name_constraints",),
+    "validity-changed": ("validity",),
+    "issued-since": ("issued_since",),
+    "algorithm-changed": ("key", "algorithm"),
+    "generation-raised": ("key", "generation"),
+}
+"""Reasons that come from a field of the artifact's own declaration."""
+_URLS = {"cRLDistributionPoints": ("crl", "url"), "caIssuers": ("ca_issuers_url",), "OCSP": ("ocsp", "url")}
+"""Fields of a certificate that its issuer declares."""
+_NOT_FOR_AUTHORITIES = frozenset({"issuer", "validity"})
+"""Defaults that do not reach authorities."""
+_NAMES = {"DNS": "dns", "IP": "ip", "email": "email", "URI": "uri"}
+
+
+def pointer(place: Place) -> str:
+    """A place of the manifest as a JSON Pointer."""
+    return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in place)
+
+
+def differing(before: Any, after: Any, place: Place) -> Iterator[Place]:
+    """Where in the manifest the values stand by which two contexts of a template differ.
+
+    `place` is where the whole is declared; a value that knows its own place tells that.
+    """
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for name in dict.fromkeys((*after, *before)):
+            yield from differing(before.get(name), after.get(name), (*place, name))
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for number, (one, other) in enumerate(zip(before, after, strict=True)):
+            yield from differing(one, other, (*place, number))
+    elif before != after:
+        yield _place_in(after) or _place_in(before) or place
+
+
+def _place_in(value: Any) -> Place | None:
+    """The place that a value knows, or that the elements of a list have in common."""
+    if isinstance(value, list):
+        found = {place[:-1] if isinstance(place[-1], int) else place for one in value if (place := place_of(one))}
+        return found.pop() if len(found) == 1 else None
+    return place_of(value)
+
+
+def explained(actions: Mapping[str, Action], manifest: Manifest) -> tuple[Action, ...]:
+    """The actions, each reason with what it follows from."""
+    causes = _Causes(actions, manifest)
+    return tuple(causes.explained(action) for action in actions.values())
+
+
+class _Causes:
+    def __init__(self, actions: Mapping[str, Action], manifest: Manifest) -> None:
+        self._actions = actions
+        self._manifest = manifest
+
+    def explained(self, action: Action) -> Action:
+        if all(reason.because or reason.code == "not-built" for reason in action.reasons):
+            return action
+        reasons = tuple(
+            reason if reason.because else replace(reason, because=self._of(action, reason)) for reason in action.reasons
+        )
+        return replace(action, reasons=reasons)
+
+    def _of(self, action: Action, reason: Reason) -> tuple[str, ...]:
+        own = _declaration(action)
+        issuer = action.recipe.issuer if isinstance(action.recipe, Sign) else ""
+        match reason.code:
+            case "key-changed":
+                return self._planned(f"{action.id.rpartition('/')[0]}/key")
+            case "rotated":
+                return self._planned(f"{action.id.rpartition('/')[0]}/certificate")
+            case "retired":
+                return self._planned(f"authority/{own[1]}/key")
+            case "issuer-rekeyed":
+                above = issuer or f"authority/{own[1]}"
+                return self._planned(f"{above}/key") or self._planned(f"{above}/certificate") or self._at(own, "issuer")
+            case "outlives-issuer":
+                return self._planned(f"{issuer}/certificate")
+            case "issuer-changed" if self._is_renamed(issuer):
+                return (f"{issuer}/certificate",)
+            case "names-changed":
+                return self._names(action, own)
+            case "urls-changed":
+                fields = (_URLS[one.field] for one in action.changes if one.field in _URLS)
+                place: Place = ("authorities", issuer.partition("/")[2])
+                return tuple(at for field in fields for at in self._at(place, *field))
+            case "validity-changed" if action.kind == "crl":
+                return self._at(own, "crl", "validity")
+            case "inputs-changed" | "parts-changed":
+                return (pointer(action.place),)
+        return self._at(own, *_FIELDS[reason.code]) if reason.code in _FIELDS else ()
+
+    def _planned(self, id: str) -> tuple[str, ...]:
+        return (id,) if id in self._actions else ()
+
+    def _is_renamed(self, issuer: str) -> bool:
+        action = self._actions.get(f"{issuer}/certificate")
+        return action is not None and any(change.field == "subject" for change in action.changes)
+
+    def _names(self, action: Action, own: Place) -> tuple[str, ...]:
+        """The fields that the names which come and go are written in."""
+        changed = [name for one in action.changes if one.field == "subjectAltName" for name in _changed(one)]
+        host = self._manifest.hosts.get(str(own[1])) if own[0] == "hosts" else None
+        fields: list[tuple[str, ...]] = []
+        for name in changed:
+            kind, _, value = name.partition(":")
+            if host is None:
+                fields.append(("names", _NAMES.get(kind, kind)))
+            elif kind == "DNS":
+                fields.append(("fqdn",) if value == host.fqdn else ("aliases",))
+            else:
+                fields.append(("addresses",) if kind == "IP" else ("subject",))
+        return tuple(dict.fromkeys(at for field in fields for at in self._at(own, *field)))
+
+    def _at(self, own: Place, *field: str) -> tuple[str, ...]:
+        """Where a field is written: in the declaration, else in the defaults, else the declaration itself lacks it."""
+        is_written = self._manifest.is_written
+        inherited = own[0] != "authorities" or field[0] not in _NOT_FOR_AUTHORITIES
+        for base in (own, ("defaults",)) if inherited else (own,):
+            for length in range(len(field), 0, -1):
+                place = (*base, *field[:length])
+                if is_written is not None and is_written(place):
+                    return (pointer(place),)
+        return (pointer(own),)
+
+
+def _changed(change: Change) -> list[str]:
+    return [name for name in (*change.before, *change.after) if (name in change.before) != (name in change.after)]
+
+
+def _declaration(action: Action) -> Place:
+    """The place of the authority, host or certificate that an action's fields are declared at."""
+    kind, name = action.id.split("/", 2)[:2]
+    if kind == "service":
+        return ("hosts", name.rpartition("@")[2])
+    return ({"authority": "authorities"}.get(kind, f"{kind}s"), name)

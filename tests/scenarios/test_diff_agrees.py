@@ -1,0 +1,223 @@
+"""For random edits the three ways agree: the diff of two manifests, the plan in a tree built from the old one, the plan
+from the lock alone; and `apply` then touches what they name (`Estate.apply` holds it to that)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from estate import Estate
+from helpers import Project
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+Data = dict[str, Any]
+Edit = Callable[[Data], None]
+
+BASE: Data = {
+    "version": 1,
+    "defaults": {"subject": {"country": "TW", "organization": "ABC"}, "issuer": "web-ca", "validity": "90d"},
+    "authorities": {
+        "root": {
+            "subject": {"common_name": "Root"},
+            "key": {"algorithm": "ecdsa-p256"},
+            "crl": {"url": "http://pki.abc.com/root.crl", "validity": "90d"},
+        },
+        "web-ca": {
+            "issuer": "root",
+            "subject": {"common_name": "Web"},
+            "key": {"algorithm": "ecdsa-p256"},
+            "crl": {"url": "http://pki.abc.com/web.crl"},
+        },
+        "other": {"issuer": "root", "subject": {"common_name": "Other"}, "key": {"algorithm": "ecdsa-p256"}},
+    },
+    "hosts": {
+        "www": {"fqdn": "www.abc.com", "aliases": ["abc.com"], "formats": ["pem", "chain", "combined"]},
+        "mail": {"fqdn": "mail.abc.com", "issuer": "root", "key": {"algorithm": "ecdsa-p384"}},
+        "app": {"fqdn": "app.abc.com", "key": {"algorithm": "ecdsa-p256", "rotate": "on-renewal"}},
+    },
+    "services": {
+        "web": {"type": "apache", "hosts": ["www", "app"]},
+        "pop": {"type": "qpopper", "hosts": ["mail"], "listen": ["stls", "pop3s"]},
+        "smtp": {"type": "sendmail", "hosts": ["mail"]},
+    },
+    "certificates": {"alice": {"usage": ["client"], "subject": {"common_name": "Alice"}, "formats": ["pem", "der"]}},
+}
+
+
+def put(*path: str, value: Any) -> Edit:
+    def edit(data: Data) -> None:
+        for step in path[:-1]:
+            data = data.setdefault(step, {})
+        data[path[-1]] = value
+
+    return edit
+
+
+def drop(*path: str) -> Edit:
+    def edit(data: Data) -> None:
+        for step in path[:-1]:
+            data = data.get(step, {})
+        data.pop(path[-1], None)
+
+    return edit
+
+
+def together(*edits: Edit) -> Edit:
+    def edit(data: Data) -> None:
+        for one in edits:
+            one(data)
+
+    return edit
+
+
+def off(host: str) -> Edit:
+    """A host goes, and with it its place in every service."""
+
+    def edit(data: Data) -> None:
+        data["hosts"].pop(host, None)
+        for name in list(data["services"]):
+            service = data["services"][name]
+            service["hosts"] = [one for one in service["hosts"] if one != host]
+            if not service["hosts"]:
+                del data["services"][name]
+
+    return edit
+
+
+def rename(section: str, old: str, new: str) -> Edit:
+    def edit(data: Data) -> None:
+        if old in data[section]:
+            data[section] = {new if name == old else name: value for name, value in data[section].items()}
+
+    return edit
+
+
+hosts = st.sampled_from(["www", "mail", "app"])
+authorities = st.sampled_from(["root", "web-ca", "other"])
+names = st.lists(st.sampled_from(["a.abc.com", "b.abc.com", "*.abc.com", "shop.abc.com"]), unique=True, max_size=3)
+algorithms = st.sampled_from(["ecdsa-p256", "ecdsa-p384", "ed25519"])
+formats = st.lists(st.sampled_from(["fullchain", "chain", "der", "combined"]), unique=True)
+
+
+def of(section: str, who: st.SearchStrategy[str], *path: str, value: st.SearchStrategy[Any]) -> st.SearchStrategy[Edit]:
+    return st.builds(lambda name, one: put(section, name, *path, value=one), who, value)
+
+
+EDITS: st.SearchStrategy[Edit] = st.one_of(
+    of("hosts", hosts, "aliases", value=names),
+    of("hosts", hosts, "fqdn", value=st.sampled_from(["x.abc.com", "www.abc.com", "mail.abc.com"])),
+    of("hosts", hosts, "addresses", value=st.sampled_from([[], ["192.0.2.1"], ["192.0.2.1", "2001:db8::1"]])),
+    of("hosts", hosts, "formats", value=formats),
+    of("hosts", hosts, "platform", value=st.sampled_from(["debian", "redhat", "freebsd"])),
+    of("hosts", hosts, "issuer", value=st.sampled_from(["root", "web-ca", "other", "self"])),
+    of("hosts", hosts, "usage", value=st.sampled_from([["server"], ["server", "client"]])),
+    of("hosts", hosts, "validity", value=st.sampled_from(["30d", "90d", "397d"])),
+    of("hosts", hosts, "key", "algorithm", value=algorithms),
+    of("hosts", st.sampled_from(["mail", "app"]), "key", "generation", value=st.integers(1, 3)),
+    of("hosts", st.sampled_from(["new1", "new2"]), value=st.just({"fqdn": "new.abc.com", "aliases": ["abc.com"]})),
+    st.builds(off, hosts),
+    of("authorities", authorities, "crl", value=st.sampled_from(
+        [{"url": "http://pki.abc.com/x.crl"}, {"url": "http://pki.abc.com/root.crl", "validity": "120d"}])),
+    st.builds(lambda name: drop("authorities", name, "crl"), authorities),
+    of("authorities", authorities, "path_length", value=st.integers(0, 2)),
+    of("authorities", authorities, "validity", value=st.sampled_from(["10d", "1000d", "7305d"])),
+    of("authorities", st.sampled_from(["web-ca", "other"]), "name_constraints", value=st.sampled_from(
+        [{"permitted": {"dns": ["abc.com"]}}, {"permitted": {"dns": ["abc.com", "abc.org"]}},
+         {"excluded": {"dns": ["x.org"]}}])),
+    of("authorities", authorities, "subject", "common_name", value=st.sampled_from(["Renamed", "Root"])),
+    of("authorities", authorities, "formats", value=formats),
+    of("authorities", authorities, "ca_issuers_url", value=st.just("http://pki.abc.com/ca.crt")),
+    st.builds(lambda name, g: together(put("authorities", name, "protect", value=False),
+                                       put("authorities", name, "key", "generation", value=g)),
+              authorities, st.integers(1, 3)),
+    st.builds(lambda name, a: put("authorities", name, "key", "algorithm", value=a), authorities, algorithms),
+    st.builds(lambda name: put("authorities", name, "protect", value=False), authorities),
+    st.just(put("authorities", "third", value={"subject": {"common_name": "Third"}, "key": "ecdsa-p256"})),
+    st.just(drop("authorities", "other")),
+    st.just(rename("authorities", "other", "another")),
+    st.just(rename("services", "web", "site")),
+    st.just(rename("services", "pop", "pop3")),
+    st.just(rename("services", "smtp", "smtp2")),
+    st.just(rename("hosts", "app", "application")),
+    of("services", st.just("pop"), "listen", value=st.sampled_from([["stls"], ["pop3s"], ["stls", "pop3s"]])),
+    of("services", st.just("web"), "hosts", value=st.sampled_from([["www"], ["app"], ["www", "app", "mail"]])),
+    of("services", st.just("web"), "tls_profile", value=st.sampled_from(["modern", "intermediate", "old"])),
+    st.builds(lambda name: drop("services", name), st.sampled_from(["web", "pop", "smtp"])),
+    of("certificates", st.sampled_from(["alice", "bob"]), value=st.sampled_from([
+        {"usage": ["client", "email"], "subject": {"common_name": "Bob"}, "names": {"email": ["bob@abc.com"]}},
+        {"usage": ["client"], "subject": {"common_name": "Alice"}, "formats": ["pem", "fullchain"]}])),
+    st.just(drop("certificates", "alice")),
+    of("defaults", st.just("subject"), "organization", value=st.just("XYZ")),
+    of("defaults", st.just("validity"), value=st.sampled_from(["60d", "90d"])),
+    of("defaults", st.just("issuer"), value=st.sampled_from(["root", "other"])),
+    of("defaults", st.just("key"), value=algorithms),
+    st.just(put("output", value="pki")),
+)  # fmt: skip
+
+
+def edited(data: Data, edits: list[Edit]) -> Data:
+    made = deepcopy(data)
+    for edit in edits:
+        edit(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("agrees")
+
+
+def outcome(estate: Estate, *argv: str) -> Any:
+    """What a command would do: actions with reasons and fields, orphans; or what it refuses."""
+    result = estate.run(*argv, "--format", "json", env=dict.fromkeys(estate.env, ""))
+    if result.status == 1:
+        told = json.loads(result.err[result.err.index("{") :])["diagnostics"]
+        return sorted((one["code"], one["message"]) for one in told if one["severity"] == "error")
+    assert result.status == 0, result.err
+    plan = json.loads(result.out)
+    actions = [
+        (one["id"], one["action"], [reason["code"] for reason in one["reasons"]],
+         sorted(change["field"] for change in one["changes"]), [risk["code"] for risk in one["risks"]], one["needs"],
+         one["paths"])
+        for one in plan["actions"]
+    ]  # fmt: skip
+    return {
+        "actions": sorted(actions),
+        "orphans": sorted(
+            (one["id"], one["paths"], [risk["code"] for risk in one["risks"]]) for one in plan["orphans"]
+        ),
+        "pending": sorted(one["id"] for one in plan["pending"]),
+        "unchanged": plan["summary"]["unchanged"],
+    }
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(before=st.lists(EDITS, max_size=3), after=st.lists(EDITS, min_size=1, max_size=3))
+def test_diff_plan_and_apply_agree(folder: Path, before: list[Edit], after: list[Edit]) -> None:
+    shutil.rmtree(folder / "estate", ignore_errors=True)
+    (folder / "estate").mkdir()
+    estate = Estate(Project(folder / "estate"))
+    old = edited(BASE, before)
+    estate.write(json.dumps(old))
+    if estate.run("apply").status != 0:
+        return  # the edits do not fit together
+    new = edited(old, after)
+    estate.project.write(json.dumps(old), "old.yaml")
+    estate.write(json.dumps(new))
+    planned = outcome(estate, "plan")
+    assert outcome(estate, "diff", "old.yaml", "pki.yaml") == planned
+    if isinstance(planned, dict):
+        estate.apply(settled=False)
+
+
+def test_a_manifest_does_not_differ_from_itself(folder: Path) -> None:
+    (folder / "pki.yaml").write_text(json.dumps(BASE))
+    shutil.copy(folder / "pki.yaml", folder / "other.yaml")
+    estate = Estate(Project(folder))
+    assert outcome(estate, "diff", "other.yaml", "pki.yaml")["actions"] == []
