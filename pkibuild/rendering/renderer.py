@@ -175,7 +175,8 @@ def _told(error: Exception, context: Mapping[str, Any]) -> str:
 
 def _after(chunks: list[str], index: int) -> str:
     """The character that follows a value; for another value one that is no blank."""
-    for chunk in chunks[index + 1 :]:
+    for at in range(index + 1, len(chunks)):
+        chunk = chunks[at]
         if isinstance(chunk, Value):
             return "x"
         if chunk:

@@ -1,4 +1,4 @@
-"""`expand`: what a service wants on a host, as a pure function of plain values. Nothing is read or rendered here."""
+"""What a service wants on a host, made of plain values alone. Nothing is read or rendered here."""
 
 from __future__ import annotations
 
@@ -11,11 +11,38 @@ from pkibuild.diagnostics import Place, Problems, nearest
 from pkibuild.model import Authority, Host, Names, Service
 from pkibuild.rendering.placed import Placed, place_of, placed
 from pkibuild.services.expansion import Copy, Endpoint, Expansion, File, Folder, Port, Request
+from pkibuild.services.narrow import narrow
 from pkibuild.services.pack import ByPlatform, CommandRule, FileRule, MaterialRule, Pack, RequestRule, Rights
 from pkibuild.services.patterns import Missing, Path, Text, contexts, fill, look_up
 from pkibuild.services.requirements import check_requirements
 
 FORMATS = ("fullchain", "chain", "der", "combined")
+
+
+@dataclass(slots=True)
+class Expander:
+    """Expands the services of one manifest; what all hosts of a service have in common is worked out once."""
+
+    authorities: Mapping[str, Authority]
+    manifest: str
+    """The manifest's path: its last part stands in the configs' headers."""
+    folder: str
+    """The absolute folder from which a user's own templates are named."""
+    _settled: dict[tuple[str, str], _Settled] = field(default_factory=dict)
+
+    def expand(self, pack: Pack, service: Service, host: Host, *, issuer_is_root: bool) -> Expansion:
+        """What `service`, of the type `pack`, wants on `host`. What cannot be is told in `problems`, never raised."""
+        settled = self._settled.get((service.name, host.platform))
+        if settled is None:
+            settled = _settle(pack, service, host.platform)
+            self._settled[service.name, host.platform] = settled
+        problems = Problems()
+        context = make_context(settled, service, host, self.manifest)
+        check_requirements(settled.pack, service, host, context, issuer_is_root, problems)
+        if problems.found:  # what the service cannot have here would only lead to more errors
+            return Expansion(service.name, host.name, problems=tuple(problems.found))
+        maker = _Maker(settled.pack, service, host, context, self.authorities, self.folder, problems)
+        return maker.expansion()
 
 
 def expand(
@@ -28,45 +55,31 @@ def expand(
     manifest: str,
     folder: str,
 ) -> Expansion:
-    """What `service` wants on `host`.
-
-    `manifest` is the manifest's path (its last part stands in the configs' headers), `folder` the absolute folder from
-    which a user's own templates are named. What cannot be is told in `problems`, never raised.
-    """
-    problems = Problems()
-    context = make_context(pack, service, host, manifest)
-    maker = _Maker(pack, service, host, context, authorities, folder, problems)
-    check_requirements(pack, service, host, context, issuer_is_root, problems)
-    if problems.found:  # what the service cannot have here would only lead to more errors
-        return Expansion(service.name, host.name, problems=tuple(problems.found))
-    requests = tuple(maker.requests())
-    copies = tuple(maker.copies())
-    files = tuple(maker.files())
-    endpoints = list(maker.endpoints())
-    return Expansion(
-        service=service.name,
-        host=host.name,
-        formats=maker.formats(),
-        requests=requests,
-        copies=copies,
-        files=files,
-        folders=tuple(maker.folders()),
-        enable=maker.commands("enable"),
-        check=maker.commands("check"),
-        reload=maker.commands("reload"),
-        start=maker.commands("start"),
-        endpoints=tuple(endpoint for endpoint, _ in endpoints),
-        ports=tuple(dict.fromkeys(port for _, port in endpoints)),
-        reads=pack.reads,
-        problems=tuple(problems.found),
-    )
+    """`Expander.expand` for a single service on a single host."""
+    return Expander(authorities, manifest, folder).expand(pack, service, host, issuer_is_root=issuer_is_root)
 
 
-def make_context(pack: Pack, service: Service, host: Host, manifest: str) -> dict[str, Any]:
-    """What the pack's placeholders and templates see, but for the paths of its own files."""
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What all hosts of one platform have in common for a service."""
+
+    pack: Pack
+    options: Mapping[str, Any]
+    values: Mapping[str, Any]
+
+
+def _settle(pack: Pack, service: Service, platform: str) -> _Settled:
     options = dict(service.options)
-    for name, value in pack.defaults.get(host.platform, {}).items():
+    for name, value in pack.defaults.get(platform, {}).items():
         options.setdefault(name, value)
+    options = placed(options, service.place)
+    values = pack.values[platform]
+    context = {"host": {"platform": platform}, "options": options, "values": values}
+    return _Settled(narrow(pack, platform, context), options, values)
+
+
+def make_context(settled: _Settled, service: Service, host: Host, manifest: str) -> dict[str, Any]:
+    """What the pack's placeholders and templates see, but for the paths of its own files."""
     return {
         "origin": manifest.rpartition("/")[2],
         "host": host_context(host),
@@ -75,8 +88,8 @@ def make_context(pack: Pack, service: Service, host: Host, manifest: str) -> dic
             "type": service.type,
             "id": f"service/{service.name}@{host.name}",
         },
-        "options": placed(options, service.place),
-        "values": pack.values[host.platform],
+        "options": settled.options,
+        "values": settled.values,
         "paths": host_paths(host),
     }
 
@@ -114,6 +127,29 @@ class _Maker:
     folder: str
     problems: Problems
     names: set[str] = field(default_factory=set)
+
+    def expansion(self) -> Expansion:
+        requests = tuple(self.requests())
+        copies = tuple(self.copies())
+        files = tuple(self.files())
+        endpoints = list(self.endpoints())
+        return Expansion(
+            service=self.service.name,
+            host=self.host.name,
+            formats=self.formats(),
+            requests=requests,
+            copies=copies,
+            files=files,
+            folders=tuple(self.folders()),
+            enable=self.commands("enable"),
+            check=self.commands("check"),
+            reload=self.commands("reload"),
+            start=self.commands("start"),
+            endpoints=tuple(endpoint for endpoint, _ in endpoints),
+            ports=tuple(dict.fromkeys(port for _, port in endpoints)),
+            reads=self.pack.reads,
+            problems=tuple(self.problems.found),
+        )
 
     # -- materials ------------------------------------------------------------
 
@@ -295,6 +331,8 @@ class _Maker:
         return name
 
     def _fill(self, text: Text, context: Mapping[str, Any]) -> str:
+        if not text or (len(text) == 1 and isinstance(text[0], str)):  # most are constant: no call for those
+            return "".join(text)  # type: ignore[arg-type] # its only part is a str
         try:
             return fill(text, context)
         except Missing as missing:

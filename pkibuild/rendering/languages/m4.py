@@ -11,24 +11,24 @@ import re
 from pkibuild.rendering.languages.base import Lines, Refused
 
 _TAKEN = re.compile(r"[A-Za-z0-9_./:@+=\-\[\] ]*")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LETTER = re.compile(r"[A-Za-z0-9_]")
 _TAIL = re.compile(r"[A-Za-z0-9_]+\Z")
-_MACRO = re.compile(r"conf[A-Z].*|sm_.*|_.*|[A-Z][A-Z0-9_]{3,}|DOL|HACK")
-"""Names that the cf macros use; whatever could be one of another version is refused as well."""
-
-_BUILTIN = re.compile(
+_MACRO = re.compile(
+    r"(?<![A-Za-z0-9_])(?:"
+    # builtins of GNU and BSD m4
     "builtin|changecom|changequote|changeword|debugfile|debugmode|decr|define|defn|divert|divnum|dnl|dumpdef|errprint|"
     "esyscmd|eval|expr|format|ifdef|ifelse|include|incr|index|indir|len|lower|m4exit|m4trace|m4wrap|maketemp|mkstemp|"
     "paste|patsubst|popdef|pushdef|regexp|shift|sinclude|spaste|strcasecmp|substr|syscmd|sysval|traceoff|traceon|"
-    "translit|undefine|undivert|unix"
+    "translit|undefine|undivert|unix|"
+    # names that the cf macros use, and whatever could be one of another version
+    r"conf[A-Z]\w*|sm_\w*|_\w*|[A-Z][A-Z0-9_]{3,}|DOL|HACK)(?![A-Za-z0-9_])",
+    re.ASCII,
 )
-"""Of GNU and BSD m4."""
 
 
 class M4(Lines):
     def word(self, line: str, value: str, after: str) -> str:
-        if re.match(r"\s*dnl[ \t]", line):
+        if line.startswith(("dnl ", "dnl\t")):
             return value
         if not _TAKEN.fullmatch(value):
             raise Refused(
@@ -37,10 +37,9 @@ class M4(Lines):
         if value != value.strip():
             raise Refused("m4 drops blanks at the beginning of an argument")
         before = _TAIL.search(line)
-        joined = (before[0] if before else "") + value
-        for name in _NAME.findall(joined):
-            if _BUILTIN.fullmatch(name) or _MACRO.fullmatch(name):
-                raise Refused(f"`{name}` in it is, or may be, the name of an m4 macro")
+        macro = _MACRO.search(before[0] + value if before else value)
+        if macro is not None:
+            raise Refused(f"`{macro[0]}` in it is, or may be, the name of an m4 macro")
         if _LETTER.fullmatch(after) and _LETTER.fullmatch(value[-1:]):
             raise Refused("it would be joined with the letters after it to another name")
         return value
