@@ -13,7 +13,7 @@ from pkibuild.diagnostics import Place, Problems
 from pkibuild.model import SELF, Authority, Declaration, Host, Manifest, Service
 from pkibuild.nodes import GraphNode
 from pkibuild.services import pack as packs
-from pkibuild.services.expand import expand
+from pkibuild.services.expand import Expander
 from pkibuild.services.expansion import Copy, Expansion, File, Request
 
 
@@ -26,6 +26,7 @@ class Units:
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
         self._services = _by_host(manifest)
+        self._expander = Expander(manifest.authorities, manifest.path, manifest.folder)
         self.problems = Problems()
         self.made: dict[str, Unit] = {}
 
@@ -42,7 +43,7 @@ class Units:
         if unit is None:
             if isinstance(declaration, Host):
                 services = self._services.get(declaration.name, [])
-                unit = _host_unit(self._manifest, declaration, services, self.problems)
+                unit = _host_unit(self._manifest, declaration, services, self._expander, self.problems)
             else:
                 unit = _simple_unit(self._manifest, declaration)
             self.made[declaration.id] = unit
@@ -72,19 +73,11 @@ def _by_host(manifest: Manifest) -> dict[str, list[Service]]:
 # -- a host with its services ------------------------------------------------------------------------------------------
 
 
-def _host_unit(manifest: Manifest, host: Host, services: list[Service], problems: Problems) -> Unit:
+def _host_unit(manifest: Manifest, host: Host, services: list[Service], expander: Expander, problems: Problems) -> Unit:
     issuer = issuer_of(manifest, host)
     pair = pair_of(host, issuer)
     expansions = tuple(
-        expand(
-            manifest.packs[service.type],
-            service,
-            host,
-            issuer_is_root=issuer is None or issuer.is_root,
-            authorities=manifest.authorities,
-            manifest=manifest.path,
-            folder=manifest.folder,
-        )
+        expander.expand(manifest.packs[service.type], service, host, issuer_is_root=issuer is None or issuer.is_root)
         for service in services
     )
     for one in expansions:
