@@ -6,14 +6,11 @@ nothing outside is touched. Needs root on Linux; whatever is started dies with t
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
-import tarfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from helpers import Project
+from helpers import Project, environment
 
 OVERLAID = ("/etc", "/var", "/home", "/srv", "/root")
 """Folders that are written to: each gets a layer of its own in memory."""
@@ -76,22 +73,10 @@ def needs(*programs: str) -> None:
 
 def bundle(project: Project, host: str) -> bytes:
     """`pkibuild bundle HOST`: the host's files as a tar stream."""
-    receipt = json.loads(project.path(f"hosts/{host}/.install.json").read_text())
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as tar:
-        for kind, entries in (("folder", receipt["folders"]), ("file", receipt["files"])):
-            for name, entry in entries.items():
-                info = tarfile.TarInfo(name)
-                info.mode = int(entry["mode"], 8)
-                info.uname, info.gname = entry.get("owner", "root"), entry.get("group", "root")
-                if kind == "folder":
-                    info.type = tarfile.DIRTYPE
-                    tar.addfile(info)
-                else:
-                    data = project.path(f"hosts/{host}/{name}").read_bytes()
-                    info.size = len(data)
-                    tar.addfile(info, io.BytesIO(data))
-    return stream.getvalue()
+    argv = [sys.executable, "-m", "pkibuild", "bundle", host]
+    done = subprocess.run(argv, cwd=project.folder, env=environment(), capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
 
 
 @dataclass(slots=True)
