@@ -226,14 +226,19 @@ class _Maker:
                 path = self._path(rule.path, self.context)
                 if path:
                     yield Folder(path, self._rights(rule.rights))
+        for file, context, path in self._chosen(directories=True):
+            yield Folder(path, self._file_rights(file, context))
+
+    def _chosen(self, *, directories: bool = False) -> Iterator[tuple[FileRule, Mapping[str, Any], str]]:
+        """The rules that hold, each with its context and path: those for directories, or all others."""
+        for rule in self.pack.files:
+            if (rule.kind == "directory") is directories:
+                for context in contexts(self.context, rule.each):
+                    if rule.when.holds(context) and (path := self._path(rule.path, context)):
+                        yield rule, context, path
 
     def files(self) -> Iterator[File]:
-        chosen = [
-            (rule, context, path)
-            for rule in self.pack.files
-            for context in contexts(self.context, rule.each)
-            if rule.when.holds(context) and (path := self._path(rule.path, context))
-        ]
+        chosen = list(self._chosen())
         for rule, _, path in chosen:
             if rule.name and not rule.each:
                 self._show(rule.name, path)

@@ -49,7 +49,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A config (`file`), a folder, a link, or what a command makes on the host (`build`, at install)."""
+    """A config (`file`), a link, or what a command makes on the host (`build`, at install)."""
 
     name: str
     """FILE of its id."""

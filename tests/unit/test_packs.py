@@ -123,7 +123,7 @@ def test_an_ordinary_user_gets_high_ports_and_his_own_rights() -> None:
     assert config.path == "etc/apache2/web.conf"
     assert config.rights == Rights("", "", 0o644)
     assert found.check == (("/usr/sbin/apache2", "-f", "/home/joe/etc/apache2/web.conf", "-t"),)
-    assert {file.path for file in found.files if file.kind == "directory"} == {"var/log/apache2", "var/run/apache2"}
+    assert {folder.path for folder in found.folders} == {"var/log/apache2", "var/run/apache2"}
 
 
 def test_clients_authorities_are_laid_beside_the_hosts_certificate() -> None:

@@ -26,7 +26,7 @@ materials:
 files:
   - {name: config, path: "etc/myproxy/{service.name}.conf", template: myproxy.conf.j2, language: words}
   - {path: "etc/myproxy/sites/{item.name}.conf", template: site.conf.j2, language: ini, each: backends}
-  - {kind: link, path: etc/myproxy/current, target: "{service.name}.conf", when: {link: true}}
+  - {kind: directory, path: "var/lib/myproxy/{item.name}", mode: "0750", each: backends, when: {state: true}}
 commands:
   check: [{run: [myproxy, -t, "{paths.config}"]}]
   reload: [{run: [systemctl, reload, myproxy]}]
@@ -39,7 +39,7 @@ OPTIONS = """\
   "additionalProperties": false,
   "properties": {
     "port": {"description": "The port.", "type": "integer"},
-    "link": {"description": "Also make a link.", "type": "boolean", "default": false},
+    "state": {"description": "Also make folders.", "type": "boolean", "default": false},
     "token": {"description": "A secret.", "type": "string", "writeOnly": true},
     "backends": {
       "description": "Where to.",
@@ -75,7 +75,7 @@ def faults(*folders: str) -> list[Diagnostic]:
 
 def test_a_pack_of_ones_own(tmp_path: Path) -> None:
     pack = given.packs(write(tmp_path / "p"))["myproxy"]
-    found = given.expanded(pack, {"backends": [{"name": "a"}, {"name": "b", "to": "x y"}], "link": True})
+    found = given.expanded(pack, {"backends": [{"name": "a"}, {"name": "b", "to": "x y"}], "state": True})
     assert given.texts(found) == {
         "etc/myproxy/other.conf": "user www-data\nbind 443\npem /etc/myproxy/myhost.pem\n",
         "etc/myproxy/sites/a.conf": "name = a\nto = 127.0.0.1\n",
@@ -89,8 +89,9 @@ def test_a_pack_of_ones_own(tmp_path: Path) -> None:
         0o640,
     )
     assert found.check == (("myproxy", "-t", "/etc/myproxy/other.conf"),)
-    assert [(one.path, one.target) for one in found.files if one.kind == "link"] == [
-        ("etc/myproxy/current", "other.conf")
+    assert [(one.path, one.rights.mode) for one in found.folders] == [
+        ("var/lib/myproxy/a", 0o750),
+        ("var/lib/myproxy/b", 0o750),
     ]
     assert [one.number for one in found.ports] == [443]
     assert found.files[0].secret
@@ -122,15 +123,16 @@ def test_values_that_a_platform_lacks_are_told_when_they_are_used(tmp_path: Path
         ('mode: "0640"', "mode: 640", 11, "string"),
         ("template: site.conf.j2", "template: ../x", 14, "form"),
         ("template: site.conf.j2", "template: none.j2", 14, "no such file"),
-        ("kind: link, ", "", 15, "template"),
-        ("kind: link", "kind: lnk", 15, "none of"),
+        ("kind: directory, ", "", 15, "template"),
+        ("kind: directory", "kind: directry", 15, "none of"),
+        ("kind: directory", "kind: link, target: x", 15, "not yet supported"),
         ("{item.name}", "{itm.name}", 14, "`{itm.name}`"),
         ("{item.name}", "{item.name", 14, "stands alone"),
         ('{service.name}.conf", t', '{service.nam}.conf", t', 13, "`service.nam`"),
         ("{host.name}", "{host.nmae}", 11, "`host.nmae`"),
         ("{options.port}", "{options.prt}", 20, "`options.prt`"),
         ("{paths.config}", "{paths.cnfig}", 17, "`paths.cnfig`"),
-        ("{link: true}", "{lnk: true}", 15, "`options.lnk`"),
+        ("{state: true}", "{stat: true}", 15, "`options.stat`"),
         ("each: backends", "each: backend", 14, "`options.backend`"),
         ("language: ini", "language: toml", 14, "`toml`"),
         ("parts: [key", "of: msp, parts: [key", 11, "`msp`"),
@@ -188,7 +190,7 @@ def test_a_built_in_type_cannot_be_replaced(tmp_path: Path, name: str) -> None:
 
 
 def test_all_faults_of_all_packs_are_told_at_once(tmp_path: Path) -> None:
-    first = write(tmp_path / "a", DESCRIPTOR.replace("usage", "usge").replace("kind: link", "kind: lnk"))
+    first = write(tmp_path / "a", DESCRIPTOR.replace("usage", "usge").replace("kind: directory", "kind: dir"))
     second = write(tmp_path / "b", DESCRIPTOR.replace("version: 1", "version: x"))
     files = [one.span.file for one in faults(first, second) if one.span]
     assert sum("a/service.yaml" in file for file in files) >= 2
