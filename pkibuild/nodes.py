@@ -34,6 +34,8 @@ class Change:
     field: str
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    diff: tuple[str, ...] = ()
+    """Of a text: the hunk of a unified diff, its `@@` line first."""
 
 
 # -- recipes: what executing an action takes. Paths are relative to the output folder. ------------------------------
@@ -165,7 +167,7 @@ Recipe = MakeKey | FinishKey | Sign | SignCrl | Assemble | Write | SetMode | Imp
 class Action:
     id: str
     kind: str
-    """`key`, `certificate`, `crl`, `crl-der`, `chain`, `fullchain`, `der`, `combined`, `material`, `config`, `import`."""
+    """`key`, `certificate`, `crl`, `crl-der`, `chain`, `fullchain`, `der`, `combined`, `material`, `config`, `import`"""
     verb: Verb
     reasons: tuple[Reason, ...]
     recipe: Recipe

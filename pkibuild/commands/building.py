@@ -78,7 +78,7 @@ def show_plan(plan: Plan, arguments: Namespace, world: World, word: str = "Plan"
     elif arguments.format == "markdown":
         from pkibuild.views import plan_markdown
 
-        world.out(plan_markdown.text(plan, verbose=arguments.verbose))
+        world.out(plan_markdown.text(plan, verbose=arguments.verbose, word=word))
     else:
         from pkibuild.views import plan_text
 

@@ -81,6 +81,7 @@ class AsBuilt:
         self.built: list[Built] = []
         self._files: dict[str, _Lying] = {}
         self._issued: dict[str, tuple[Recorded, CertificateWant]] = {}
+        self._parts: dict[str, tuple[str, ...]] = {}
         self._ids: set[str] = set()
         self._authorities: dict[str, Authority] = {}
         self._views: dict[str, IssuerView] = {}
@@ -96,7 +97,9 @@ class AsBuilt:
         for bundle in unit.bundles:
             view = views[bundle.pair]
             found = sources_of(bundle, view, self._views.get(view.pair.certificate.issuer), self._views) or ()
-            self._put(bundle.id, bundle.path, _Bundle(bundle, tuple(part or "" for _, _, part in found)))
+            parts = tuple(part or "" for _, _, part in found)
+            self._parts[bundle.id] = parts
+            self._put(bundle.id, bundle.path, _Bundle(bundle, parts))
         for config in unit.configs:
             self._put(config.id, config.path, config)
 
@@ -236,7 +239,7 @@ class AsBuilt:
             return BundleSeen("present", found.parts, found.want.mode, found.parts)
         if isinstance(found, CertificateFacts):
             return BundleSeen("present", (certificate_part(found.fingerprint),), None, None)
-        return BundleSeen("absent" if found is None else "damaged")
+        return BundleSeen("absent" if found is None else "damaged", remembered=self._parts.get(want.id))
 
     def config(self, want: ConfigWant, unit: Unit) -> ConfigSeen:  # noqa: ARG002 - every source is asked the same
         found = self._files.get(want.path)
@@ -289,7 +292,8 @@ def _because(old: ConfigWant, new: ConfigWant) -> tuple[str, ...]:
     """Where in the manifest a config's values have changed."""
     before, after = old.file.context or {}, new.file.context or {}
     service = place_of(after.get("service", {}).get("name")) or new.place
-    bases = {"options": service, "paths": service, "values": service}
+    host = place_of(after.get("host", {}).get("name")) or new.place
+    bases = {"options": service, "paths": service, "values": service, "host": host}
     found: dict[str, None] = {}
     for part in (*after, *(name for name in before if name not in after)):
         for place in differing(before.get(part), after.get(part), bases.get(part, new.place)):

@@ -52,15 +52,15 @@ def differing(before: Any, after: Any, place: Place) -> Iterator[Place]:
         for number, (one, other) in enumerate(zip(before, after, strict=True)):
             yield from differing(one, other, (*place, number))
     elif before != after:
-        yield _place_in(after) or _place_in(before) or place
+        found = [found for one in _apart(before, after) if (found := place_of(one)) is not None]
+        yield from dict.fromkeys(found or [place])
 
 
-def _place_in(value: Any) -> Place | None:
-    """The place that a value knows, or that the elements of a list have in common."""
-    if isinstance(value, list):
-        found = {place[:-1] if isinstance(place[-1], int) else place for one in value if (place := place_of(one))}
-        return found.pop() if len(found) == 1 else None
-    return place_of(value)
+def _apart(before: Any, after: Any) -> list[Any]:
+    """The values by which two others differ: of lists, the elements that only one of them has."""
+    if not isinstance(before, list) or not isinstance(after, list):
+        return [after, before]
+    return [one for one in after if one not in before] + [one for one in before if one not in after]
 
 
 def explained(actions: Mapping[str, Action], manifest: Manifest) -> tuple[Action, ...]:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Literal
 
 from pkibuild.artifacts.bundles import certificate_part, key_part
-from pkibuild.artifacts.configs import Texts
+from pkibuild.artifacts.configs import MASK, Texts
 from pkibuild.artifacts.wants import KEY_MODE, BundleWant, ConfigWant, Unit
 from pkibuild.diagnostics import UserError
 from pkibuild.nodes import Action, Assemble, Change, Part, Pending, Reason, SetMode, Verb, Write
 from pkibuild.plan.entries import bundle_entry, config_entry
 from pkibuild.plan.files import sha
+from pkibuild.plan.hunks import text_changes
 from pkibuild.plan.issuers import IssuerView, Link
 from pkibuild.plan.observed import BundleSeen, ConfigSeen
 from pkibuild.plan.pairs import Context, PairView
@@ -145,10 +146,11 @@ def _shown_changes(want: ConfigWant, seen: ConfigSeen, data: bytes, texts: Texts
     """What changes in the text. One that holds secrets is shown only where both sides can be masked."""
     if seen.shown is not None:
         try:
-            return text_changes(seen.shown, texts.shown(want))
+            changes = text_changes(seen.shown, texts.shown(want))
+            return changes or (Change("secret options", (MASK,), (MASK,)),)
         except UserError:  # the template does more with a secret than to put it out
             return ()
-    return () if want.secret else text_changes(seen.data or b"", data)
+    return () if want.secret or seen.data is None else text_changes(seen.data, data)
 
 
 def _mode_fits(want: ConfigWant, seen: ConfigSeen) -> bool:
@@ -165,18 +167,3 @@ def _config_reason(seen: ConfigSeen, data: bytes) -> tuple[Verb, Reason]:
     if seen.digest == sha(data):
         return "restore", Reason("mode-changed", "its mode was changed")
     return "render", Reason("inputs-changed", "its options, paths or template changed", seen.because)
-
-
-def text_changes(before: bytes, after: bytes) -> tuple[Change, ...]:
-    """The lines that go and come, as one change of the field `text`, with `-`, `+` and blank in front."""
-    import difflib
-
-    old, new = before.decode("utf-8", "replace").splitlines(), after.decode("utf-8", "replace").splitlines()
-    gone: list[str] = []
-    come: list[str] = []
-    for line in difflib.ndiff(old, new) if len(old) + len(new) < 2000 else difflib.unified_diff(old, new, n=0):
-        if line.startswith("- ") or (line.startswith("-") and not line.startswith("---")):
-            gone.append(line[2:] if line.startswith("- ") else line[1:])
-        elif line.startswith("+ ") or (line.startswith("+") and not line.startswith("+++")):
-            come.append(line[2:] if line.startswith("+ ") else line[1:])
-    return (Change("text", tuple(gone), tuple(come)),)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from pkibuild.diagnostics import Place
-from pkibuild.nodes import Action, Orphan, Pending, Plan, Reason
+from pkibuild.nodes import Action, Change, Orphan, Pending, Plan, Reason
 from pkibuild.units import format_time
 from pkibuild.views import diagnostics
 
@@ -27,6 +27,7 @@ def value(plan: Plan) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
         "manifest": plan.manifest,
+        "base": plan.base or None,
         "output": plan.output,
         "now": format_time(plan.now),
         "actions": [_action(one) for one in plan.actions],
@@ -46,15 +47,19 @@ def _action(one: Action) -> dict[str, Any]:
         "action": one.verb,
         "reasons": [_reason(reason) for reason in one.reasons],
         "detail": one.detail,
-        "changes": [
-            {"field": change.field, "before": list(change.before), "after": list(change.after)}
-            for change in one.changes
-        ],
+        "changes": [_change(change) for change in one.changes],
         "risks": [_reason(risk) for risk in one.risks],
         "paths": list(one.paths),
         "needs": list(one.needs),
         "place": list(one.place),
     }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    shown: dict[str, Any] = {"field": change.field, "before": list(change.before), "after": list(change.after)}
+    if change.diff:
+        shown["diff"] = list(change.diff)
+    return shown
 
 
 def _reason(reason: Reason) -> dict[str, Any]:

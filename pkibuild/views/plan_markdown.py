@@ -13,7 +13,7 @@ from pkibuild.diagnostics import Diagnostic
 from pkibuild.nodes import Action, Orphan, Pending, Plan, Reason
 from pkibuild.views.diagnostics import in_order
 from pkibuild.views.fleet import Alike, blocks
-from pkibuild.views.plan_text import closing, diff_lines, explanation, marker, told_change
+from pkibuild.views.plan_text import closing, diff_lines, explanation, gone, marker, places_of, sides, told_change
 from pkibuild.views.terminal import visible
 
 _LONGEST = 60_000
@@ -22,29 +22,30 @@ _SHORT = 20
 """So many lines of details are open from the beginning."""
 
 
-def text(plan: Plan, *, verbose: bool = False) -> str:
+def text(plan: Plan, *, verbose: bool = False, word: str = "Plan") -> str:
     head = [_title(plan), "", *_summary(plan), *_risks(plan), *_warnings(plan.warnings), *_waiting(plan.pending)]
-    tail = ["", prose(closing(plan)), ""]
-    room = _LONGEST - sum(len(line) + 1 for line in (*head, *tail))
+    tail = ["", prose(closing(plan, word=word)), ""]
+    room = _LONGEST - _size([*head, *tail])
     return "\n".join([*head, *_details(plan, room, verbose), *tail])
 
 
 def _title(plan: Plan) -> str:
-    return f"### pkibuild: {code(plan.manifest)} → {code(plan.output.rstrip('/') + '/')}"
+    return f"### pkibuild: {' → '.join(code(side) for side in sides(plan))}"
 
 
 def _summary(plan: Plan) -> list[str]:
     counts = plan.summary
     risks = len(_all_risks(plan))
-    titles = ["new", "changed", "orphan", "pending", "up to date", "risks"]
+    titles = ["new", "changed", gone(plan), "pending", "unchanged" if plan.base else "up to date", "risks"]
     numbers = [*(str(counts[key]) for key in ("new", "changed", "orphan", "pending", "unchanged")), str(risks)]
     notes = [line for note in plan.notes for line in (f"> {prose(note)}", "")]
     return [*notes, f"| {' | '.join(titles)} |", "|" + " --: |" * len(titles), f"| {' | '.join(numbers)} |", ""]
 
 
 def _risks(plan: Plan) -> list[str]:
-    lines = [_risk(name, risk) for name, risk in _all_risks(plan)]
-    return ["**Not to be missed**", "", *lines, ""] if lines else []
+    """Those of authorities first."""
+    found = sorted(_all_risks(plan), key=lambda one: not one[0].startswith("authority/"))
+    return _listed("Not to be missed", [_risk(name, risk) for name, risk in found], _LONGEST // 3)
 
 
 def _all_risks(plan: Plan) -> list[tuple[str, Reason]]:
@@ -58,7 +59,7 @@ def _risk(name: str, risk: Reason) -> str:
 
 def _warnings(warnings: Iterable[Diagnostic]) -> list[str]:
     lines = [f"- {_place(one)}{prose(one.message)} ({code(one.code)})" for one in in_order(warnings)]
-    return ["**Warnings**", "", *lines, ""] if lines else []
+    return _listed("Warnings", lines, _LONGEST // 6)
 
 
 def _place(one: Diagnostic) -> str:
@@ -66,8 +67,21 @@ def _place(one: Diagnostic) -> str:
 
 
 def _waiting(pending: tuple[Pending, ...]) -> list[str]:
-    lines = [f"- {code(one.id)}: {prose(one.message)}" for one in pending]
-    return ["**Waits**", "", *lines, ""] if lines else []
+    return _listed("Waits", [f"- {code(one.id)}: {prose(one.message)}" for one in pending], _LONGEST // 6)
+
+
+def _listed(title: str, lines: list[str], room: int) -> list[str]:
+    """A list under a title; what does not fit in so many characters is counted."""
+    if not lines:
+        return []
+    shown: list[str] = []
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            break
+        shown.append(line)
+    left = len(lines) - len(shown)
+    return [f"**{title}**", "", *shown, *([f"- *and {left} more, left out here*"] if left else []), ""]
 
 
 # -- folded details -----------------------------------------------------------------
@@ -81,31 +95,43 @@ def _details(plan: Plan, room: int, verbose: bool) -> list[str]:
         return []
     lines: list[str] = []
     for number, one in enumerate(everything):
-        more = _detail(one)
-        room -= sum(len(line) + 1 for line in more)
+        more = _detail(one, gone(plan))
+        if _size(more) > room:
+            more = _detail(one, gone(plan), full=False)
+        room -= _size(more)
         if room < 0:
-            lines.append(f"- *{len(everything) - number} more are left out here: run* {code('pkibuild plan')}")
+            command = code("pkibuild diff" if plan.base else "pkibuild plan")
+            lines.append(f"- *{len(everything) - number} more are left out here: run* {command}")
             break
         lines += more
     opened = " open" if len(everything) <= _SHORT else ""
-    return [f"<details{opened}><summary>What is done</summary>", "", *lines, "", "</details>"]
+    title = "What changes" if plan.base else "What is done"
+    return [f"<details{opened}><summary>{title}</summary>", "", *lines, "", "</details>"]
 
 
-def _detail(one: Action | Orphan | Alike) -> list[str]:
+def _size(lines: list[str]) -> int:
+    return sum(len(line) + 1 for line in lines)
+
+
+def _detail(one: Action | Orphan | Alike, gone: str, *, full: bool = True) -> list[str]:
     match one:
         case Alike():
             others = f"{code(one.names[0])} … {code(one.names[-1])}"
             return [f"- *and {len(one.names)} more like* {code(one.like)}: {others}"]
         case Orphan():
-            return _folded("-", one.id, "orphan", one.message, [f"# {visible(line)}" for line in one.hint.splitlines()])
+            return _folded("-", one.id, gone, one.message, [f"# {visible(line)}" for line in one.hint.splitlines()])
         case Action():
-            body: list[str] = []
-            for change in one.changes:
-                if change.field == "text":
-                    body += diff_lines(change)
-                else:
-                    body += [_field(change.field, told) for told in told_change(change)]
-            return _folded(marker(one.verb), one.id, one.verb, explanation(one), body)
+            return _folded(marker(one.verb), one.id, one.verb, explanation(one), _body(one), full=full)
+
+
+def _body(action: Action) -> list[str]:
+    body = [f"# because {place}" for place in places_of(action)]
+    for change in action.changes:
+        if change.field == "text":
+            body += diff_lines(change, context=True)
+        else:
+            body += [_field(change.field, told) for told in told_change(change)]
+    return body
 
 
 def _field(field: str, told: str) -> str:
@@ -114,10 +140,12 @@ def _field(field: str, told: str) -> str:
     return f"{mark} {visible(field)}: {rest}"
 
 
-def _folded(mark: str, name: str, verb: str, why: str, body: list[str]) -> list[str]:
+def _folded(mark: str, name: str, verb: str, why: str, body: list[str], *, full: bool = True) -> list[str]:
     head = f"{code(mark)} {code(name)} <b>{verb}</b> {prose(why)}"
     if not body:
         return [f"- {head}"]
+    if not full:
+        return [f"- {head} *({len(body)} lines are left out here)*"]
     inner = ["<details><summary>" + head + "</summary>", "", *fenced(body), "", "</details>", ""]
     return [f"{'- ' if number == 0 else '  '}{line}".rstrip() for number, line in enumerate(inner)]
 

@@ -23,7 +23,7 @@ def marker(verb: str) -> str:
 
 def text(plan: Plan, style: Style = PLAIN, *, verbose: bool = False, word: str = "Plan") -> str:
     """The whole plan, ended by a newline. Runs of equal actions of a fleet are shown once unless `verbose`."""
-    lines = [f"{visible(plan.manifest)} → {visible(plan.output.rstrip('/'))}/", ""]
+    lines = [" → ".join(visible(side) for side in sides(plan)), ""]
     lines += [f"note: {visible(note)}" for note in plan.notes] + ([""] if plan.notes else [])
     body = _body(plan, style, verbose)
     lines += [*body, ""] if body else []
@@ -31,14 +31,27 @@ def text(plan: Plan, style: Style = PLAIN, *, verbose: bool = False, word: str =
     return "\n".join(lines) + "\n"
 
 
+def sides(plan: Plan) -> tuple[str, str]:
+    """From what to what: manifest and output folder, or the two manifests of a diff."""
+    return (plan.base, plan.manifest) if plan.base else (plan.manifest, f"{plan.output.rstrip('/')}/")
+
+
 def closing(plan: Plan, style: Style = PLAIN, word: str = "Plan") -> str:
-    """`Plan: 2 new, 2 changed; 1 orphan; 41 up to date. Next renewal: host/myhost in 61 days.`"""
+    """`Plan: 2 new, 2 changed; 1 orphan; 41 up to date. Next renewal: host/myhost in 61 days.`
+
+    Of a diff: `Diff: 2 new, 2 changed; 1 removed; 41 unchanged.`
+    """
     summary = plan.summary
     doing = ", ".join(f"{summary[what]} {what}" for what in ("new", "changed") if summary[what])
-    apart = [plural(summary["orphan"], "orphan")] if summary["orphan"] else []
+    orphans, same, nothing = (
+        (f"{summary['orphan']} removed", "unchanged", "No changes")
+        if plan.base
+        else (plural(summary["orphan"], "orphan"), "up to date", "Nothing to do")
+    )
+    apart = [orphans] if summary["orphan"] else []
     apart += [f"{summary['pending']} pending"] if summary["pending"] else []
-    parts = [*([doing] if doing else []), *apart, f"{summary['unchanged']} up to date"]
-    head = style(word if doing else "Nothing to do", "bold")
+    parts = [*([doing] if doing else []), *apart, f"{summary['unchanged']} {same}"]
+    head = style(word if doing or (plan.base and apart) else nothing, "bold")
     return f"{head}: {'; '.join(parts)}.{_next_renewal(plan)}"
 
 
@@ -69,29 +82,57 @@ def _body(plan: Plan, style: Style, verbose: bool) -> list[str]:
     columns = min(max(longest + 2, _ID_COLUMNS.start), _ID_COLUMNS.stop - 1)
     lines: list[str] = []
     for one in (*shown, *plan.pending, *orphans):
-        lines += _lines(one, columns, style)
+        if isinstance(one, Orphan):
+            lines += _orphan(one, gone(plan), columns, style)
+        else:
+            lines += _lines(one, columns, style, verbose)
     return lines
 
 
-def _lines(one: Action | Pending | Orphan | Alike, columns: int, style: Style) -> list[str]:
+def gone(plan: Plan) -> str:
+    """What is told of something that is no longer declared: in a diff it is removed, in a folder it lies about."""
+    return "removed" if plan.base else "orphan"
+
+
+def _orphan(one: Orphan, word: str, columns: int, style: Style) -> list[str]:
+    hint = [f"{_INDENT}{visible_line(line)}" for line in one.hint.splitlines()]
+    return [_head("-", one.id, word, one.message, columns, style), *_risks(one.risks, style), *hint]
+
+
+def _lines(one: Action | Pending | Alike, columns: int, style: Style, verbose: bool) -> list[str]:
     match one:
         case Alike():
             return [style(f"    … {_alike(one)}", "dim")]
         case Action():
             head = _head(marker(one.verb), one.id, one.verb, explanation(one), columns, style)
-            return [head, *_changes(one.changes, style), *_risks(one.risks, style)]
+            places = [f"{_INDENT}{style('because ' + one, 'dim')}" for one in places_of(one)] if verbose else []
+            return [head, *places, *_changes(one.changes, style, verbose), *_risks(one.risks, style)]
         case Pending():
             return [_head("?", one.id, "pending", one.message, columns, style)]
-        case Orphan():
-            hint = [f"{_INDENT}{visible_line(line)}" for line in one.hint.splitlines()]
-            head = _head("-", one.id, "orphan", one.message, columns, style)
-            return [head, *_risks(one.risks, style), *hint]
 
 
 def explanation(action: Action) -> str:
     """What a new artifact will be, or why another is made again."""
     why = "; ".join(reason.message for reason in action.reasons)
-    return action.detail or why if action.verb == "new" else why or action.detail
+    causes = _causes(action)
+    if action.verb == "new":
+        return action.detail or why
+    return f"{why} ← {causes}" if causes else why or action.detail
+
+
+def _causes(action: Action) -> str:
+    """The artifacts from which it follows: `authority/web-ca/key`, `host/myhost/certificate` and 2 more."""
+    ids = [f"`{id}`" for id in dict.fromkeys(_because(action)) if not id.startswith("/")]
+    return f"{', '.join(ids[:2])} and {len(ids) - 2} more" if len(ids) > 3 else ", ".join(ids)
+
+
+def places_of(action: Action) -> list[str]:
+    """The places in the manifest from which it follows."""
+    return [visible(one) for one in dict.fromkeys(_because(action)) if one.startswith("/")]
+
+
+def _because(action: Action) -> list[str]:
+    return [one for reason in action.reasons for one in reason.because]
 
 
 def _head(mark: str, name: str, verb: str, why: str, columns: int, style: Style) -> str:
@@ -111,12 +152,16 @@ def _risks(risks: Iterable[Reason], style: Style) -> list[str]:
 # -- what changes -------------------------------------------------------------------
 
 
-def _changes(changes: tuple[Change, ...], style: Style) -> list[str]:
+def _changes(changes: tuple[Change, ...], style: Style, verbose: bool) -> list[str]:
     columns = max((width(visible(change.field)) for change in changes if change.field != "text"), default=0) + 2
+    several = sum(1 for change in changes if change.field == "text") > 1
     lines: list[str] = []
     for change in changes:
         if change.field == "text":
-            lines += [_INDENT + _paint(line, style) for line in diff_lines(change)]
+            shown = diff_lines(change, context=verbose)
+            if several and not verbose:
+                shown = [*change.diff[:1], *shown]
+            lines += [(_INDENT + _paint(line, style)).rstrip() for line in shown]
             continue
         name = pad(visible(change.field), columns)
         for told in told_change(change):
@@ -129,8 +174,12 @@ def _paint(line: str, style: Style) -> str:
     return style(line, *({"+": ["green"], "-": ["red"]}.get(line[:1], [])))
 
 
-def diff_lines(change: Change) -> list[str]:
-    """The lines of a config's diff, each with its marker."""
+def diff_lines(change: Change, *, context: bool) -> list[str]:
+    """The lines of a config's diff, each with its marker; with those around them, if `context` is wanted."""
+    if change.diff:
+        head, lines = change.diff[0], change.diff[1:]
+        shown = [f"{line[:1]} {visible_line(line[1:])}" for line in lines if context or line[:1] != " "]
+        return [head, *shown] if context else shown
     return [f"- {visible_line(line)}" for line in change.before] + [f"+ {visible_line(line)}" for line in change.after]
 
 

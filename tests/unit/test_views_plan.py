@@ -230,7 +230,23 @@ def test_markdown_fits_into_a_comment() -> None:
     actions = tuple(action(f"service/site@h{number}/site.conf", "render", str(number), big) for number in range(9))
     told = plan_markdown.text(replace(EXAMPLE, actions=actions), verbose=True)
     assert len(told) < 65_536
+    assert "(400 lines are left out here)" in told
+    assert told.count("<b>render</b>") == 9, "what is done is told of all, where only their texts are too long"
+    many = tuple(action(f"host/h{number}/certificate", "reissue", f"because {number}") for number in range(2000))
+    told = plan_markdown.text(replace(EXAMPLE, actions=many), verbose=True)
+    assert len(told) < 65_536
     assert "more are left out here" in told
+
+
+def test_markdown_has_room_for_the_details_under_a_thousand_risks() -> None:
+    risk = (Reason("usage-added", "x" * 60),)
+    actions = tuple(action(f"host/h{number}/certificate", "reissue", "", risks=risk) for number in range(1000))
+    root = action("authority/root/certificate", "new", "", risks=(Reason("new-authority", "a new root"),))
+    told = plan_markdown.text(replace(EXAMPLE, actions=(*actions, root)))
+    assert len(told) < 65_536
+    assert "more, left out here" in told
+    assert told.index("new-authority") < told.index("usage-added"), "authorities come first"
+    assert "<summary>" in told
 
 
 @pytest.mark.parametrize("plan", [EXAMPLE, hostile_plan(), Plan("a", "b", NOW)], ids=["example", "hostile", "empty"])
