@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from pkibuild.rendering.languages.base import AFTER_BACKSLASH, BLANK, Lines, Refused, stands_alone
+from pkibuild.rendering.languages.base import AFTER_BACKSLASH, BLANK, ENDS, Lines, Refused, stands_alone
 
 _BARE = re.compile(r"[A-Za-z0-9._:/@+=,~*?&;!\[\]()^\-]*")
 
@@ -29,7 +29,7 @@ class Httpd(Lines):
         if value and _BARE.fullmatch(value):
             return value
         if line.lstrip(BLANK).startswith("#"):
-            if value.endswith("\\"):
+            if value.endswith("\\") and after in ENDS:
                 raise Refused("a backslash at the end of a comment can join the next line")
             return value
         if "${" in value or (value.startswith("{") and line.endswith("$")) or (value.endswith("$") and after == "{"):
