@@ -76,6 +76,30 @@ def test_the_built_certificate_is_served_with_its_chain(server: Machine, built: 
     assert served[0] == built.path("hosts/myhost/etc/ssl/certs/myhost.crt").read_text()
 
 
+def test_every_option_arrives_in_the_built_configuration(server: Machine) -> None:
+    """m4 swallows a misspelt name silently."""
+    options = {
+        "CACERT_PATH": "CACertPath",
+        "CACERT": "CACertFile",
+        "SERVER_CERT": "ServerCertFile",
+        "SERVER_KEY": "ServerKeyFile",
+        "CLIENT_CERT": "ClientCertFile",
+        "CLIENT_KEY": "ClientKeyFile",
+        "DONT_BLAME_SENDMAIL": "DontBlameSendmail",
+        "SERVER_SSL_OPTIONS": "ServerSSLOptions",
+        "CLIENT_SSL_OPTIONS": "ClientSSLOptions",
+        "LOG_LEVEL": "LogLevel",
+        "CF_VERSION": "",
+    }
+    for name, count in (("sendmail", 9), ("submit", 8)):
+        built = server.read(f"/etc/mail/{name}.cf")
+        said = re.findall(r"^`?define\(`conf(\w+)', `([^']*)'\)", server.read(f"/etc/mail/{name}.mc"), re.MULTILINE)
+        assert len(said) >= count
+        for option, value in said:
+            if options[option]:
+                assert re.search(rf"^O {options[option]}=.*{re.escape(value)}$", built, re.MULTILINE), option
+
+
 def test_no_file_is_unsafe(server: Machine) -> None:
     log = server.read("/var/log/test.log")
     assert "unsafe" not in log
