@@ -167,7 +167,7 @@ Recipe = MakeKey | FinishKey | Sign | SignCrl | Assemble | Write | SetMode | Imp
 class Action:
     id: str
     kind: str
-    """`key`, `certificate`, `crl`, `crl-der`, `chain`, `fullchain`, `der`, `combined`, `material`, `config`, `import`"""
+    """`key`, `certificate`, `crl`, `crl-der`, `chain`, `fullchain`, `der`, `combined`, `material`, `config`, …"""
     verb: Verb
     reasons: tuple[Reason, ...]
     recipe: Recipe
