@@ -6,7 +6,7 @@ home). An *output path* is relative to the output folder. Both are written with 
 
 from __future__ import annotations
 
-from pkibuild.model import Authority, Certificate, Declaration, Host, Platform
+from pkibuild.model import Authority, Declaration, Host, Platform
 
 CERTIFICATE_FOLDER: dict[Platform, str] = {
     "debian": "etc/ssl/certs",
@@ -63,33 +63,6 @@ def host_path(host: Host, kind: str) -> str:
     return f"{folder}/{host.name}.{SUFFIX[kind]}"
 
 
-def key_path(host: Host) -> str:
-    return host_path(host, "key")
-
-
-def certificate_path(host: Host) -> str:
-    return host_path(host, "certificate")
-
-
-def fullchain_path(host: Host) -> str:
-    """Leaf and intermediates."""
-    return host_path(host, "fullchain")
-
-
-def chain_path(host: Host) -> str:
-    """Intermediates alone."""
-    return host_path(host, "chain")
-
-
-def der_path(host: Host) -> str:
-    return host_path(host, "der")
-
-
-def combined_path(host: Host) -> str:
-    """Key, leaf and intermediates in one file."""
-    return host_path(host, "combined")
-
-
 def on_host(host: Host, path: str) -> str:
     """The absolute path that an overlay path has on the host."""
     return f"{host.home if host.platform == 'user' else ''}/{path}"
@@ -130,11 +103,6 @@ def output_path(declaration: Declaration, kind: str, generation: int | None = No
 def journal_path(authority: Authority | None = None) -> str:
     """The output path of an authority's journal, or (without one) of that for self-signed and external certificates."""
     return f"{unit_folder(authority)}/journal.jsonl" if authority else "journal.jsonl"
-
-
-def receipt_path(declaration: Host | Certificate) -> str:
-    """The output path of a unit's receipt: digests, owners, groups, modes, checks and reloads."""
-    return f"{unit_folder(declaration)}/.install.json"
 
 
 def beside(path: str, generation: int) -> str:

@@ -18,7 +18,7 @@ from pkibuild.model import (
     Validity,
 )
 from pkibuild.rendering.renderer import Renderer
-from pkibuild.services.expand import expand
+from pkibuild.services.expand import Expander
 from pkibuild.services.expansion import Expansion, File
 from pkibuild.services.loader import load_packs
 from pkibuild.services.options import complete
@@ -83,11 +83,18 @@ def a_service(pack: Pack, options: Mapping[str, Any], name: str = "") -> Service
     return Service(name, ("services", name), pack.type, ("myhost",), complete(pack.options_schema, options))
 
 
-def expanded(pack: Pack, options: Mapping[str, Any] | None = None, host: Host | None = None, **more: Any) -> Expansion:
+def expanded(
+    pack: Pack,
+    options: Mapping[str, Any] | None = None,
+    host: Host | None = None,
+    manifest: str = "pki.yaml",
+    folder: str = "/nowhere",
+) -> Expansion:
     host = host or a_host()
     issuer = AUTHORITIES.get(host.issuer)
-    given = {"issuer_is_root": issuer is None or issuer.is_root, "authorities": AUTHORITIES, "manifest": "pki.yaml"}
-    return expand(pack, a_service(pack, options or {}), host, **{**given, "folder": "/nowhere", **more})
+    expander = Expander(AUTHORITIES, manifest, folder)
+    root = issuer is None or issuer.is_root
+    return expander.expand(pack, a_service(pack, options or {}), host, issuer_is_root=root)
 
 
 def problems(pack: Pack, options: Mapping[str, Any] | None = None, host: Host | None = None) -> tuple[Diagnostic, ...]:

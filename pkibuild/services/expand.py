@@ -9,9 +9,9 @@ from typing import Any
 from pkibuild import layout
 from pkibuild.diagnostics import Place, Problems, nearest
 from pkibuild.model import Authority, Host, Names, Service
-from pkibuild.rendering.placed import Placed, place_of, placed
+from pkibuild.rendering.placed import Placed, place_of
+from pkibuild.services.context import Settled, make_context, settle
 from pkibuild.services.expansion import Copy, Endpoint, Expansion, File, Folder, Port, Request
-from pkibuild.services.narrow import narrow
 from pkibuild.services.pack import ByPlatform, CommandRule, FileRule, MaterialRule, Pack, RequestRule, Rights
 from pkibuild.services.patterns import Missing, Path, Text, contexts, fill, look_up
 from pkibuild.services.requirements import check_requirements
@@ -28,13 +28,13 @@ class Expander:
     """The manifest's path: its last part stands in the configs' headers."""
     folder: str
     """The absolute folder from which a user's own templates are named."""
-    _settled: dict[tuple[str, str], _Settled] = field(default_factory=dict)
+    _settled: dict[tuple[str, str], Settled] = field(default_factory=dict)
 
     def expand(self, pack: Pack, service: Service, host: Host, *, issuer_is_root: bool) -> Expansion:
         """What `service`, of the type `pack`, wants on `host`. What cannot be is told in `problems`, never raised."""
         settled = self._settled.get((service.name, host.platform))
         if settled is None:
-            settled = _settle(pack, service, host.platform)
+            settled = settle(pack, service, host.platform)
             self._settled[service.name, host.platform] = settled
         problems = Problems()
         context = make_context(settled, service, host, self.manifest)
@@ -43,76 +43,6 @@ class Expander:
             return Expansion(service.name, host.name, problems=tuple(problems.found))
         maker = _Maker(settled.pack, service, host, context, self.authorities, self.folder, problems)
         return maker.expansion()
-
-
-def expand(
-    pack: Pack,
-    service: Service,
-    host: Host,
-    *,
-    issuer_is_root: bool,
-    authorities: Mapping[str, Authority],
-    manifest: str,
-    folder: str,
-) -> Expansion:
-    """`Expander.expand` for a single service on a single host."""
-    return Expander(authorities, manifest, folder).expand(pack, service, host, issuer_is_root=issuer_is_root)
-
-
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    """What all hosts of one platform have in common for a service."""
-
-    pack: Pack
-    options: Mapping[str, Any]
-    values: Mapping[str, Any]
-
-
-def _settle(pack: Pack, service: Service, platform: str) -> _Settled:
-    options = dict(service.options)
-    for name, value in pack.defaults.get(platform, {}).items():
-        options.setdefault(name, value)
-    options = placed(options, service.place)
-    values = pack.values[platform]
-    context = {"host": {"platform": platform}, "options": options, "values": values}
-    return _Settled(narrow(pack, platform, context), options, values)
-
-
-def make_context(settled: _Settled, service: Service, host: Host, manifest: str) -> dict[str, Any]:
-    """What the pack's placeholders and templates see, but for the paths of its own files."""
-    return {
-        "origin": manifest.rpartition("/")[2],
-        "host": host_context(host),
-        "service": {
-            "name": Placed(service.name, service.place),
-            "type": service.type,
-            "id": f"service/{service.name}@{host.name}",
-        },
-        "options": settled.options,
-        "values": settled.values,
-        "paths": host_paths(host),
-    }
-
-
-def host_context(host: Host) -> dict[str, Any]:
-    place = host.place
-    return {
-        "name": Placed(host.name, place),
-        "fqdn": Placed(host.fqdn, (*place, "fqdn")),
-        "names": [Placed(name, (*place, "fqdn" if name == host.fqdn else "aliases")) for name in host.names.dns],
-        "addresses": [Placed(one, (*place, "addresses")) for one in host.names.ip],
-        "platform": host.platform,
-        "home": Placed(host.home, (*place, "home")),
-        "usage": list(host.usages),
-    }
-
-
-def host_paths(host: Host) -> dict[str, Any]:
-    """The absolute paths, on the host, of what is always there."""
-    paths = {kind: layout.on_host(host, layout.host_path(host, kind)) for kind in ("key", "certificate")}
-    paths["certificates"] = layout.on_host(host, layout.certificate_folder(host))
-    paths["private"] = layout.on_host(host, layout.private_folder(host))
-    return {name: Placed(path, host.place) for name, path in paths.items()}
 
 
 @dataclass(slots=True)

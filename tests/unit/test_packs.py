@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 
 from pkibuild.documents import Disk, read_document
 from pkibuild.model import Names
+from pkibuild.services.expand import Expander
 from pkibuild.services.expansion import Port
 from pkibuild.services.loader import BUILT_IN, built_in_types
 from pkibuild.services.options import complete
@@ -84,7 +85,7 @@ def test_no_option_takes_a_control_character(name: str, end: str) -> None:
 
 def test_loading_the_built_in_packs_imports_no_heavy_library() -> None:
     code = (
-        "import sys; from pkibuild.services.loader import load_packs; from pkibuild.services.expand import expand;"
+        "import sys; from pkibuild.services.loader import load_packs; import pkibuild.services.expand;"
         "from pkibuild.diagnostics import Problems; p = load_packs([], Problems()); [p[n] for n in p];"
         "print([m for m in ('jinja2', 'jsonschema', 'cryptography') if m in sys.modules])"
     )
@@ -324,3 +325,22 @@ def test_the_schema_of_descriptors_is_itself_valid_and_described() -> None:
     schema = json.loads((Path(BUILT_IN) / "service.schema.json").read_text())
     Draft202012Validator.check_schema(schema)
     assert all(one.get("description") for one in schema["properties"].values())
+
+
+def test_hosts_of_one_service_do_not_share_what_differs() -> None:
+    """What all hosts of a service have in common is worked out once: the rest must not be."""
+    expander = Expander(given.AUTHORITIES, "pki.yaml", "/nowhere")
+    service = given.a_service(PACKS["sendmail"], {})
+    hosts = [
+        given.a_host(),
+        given.a_host(name="other", usages=("server", "client"), place=("hosts", "other")),
+        given.a_host("freebsd", name="third"),
+    ]
+    for host in hosts:
+        alone = Expander(given.AUTHORITIES, "pki.yaml", "/nowhere").expand(
+            PACKS["sendmail"], service, host, issuer_is_root=True
+        )
+        together = expander.expand(PACKS["sendmail"], service, host, issuer_is_root=True)
+        assert together == alone
+        assert given.texts(together) == given.texts(alone)
+        assert f"{host.name}-msp.key" in given.texts(together)["etc/mail/submit.mc"]

@@ -1,0 +1,69 @@
+"""What placeholders and templates of a pack see: plain data, each string with its place in the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pkibuild import layout
+from pkibuild.model import Host, Service
+from pkibuild.rendering.placed import Placed, placed
+from pkibuild.services.narrow import narrow
+from pkibuild.services.pack import Pack
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What all hosts of one platform have in common for a service."""
+
+    pack: Pack
+    options: Mapping[str, Any]
+    values: Mapping[str, Any]
+
+
+def settle(pack: Pack, service: Service, platform: str) -> Settled:
+    options = dict(service.options)
+    for name, value in pack.defaults.get(platform, {}).items():
+        options.setdefault(name, value)
+    options = placed(options, service.place)
+    values = pack.values[platform]
+    context = {"host": {"platform": platform}, "options": options, "values": values}
+    return Settled(narrow(pack, platform, context), options, values)
+
+
+def make_context(settled: Settled, service: Service, host: Host, manifest: str) -> dict[str, Any]:
+    """What the pack's placeholders and templates see, but for the paths of its own files."""
+    return {
+        "origin": manifest.rpartition("/")[2],
+        "host": host_context(host),
+        "service": {
+            "name": Placed(service.name, service.place),
+            "type": service.type,
+            "id": f"service/{service.name}@{host.name}",
+        },
+        "options": settled.options,
+        "values": settled.values,
+        "paths": host_paths(host),
+    }
+
+
+def host_context(host: Host) -> dict[str, Any]:
+    place = host.place
+    return {
+        "name": Placed(host.name, place),
+        "fqdn": Placed(host.fqdn, (*place, "fqdn")),
+        "names": [Placed(name, (*place, "fqdn" if name == host.fqdn else "aliases")) for name in host.names.dns],
+        "addresses": [Placed(one, (*place, "addresses")) for one in host.names.ip],
+        "platform": host.platform,
+        "home": Placed(host.home, (*place, "home")),
+        "usage": list(host.usages),
+    }
+
+
+def host_paths(host: Host) -> dict[str, Any]:
+    """The absolute paths, on the host, of what is always there."""
+    paths = {kind: layout.on_host(host, layout.host_path(host, kind)) for kind in ("key", "certificate")}
+    paths["certificates"] = layout.on_host(host, layout.certificate_folder(host))
+    paths["private"] = layout.on_host(host, layout.private_folder(host))
+    return {name: Placed(path, host.place) for name, path in paths.items()}
