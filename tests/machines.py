@@ -69,6 +69,8 @@ def needs(*programs: str) -> None:
     for program in ("unshare", "nsenter", "ip", *programs):
         if shutil.which(program, path=path) is None:
             pytest.skip(f"{program} is not installed (tests/install-servers)")
+    if subprocess.run(["unshare", "-m", "-n", "-p", "-u", "--fork", "true"], capture_output=True).returncode:
+        pytest.skip("namespaces of one's own are not allowed here")
 
 
 def bundle(project: Project, host: str) -> bytes:

@@ -11,16 +11,19 @@ from pkibuild.diagnostics import Place
 class Placed(str):
     """A string with its place, so that a value which a language cannot say is reported where it was written."""
 
-    __slots__ = ("place",)
+    __slots__ = ("place", "secret")
     place: Place
+    secret: bool
+    """Never shown, in a message neither."""
 
-    def __new__(cls, text: str, place: Place) -> Placed:
+    def __new__(cls, text: str, place: Place, secret: bool = False) -> Placed:
         self = super().__new__(cls, text)
         self.place = place
+        self.secret = secret
         return self
 
-    def __reduce__(self) -> tuple[type[Placed], tuple[str, Place]]:
-        return Placed, (str(self), self.place)
+    def __reduce__(self) -> tuple[type[Placed], tuple[str, Place, bool]]:
+        return Placed, (str(self), self.place, self.secret)
 
     def __str__(self) -> str:
         return self[:]
@@ -30,12 +33,26 @@ def place_of(value: object) -> Place | None:
     return value.place if isinstance(value, Placed) else None
 
 
-def placed(value: Any, place: Place) -> Any:
-    """A copy of plain data in which every string is `Placed`, each at its own path below `place`."""
+def is_secret(value: object) -> bool:
+    return isinstance(value, Placed) and value.secret
+
+
+def placed(value: Any, place: Place, secrets: Sequence[tuple[str, ...]] = ()) -> Any:
+    """A copy of plain data in which every string is `Placed`, each at its own path below `place`.
+
+    What lies at or below one of the paths in `secrets` is marked as secret; `*` stands for every element.
+    """
     if isinstance(value, str):
-        return value if isinstance(value, Placed) else Placed(value, place)
+        return value if isinstance(value, Placed) else Placed(value, place, () in secrets)
     if isinstance(value, Mapping):
-        return {key: placed(below, (*place, key)) for key, below in value.items()}
+        return {key: placed(below, (*place, key), _below(secrets, key)) for key, below in value.items()}
     if isinstance(value, Sequence):
-        return [placed(below, (*place, index)) for index, below in enumerate(value)]
+        inside = _below(secrets, "*")
+        return [placed(below, (*place, index), inside) for index, below in enumerate(value)]
     return value
+
+
+def _below(secrets: Sequence[tuple[str, ...]], name: str) -> Sequence[tuple[str, ...]]:
+    if not secrets or () in secrets:
+        return secrets
+    return tuple(path[1:] for path in secrets if path[0] in (name, "*"))

@@ -14,7 +14,7 @@ from jinja2.runtime import Context, Undefined
 
 from pkibuild.diagnostics import Diagnostic, Place, Span, UserError, nearest
 from pkibuild.rendering.languages import LANGUAGES, Refused
-from pkibuild.rendering.placed import place_of
+from pkibuild.rendering.placed import is_secret, place_of
 from pkibuild.rendering.sandbox import OUTPUT_LIMIT, SOURCE_LIMIT, WORK, NotAllowed, Sandbox, Work, check, instrument
 
 _SHOWN = 60
@@ -199,6 +199,8 @@ def _template_error(message: str, span: Span, place: Place | None) -> UserError:
 
 def _refused(data: Any, reason: str, language: str, span: Span, place: Place | None) -> UserError:
     shown = str(data) if isinstance(data, str | int) else type(data).__name__
+    if is_secret(data):
+        shown = "********"
     shown = shown.encode("unicode_escape").decode() if not shown.isprintable() else shown
     if len(shown) > _SHOWN:
         shown = shown[:_SHOWN] + "…"

@@ -14,7 +14,7 @@ from jinja2 import nodes, pass_context
 from jinja2.runtime import Context, LoopContext, StrictUndefined, Undefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from pkibuild.rendering.placed import Placed, place_of
+from pkibuild.rendering.placed import Placed, is_secret, place_of
 
 OUTPUT_LIMIT = 4_000_000
 """Characters of one rendered file."""
@@ -140,11 +140,8 @@ def _keep(text: str, *sources: Any) -> str:
     """`text`, at the place of the first source that has one."""
     if len(text) > TEXT_LIMIT:
         raise NotAllowed(f"a value of more than {TEXT_LIMIT} characters")
-    for source in sources:
-        place = place_of(source)
-        if place is not None:
-            return Placed(text, place)
-    return text
+    places = [place for source in sources if (place := place_of(source)) is not None]
+    return Placed(text, places[0], any(map(is_secret, sources))) if places else text
 
 
 def _join(parts: Iterable[Any], separator: str = "") -> str:

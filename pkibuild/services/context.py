@@ -26,7 +26,7 @@ def settle(pack: Pack, service: Service, platform: str) -> Settled:
     options = dict(service.options)
     for name, value in pack.defaults.get(platform, {}).items():
         options.setdefault(name, value)
-    options = placed(options, service.place)
+    options = placed(options, service.place, pack.secrets)
     values = pack.values[platform]
     context = {"host": {"platform": platform}, "options": options, "values": values}
     return Settled(narrow(pack, platform, context), options, values)

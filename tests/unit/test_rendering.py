@@ -158,6 +158,18 @@ def test_a_refused_value_is_told_at_its_place_and_at_the_template() -> None:
     assert "\n" not in found.message
 
 
+@pytest.mark.parametrize("template", ["{{ o.a }}", "{{ o.a | upper }}", "{{ 'x' ~ o.a }}", "{{ o.l | join('-') }}"])
+def test_a_secret_is_not_told(template: str) -> None:
+    options = placed({"a": "hush\n", "l": ["hush\n"], "b": "x"}, HERE, (("a",), ("l", "*")))
+    with pytest.raises(UserError) as raised:
+        Renderer().render(template, "text", {"o": options}, "x", HERE)
+    (found,) = raised.value.diagnostics
+    assert found.code == "unsafe-value"
+    assert "hush" not in str(found).lower()
+    assert found.place is not None
+    assert not options["b"].secret
+
+
 def test_a_long_value_is_shown_shortened() -> None:
     assert len(fault("{{ a }}", "words", a="ü" * 5000).message) < 250
 
