@@ -21,8 +21,8 @@ TEMPLATE_LIMIT = 1_000_000
 """Bytes of a template; the renderer refuses more."""
 
 
-MASK = "********"
-"""Stands for a secret option in a text that is shown."""
+MASK = "MASKED"
+"""Stands for a secret option in a text that is shown: a word that every language can say."""
 
 Reader = Callable[[str, int], bytes]
 """Reads a template: absolute path and limit to bytes, of which one more may come. Raises OSError."""

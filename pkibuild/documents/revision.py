@@ -92,7 +92,7 @@ class Revision:
     def open(cls, world: World, revision: str) -> Revision:
         """Find the repository that the current folder is in, and the revision. Raises UserError."""
         root = _root(world)
-        found = _git(world, root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{tree}}")
+        found = _git(world, root, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{tree}}")
         told = found.error.decode("utf-8", "replace")
         if "ambiguous" in told:
             hint = "write the whole name, such as `refs/remotes/origin/main:pki.yaml`"
@@ -195,7 +195,7 @@ class Revision:
     def _list(self, tree: str) -> dict[str, tuple[str, str, int]]:
         done = _git(self.world, self.root, "ls-tree", "-z", "-l", tree)
         if done.status != 0:
-            raise OSError(errno.EIO, "git cannot read it", tree)
+            raise OSError(errno.ENODATA, "git does not have it (is this a partial clone?)", tree)
         found: dict[str, tuple[str, str, int]] = {}
         for line in done.output.split(b"\0"):
             head, tab, name = line.partition(b"\t")
@@ -228,7 +228,7 @@ class Revision:
         for name, size in wanted.items():
             end = data.find(b"\n", at)
             if data[at:end] != f"{name} blob {size}".encode():
-                raise OSError(errno.EIO, "git cannot read it", name)
+                raise OSError(errno.ENODATA, "git does not have it (is this a partial clone?)", name)
             self._blobs[name] = data[end + 1 : end + 1 + size]
             at = end + 2 + size
 

@@ -38,7 +38,7 @@ def load_side(text: str, world: World) -> Side:
     try:
         return Side(text, _load(found, source, world), _reader(source))
     except UserError as error:
-        raise UserError(*(_told(one, found) for one in error.diagnostics), status=error.status) from None
+        raise UserError(*(_told(one, found, source) for one in error.diagnostics), status=error.status) from None
 
 
 def _load(found: Named, source: Revision, world: World) -> Manifest:
@@ -46,9 +46,10 @@ def _load(found: Named, source: Revision, world: World) -> Manifest:
     loaded = load(path, world, source=source, name=source.name(path))
 
     def locate(place: Place, at_key: bool = False) -> Span | None:
-        return _placed(loaded.span(place, at_key), found)
+        span = loaded.span(place, at_key)
+        return _placed(span, found, source) if span else None
 
-    return replace(loaded, locate=locate, warnings=tuple(_told(one, found) for one in loaded.warnings))
+    return replace(loaded, locate=locate, warnings=tuple(_told(one, found, source) for one in loaded.warnings))
 
 
 def _reader(source: Source) -> Callable[[str, int], bytes]:
@@ -57,17 +58,18 @@ def _reader(source: Source) -> Callable[[str, int], bytes]:
     return lambda path, limit: (disk if path.startswith(f"{BUILT_IN}/") else source).read(path, limit)
 
 
-def _placed(span: Span | None, found: Named) -> Span | None:
-    return replace(span, file=f"{found.revision}:{span.file}") if span else None
+def _placed(span: Span, found: Named, source: Revision) -> Span:
+    file = source.name(span.file) if span.file.startswith(f"{source.root}/") else span.file
+    return replace(span, file=f"{found.revision}:{file}")
 
 
-def _told(one: Diagnostic, found: Named) -> Diagnostic:
+def _told(one: Diagnostic, found: Named, source: Revision) -> Diagnostic:
     """The diagnostic with its places told as those of the revision."""
     if one.code == "no-manifest":
         hint = f"paths in a revision begin at the repository's root; `{found.revision}:./{found.path}` begins here"
         return replace(one, message=f"there is no `{found.path}` in `{found.revision}`", hint=hint)
-    spans = tuple((what, replace(span, file=f"{found.revision}:{span.file}")) for what, span in one.related_spans)
-    return replace(one, span=_placed(one.span, found), related_spans=spans)
+    spans = tuple((what, _placed(span, found, source)) for what, span in one.related_spans)
+    return replace(one, span=_placed(one.span, found, source) if one.span else None, related_spans=spans)
 
 
 def _nothing(world: World) -> Manifest:

@@ -11,7 +11,7 @@ journal and lock remember.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from pkibuild import layout
@@ -19,7 +19,7 @@ from pkibuild.artifacts.bundles import certificate_part
 from pkibuild.artifacts.certificates import public_path
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import KEY_MODE, BundleWant, CertificateWant, ConfigWant, KeyWant, Pair, Unit
-from pkibuild.diagnostics import UserError
+from pkibuild.diagnostics import Diagnostic, UserError
 from pkibuild.facts import CertificateFacts, CrlFacts, KeyFacts
 from pkibuild.model import SELF, Attributes, Authority
 from pkibuild.plan.because import differing, pointer
@@ -70,14 +70,18 @@ class AsBuilt:
     """The old manifest's units as a source of observations.
 
     `texts` render the old manifest's configs; `coming` those of the new one, to tell at once that nothing changes.
+    `located` gives a diagnostic its place in the old manifest.
     """
 
     lock_only = False
 
-    def __init__(self, units: Iterable[Unit], texts: Texts, coming: Texts, now: int) -> None:
+    def __init__(
+        self, units: Iterable[Unit], texts: Texts, coming: Texts, now: int, located: Callable[[Diagnostic], Diagnostic]
+    ) -> None:
         self.texts = texts
         self.coming = coming
         self.now = now
+        self._located = located
         self.built: list[Built] = []
         self._files: dict[str, _Lying] = {}
         self._issued: dict[str, tuple[Recorded, CertificateWant]] = {}
@@ -245,10 +249,13 @@ class AsBuilt:
         found = self._files.get(want.path)
         if not isinstance(found, ConfigWant):
             return ConfigSeen("absent" if found is None else "damaged")
-        inputs = self.texts.inputs(found)
-        if found.mode == want.mode and inputs == self.coming.inputs(want):
-            return ConfigSeen("present", mode=found.mode, inputs=inputs, ours=True)
-        data = self.texts.render(found)
+        try:
+            inputs = self.texts.inputs(found)
+            if found.mode == want.mode and inputs == self.coming.inputs(want):
+                return ConfigSeen("present", mode=found.mode, inputs=inputs, ours=True)
+            data = self.texts.render(found)
+        except UserError as error:
+            raise UserError(*map(self._located, error.diagnostics)) from None
         shown = self._shown(found) if found.secret or want.secret else None
         digest, because = sha(data), _because(found, want)
         return ConfigSeen("present", digest, data, found.mode, digest, inputs, ours=True, shown=shown, because=because)

@@ -99,6 +99,8 @@ class _Causes:
                 return self._planned(f"{issuer}/certificate")
             case "issuer-changed" if self._is_renamed(issuer):
                 return (f"{issuer}/certificate",)
+            case "subject-changed" if self._is_called_by_fqdn(action, own):
+                return self._at(own, "fqdn")
             case "names-changed":
                 return self._names(action, own)
             case "urls-changed":
@@ -118,10 +120,19 @@ class _Causes:
         action = self._actions.get(f"{issuer}/certificate")
         return action is not None and any(change.field == "subject" for change in action.changes)
 
+    def _is_called_by_fqdn(self, action: Action, own: Place) -> bool:
+        """Whether a host's common name has changed with its full name."""
+        host = self._manifest.hosts.get(str(own[1])) if own[0] == "hosts" else None
+        name = f"CN={host.fqdn}" if host else ""
+        subjects = [one for one in action.changes if one.field == "subject"]
+        return bool(name) and any(name in "".join(one.after) and name not in "".join(one.before) for one in subjects)
+
     def _names(self, action: Action, own: Place) -> tuple[str, ...]:
         """The fields that the names which come and go are written in."""
         changed = [name for one in action.changes if one.field == "subjectAltName" for name in _changed(one)]
         host = self._manifest.hosts.get(str(own[1])) if own[0] == "hosts" else None
+        if host is not None and f"DNS:{host.fqdn}" in changed and len(changed) == 2:
+            return self._at(own, "fqdn")  # the other one is the full name that it had
         fields: list[tuple[str, ...]] = []
         for name in changed:
             kind, _, value = name.partition(":")

@@ -25,7 +25,7 @@ def make_diff(old: Side, new: Side, now: int) -> Plan:
     # A config's header names the manifest; which file the old one was read from is no change of it.
     before = replace(old.manifest, path=new.manifest.path)
     texts = Texts(new.read)
-    source = AsBuilt(_units(before), Texts(old.read), texts, now)
+    source = AsBuilt(_units(before), Texts(old.read), texts, now, lambda one: with_span(old.manifest, one))
     draft, plan = make_plan(new.manifest, Units(new.manifest), source, Lock("", new.manifest.output), now, texts)
     orphans = removed(source, new.manifest, draft.seen, now)
     plan = with_risks(with_orphans(plan, orphans), orphans)
@@ -49,8 +49,8 @@ def _units(manifest: Manifest) -> list[Unit]:
 
 def _new_warnings(plan: Plan, old: Manifest) -> tuple[Diagnostic, ...]:
     """Warnings that the old manifest does not give as well."""
-    known = {(one.code, one.message) for one in old.warnings}
-    return tuple(one for one in plan.warnings if (one.code, one.message) not in known)
+    known = {(one.code, one.message, one.place) for one in old.warnings}
+    return tuple(one for one in plan.warnings if (one.code, one.message, one.place) not in known)
 
 
 def _notes(old: Manifest, new: Manifest) -> Iterator[str]:
