@@ -109,11 +109,8 @@ def _members(
     """Folders and files in the order of their paths, so that a folder comes before what is in it."""
     files = [_file(host, unit, path, receipt.files[path], want, source) for path, want in wanted.items()]
     newest = max((member.mtime for member in files), default=0)
-    folders = [Member(path.removeprefix(unit.folder + "/"), rights, newest) for path, rights in unit.folders]
-    for folder in folders:
-        noted = receipt.folders.get(folder.path)
-        if noted is None or Rights(noted.owner, noted.group, noted.mode) != folder.rights:
-            raise _refused(host, "out-of-date", f"owner, group or mode of the folder `{folder.path}` changed")
+    declared = {path.removeprefix(unit.folder + "/"): rights for path, rights in unit.folders}
+    folders = [Member(path, rights, newest) for path, rights in declared.items()]
     return sorted((*folders, *files), key=lambda member: member.path)
 
 

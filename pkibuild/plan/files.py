@@ -68,6 +68,8 @@ class Files:
         self._receipt: tuple[str, Receipt] = ("", Receipt())
         self._all_issued: frozenset[str] | None = None
         self._publics_by_block: dict[str, str] = {}
+        self._sealed: dict[str, str] = {}
+        """Digest of an encrypted key's block → public digest, from the public half beside it."""
 
     # -- keys --------------------------------------------------------------------
 
@@ -107,7 +109,11 @@ class Files:
         try:
             if block.encrypted:
                 beside = self.tree.read(public)
-                return ("closed", None) if beside is None else ("present", inspect.public_facts(beside, encrypted=True))
+                if beside is None:
+                    return "closed", None
+                sealed = inspect.public_facts(beside, encrypted=True)
+                self._sealed[sha(block.text)] = sealed.public
+                return "present", sealed
             facts = inspect.key_facts(block.text)
         except ValueError:
             return "damaged", None
@@ -233,13 +239,15 @@ class Files:
     def _public_of(self, text: bytes) -> str:
         """The public digest of a private key's PEM block (only its public half can be known when encrypted)."""
         digest = sha(text)
+        if digest in self._sealed:
+            return self._sealed[digest]
         if digest not in self._publics_by_block:
             from pkibuild.x509 import inspect
 
             try:
                 self._publics_by_block[digest] = inspect.key_facts(text).public
             except ValueError:
-                self._publics_by_block[digest] = f"unreadable-{digest}"
+                self._publics_by_block[digest] = "unreadable"  # no digest of a key comes into the lock
         return self._publics_by_block[digest]
 
     def config(self, want: ConfigWant, unit: Unit) -> ConfigSeen:

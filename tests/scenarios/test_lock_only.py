@@ -45,6 +45,7 @@ certificates:
   alice:
     usage: [client]
     subject: {common_name: Alice Wu}
+    formats: [pem, combined]
     key: {algorithm: ecdsa-p256, passphrase: {env: ROOT_PASSPHRASE}}
 """
 
@@ -80,7 +81,9 @@ def review(tmp_path: Path) -> Callable[[Estate], Estate]:
 def told(plan: dict[str, Any]) -> dict[str, Any]:
     """What both plans must agree on. A config's old text is not in the lock."""
     return {
-        "actions": [(one["id"], one["action"], one["reasons"], *_changes(one)) for one in plan["actions"]],
+        "actions": [
+            (one["id"], one["action"], one["reasons"], one["risks"], *_changes(one)) for one in plan["actions"]
+        ],
         "orphans": [(one["id"], one["paths"], one["risks"], one["hint"]) for one in plan["orphans"]],
         "pending": plan["pending"],
         "warnings": [(one["code"], one["message"]) for one in plan["warnings"]],
