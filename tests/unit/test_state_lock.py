@@ -66,6 +66,7 @@ entries = st.builds(
     owner=texts,
     group=texts,
     mode=st.none() | st.integers(0, 0o7777),
+    until=st.none() | numbers,
 )
 marks = st.builds(JournalMark, numbers, texts, numbers)
 unique = st.lists(entries, max_size=6, unique_by=lambda one: one.id)
