@@ -271,14 +271,14 @@ class Files:
         newest = self._newest_list(authority, generation)
         if data is None:
             return CrlSeen("absent", recorded=newest)
-        from pkibuild.x509 import inspect
-
         try:
             content = data if der else pem.only_der(data, pem.CRL)
             entry = self.lock.entry(id)
             if entry and isinstance(entry.facts, CrlFacts) and entry.facts.digest == sha(content):
                 facts = entry.facts
             else:
+                from pkibuild.x509 import inspect
+
                 facts = inspect.crl_facts(content)
         except ValueError:
             return CrlSeen("damaged", recorded=newest)
