@@ -31,7 +31,7 @@ from pkibuild.manifest.declared import Declared, read_declarations, report
 from pkibuild.manifest.fields import Fields
 from pkibuild.manifest.gather import SECTIONS, gather
 from pkibuild.manifest.leaves import Leaves
-from pkibuild.manifest.options import is_write_only, paths_in
+from pkibuild.manifest.options import files_in, is_write_only
 from pkibuild.manifest.services import Services
 from pkibuild.manifest.subjects import Subjects
 from pkibuild.manifest.unsupported import find_unsupported
@@ -193,7 +193,7 @@ class _Loader:
             yield from pack.files_read
         for one in services.values():
             schema = self.packs[one.type].options_schema
-            yield from paths_in(one.options, schema, schema)
+            yield from files_in(one.options, schema, schema, self.gathered.root.folder)
 
     # -- problems ---------------------------------------------------------------------------
 

@@ -38,17 +38,19 @@ def filled(value: Any, schema: Any, root: Mapping[str, Any], folder: str) -> Any
     return value
 
 
-def paths_in(value: Any, schema: Any, root: Mapping[str, Any]) -> Iterator[str]:
-    """The texts of format `path` in a value."""
+def files_in(value: Any, schema: Any, root: Mapping[str, Any], folder: str) -> Iterator[str]:
+    """Absolute paths of the user's own files that options name: texts of format `path`, or (relative to the manifest's
+    folder) `manifest-path`."""
     schema = _resolved(schema, root)
     if isinstance(value, dict):
+        rest = schema.get("additionalProperties", {})
         for name, item in value.items():
-            yield from paths_in(item, schema.get("properties", {}).get(name, {}), root)
+            yield from files_in(item, schema.get("properties", {}).get(name, rest), root, folder)
     elif isinstance(value, list):
         for item in value:
-            yield from paths_in(item, schema.get("items", {}), root)
-    elif isinstance(value, str) and schema.get("format") == "path":
-        yield value
+            yield from files_in(item, schema.get("items", {}), root, folder)
+    elif isinstance(value, str) and schema.get("format") in ("path", "manifest-path"):
+        yield posixpath.normpath(posixpath.join(folder, value))
 
 
 def is_write_only(place: Place, schema: Any, root: Mapping[str, Any]) -> bool:

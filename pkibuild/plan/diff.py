@@ -13,6 +13,7 @@ from pkibuild.graph import Units
 from pkibuild.manifest.sides import NOTHING, Side
 from pkibuild.model import Manifest
 from pkibuild.nodes import Plan
+from pkibuild.plan.alike import Alike
 from pkibuild.plan.asbuilt import AsBuilt
 from pkibuild.plan.orphans import removed
 from pkibuild.plan.planner import make_plan, with_orphans, with_span
@@ -21,12 +22,16 @@ from pkibuild.state.lock import Lock
 
 
 def make_diff(old: Side, new: Side, now: int) -> Plan:
-    """The plan from `old` to `new`. Raises UserError with all that is wrong with either."""
+    """The plan from `old` to `new`. Raises UserError with all that is wrong with what differs."""
     # A config's header names the manifest; which file the old one was read from is no change of it.
-    before = replace(old.manifest, path=new.manifest.path)
+    before = replace(old, manifest=replace(old.manifest, path=new.manifest.path))
+    units = Units(new.manifest)
+    alike = Alike(before, new, units)
     texts = Texts(new.read)
-    source = AsBuilt(_units(before), Texts(old.read), texts, now, lambda one: with_span(old.manifest, one))
-    draft, plan = make_plan(new.manifest, Units(new.manifest), source, Lock("", new.manifest.output), now, texts)
+    source = AsBuilt(
+        _units(before.manifest, alike), Texts(old.read), texts, now, lambda one: with_span(old.manifest, one)
+    )
+    draft, plan = make_plan(new.manifest, units, source, Lock("", new.manifest.output), now, texts, alike)
     orphans = removed(source, new.manifest, draft.seen, now)
     plan = with_risks(with_orphans(plan, orphans), orphans)
     return replace(
@@ -39,9 +44,9 @@ def make_diff(old: Side, new: Side, now: int) -> Plan:
     )
 
 
-def _units(manifest: Manifest) -> list[Unit]:
+def _units(manifest: Manifest, alike: Alike) -> list[Unit]:
     units = Units(manifest)
-    found = list(units)
+    found = list(units.but(alike.has))
     if units.problems.errors:
         raise UserError(*(with_span(manifest, one) for one in (*manifest.warnings, *units.problems.found)))
     return found

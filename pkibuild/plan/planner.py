@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Protocol
 
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Unit
 from pkibuild.diagnostics import Diagnostic, UserError, warning
 from pkibuild.graph import Units
-from pkibuild.model import SELF, Manifest
+from pkibuild.model import SELF, Declaration, Manifest
 from pkibuild.nodes import Action, Orphan, Plan
 from pkibuild.plan.authorities import check_signing, plan_authority
 from pkibuild.plan.because import explained
@@ -19,9 +20,24 @@ from pkibuild.plan.issuers import IssuerView
 from pkibuild.plan.missing import check_missing
 from pkibuild.plan.observed import Source
 from pkibuild.plan.pairs import Context, plan_pair
-from pkibuild.plan.settled import Passing
 from pkibuild.state.lock import Lock
 from pkibuild.units import format_date
+
+
+class PassesOver(Protocol):
+    """Knows of units that they are as they should be."""
+
+    def join(self, draft: Draft, views: Mapping[str, IssuerView]) -> None:
+        """The plan that is being made, and the authorities as it will have decided on them when leaves come."""
+        ...
+
+    def over(self, declaration: Declaration) -> bool:
+        """Whether a unit is passed over."""
+        ...
+
+    def looked_at(self, unit: Unit) -> None:
+        """A unit was decided on."""
+        ...
 
 
 def draft_plan(
@@ -31,7 +47,7 @@ def draft_plan(
     lock: Lock,
     now: int,
     texts: Texts,
-    passing: Passing | None = None,
+    passing: PassesOver | None = None,
 ) -> tuple[Draft, dict[str, IssuerView]]:
     """Decide on every unit; what is wrong is in the draft's problems. The authorities' facets are told besides."""
     draft = Draft(lock)
@@ -58,7 +74,7 @@ def make_plan(
     lock: Lock,
     now: int,
     texts: Texts,
-    passing: Passing | None = None,
+    passing: PassesOver | None = None,
 ) -> tuple[Draft, Plan]:
     """What is to be done so that everything is as the manifest says. Raises UserError with all problems found.
 

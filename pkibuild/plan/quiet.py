@@ -9,7 +9,7 @@ from pkibuild.artifacts.wants import Unit
 from pkibuild.model import Manifest
 from pkibuild.nodes import Plan, Quiet
 from pkibuild.plan.folder import Folder
-from pkibuild.plan.settled import paths_in, paths_of
+from pkibuild.plan.settled import paths_of
 from pkibuild.state import output
 from pkibuild.units import DAY, HOUR
 
@@ -40,8 +40,6 @@ def quiet(manifest: Manifest, units: Iterable[Unit], folder: Folder, plan: Plan)
 def _beside(manifest: Manifest, folder: Folder) -> Iterator[str]:
     yield from manifest.watched
     yield folder.lock_path
-    for service in manifest.services.values():
-        yield from paths_in(service.options)
 
 
 def _below(manifest: Manifest, units: Iterable[Unit]) -> Iterator[str]:

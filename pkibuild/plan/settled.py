@@ -8,13 +8,15 @@ Local and uncommitted; without it everything is looked at again.
 
 from __future__ import annotations
 
+import json
 import marshal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 from pkibuild import __version__
 from pkibuild.artifacts.wants import Unit
+from pkibuild.manifest.options import files_in
 from pkibuild.model import Authority, Declaration, Manifest, Service
 from pkibuild.plan.draft import Draft, Tally
 from pkibuild.plan.issuers import IssuerView
@@ -87,7 +89,7 @@ class Askings:
     def __init__(self, manifest: Manifest) -> None:
         self._services: dict[str, list[str]] = {}
         for service in manifest.services.values():
-            asked = _service(service)
+            asked = _service(service, manifest)
             for host in service.hosts:
                 self._services.setdefault(host, []).append(asked)
 
@@ -96,25 +98,15 @@ class Askings:
         return sha256("\n".join((repr(declaration), *services)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _service(service: Service) -> str:
-    """All of a service but the hosts that it is on; user's templates with their times."""
-    paths = sorted(paths_in(service.options))
-    return repr(
-        (service.name, service.place, service.type, dict(service.options), [(one, signature_of(one)) for one in paths])
-    )
+def _service(service: Service, manifest: Manifest) -> str:
+    """All of a service but the hosts that it is on; the user's own templates with their times.
 
-
-def paths_in(value: object) -> Iterator[str]:
-    """Every absolute path in a service's options: templates of the user's own."""
-    if isinstance(value, str):
-        if value.startswith("/"):
-            yield str(value)
-    elif isinstance(value, Mapping):
-        for below in value.values():
-            yield from paths_in(below)
-    elif isinstance(value, list | tuple):
-        for below in value:
-            yield from paths_in(below)
+    As JSON, in which options that are secret are themselves, as they are in no representation.
+    """
+    schema = manifest.packs[service.type].options_schema
+    files = sorted(files_in(service.options, schema, schema, manifest.folder))
+    own = (service.name, service.place, service.type, dict(service.options))
+    return json.dumps((*own, [(path, signature_of(path)) for path in files]), sort_keys=True)
 
 
 class Passing:
