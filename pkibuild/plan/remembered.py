@@ -41,22 +41,33 @@ class Remembered:
         self.lock = lock
         self.tree = tree
         self._now = now
+        self._by_path: dict[str, str] | None = None
+
+    def _at(self, id: str, path: str) -> LockEntry | None:
+        """What lies at a path: most often what lay there before, else what another node has left there."""
+        entry = self.lock.entry(id)
+        if entry is not None and entry.path == path:
+            return entry
+        if self._by_path is None:
+            self._by_path = self.lock.by_path()
+        node = self._by_path.get(path)
+        return self.lock.entry(node) if node else None
 
     def key(self, want: KeyWant, certificate_id: str) -> KeySeen:
-        entry = self.lock.entry(want.id)
-        facts = entry.facts if entry and isinstance(entry.facts, KeyFacts) else None
-        if entry is None or facts is None or entry.path != want.path:
-            return KeySeen("absent", known=entry is not None or certificate_id in self.lock)
-        return KeySeen("present", facts, known=True)
+        found = self._at(want.id, want.path)
+        known = want.id in self.lock or certificate_id in self.lock
+        if found is not None and isinstance(found.facts, KeyFacts):
+            return KeySeen("present", found.facts, known=known)
+        return KeySeen("absent" if found is None else "damaged", known=known)
 
     def certificate(self, pair: Pair) -> CertificateSeen:
-        entry = self.lock.entry(pair.certificate.id)
-        recorded = self._recorded(entry)
-        if entry is None or recorded is None:
-            return CertificateSeen("absent")
-        if entry.path != pair.certificate.path:
-            return CertificateSeen("absent", recorded=recorded, known=True)
-        return CertificateSeen("present", recorded.facts, recorded, known=True)
+        want = pair.certificate
+        recorded = self._recorded(self.lock.entry(want.id))
+        found = self._at(want.id, want.path)
+        if found is None or not isinstance(found.facts, CertificateFacts):
+            return CertificateSeen("absent" if found is None else "damaged", None, recorded, known=recorded is not None)
+        facts = recorded.facts if recorded and found.id == want.id else found.facts
+        return CertificateSeen("present", facts, recorded, known=recorded is not None)
 
     @staticmethod
     def _recorded(entry: LockEntry | None) -> Recorded | None:
@@ -75,17 +86,17 @@ class Remembered:
         return recorded.facts.fingerprint if recorded else ""
 
     def bundle(self, want: BundleWant, unit: Unit) -> BundleSeen:  # noqa: ARG002 - every source is asked the same
+        found = self._at(want.id, want.path)
+        if found is not None and isinstance(found.facts, FileFacts):
+            return BundleSeen("present", found.facts.parts, None, found.facts.parts)
         entry = self.lock.entry(want.id)
-        if entry is None or not isinstance(entry.facts, FileFacts):
-            return BundleSeen("absent")
-        if entry.path != want.path:
-            return BundleSeen("absent", remembered=entry.facts.parts)
-        return BundleSeen("present", entry.facts.parts, None, entry.facts.parts)
+        parts = entry.facts.parts if entry and isinstance(entry.facts, FileFacts) else None
+        return BundleSeen("absent" if found is None else "damaged", remembered=parts)
 
     def config(self, want: ConfigWant, unit: Unit) -> ConfigSeen:  # noqa: ARG002 - every source is asked the same
-        entry = self.lock.entry(want.id)
-        if entry is None or not isinstance(entry.facts, FileFacts) or entry.path != want.path:
-            return ConfigSeen("absent")
+        entry = self._at(want.id, want.path)
+        if entry is None or not isinstance(entry.facts, FileFacts):
+            return ConfigSeen("absent" if entry is None else "damaged")
         digest = entry.facts.digest
         return ConfigSeen("present", digest, self._text(want.path, digest), None, digest, entry.inputs, ours=True)
 

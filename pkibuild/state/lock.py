@@ -9,6 +9,7 @@ Nothing secret may come in: a key is remembered by its public half, a file with 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,7 @@ _FACTS: tuple[tuple[str, type[Facts]], ...] = (
 """Under which name each kind of facts stands in a line."""
 
 _NODE = b'{"id":"'
+_PATH = re.compile(rb'^\{"id":"(?:[^"\\]|\\.)*","kind":"[^"\\]*","path":("(?:[^"\\]|\\.)*")')
 _JOURNAL = b'{"journal":"'
 _ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 _MARKERS = (b"<<<<<<< ", b"=======", b">>>>>>> ", b"||||||| ")
@@ -128,6 +130,15 @@ class Lock:
     def undeclared(self, declared: Set[str]) -> Iterator[str]:
         """Every node that is not among those declared, sorted."""
         return iter(sorted(self._lines.keys() - declared))
+
+    def by_path(self) -> dict[str, str]:
+        """The node at every output path."""
+        found: dict[str, str] = {}
+        for node, line in self._lines.items():
+            path = _PATH.search(line)
+            if path is not None:
+                found[json.loads(path[1])] = node
+        return found
 
     def __contains__(self, node: object) -> bool:
         return node in self._lines

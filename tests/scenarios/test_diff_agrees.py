@@ -197,6 +197,24 @@ def outcome(estate: Estate, *argv: str) -> Any:
     }
 
 
+def review(estate: Estate) -> Estate:
+    """A folder that has the manifest and the lock alone."""
+    folder = estate.folder.parent / "review"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name in ("pki.yaml", "pki.lock"):
+        shutil.copy(estate.folder / name, folder)
+    return Estate(Project(folder), estate.now, {})
+
+
+def without_text(planned: Any) -> Any:
+    """The lock does not hold the old text of configs."""
+    if isinstance(planned, list):
+        return planned
+    actions = [(*one[:3], [field for field in one[3] if field != "text"], *one[4:]) for one in planned["actions"]]
+    return {**planned, "actions": actions}
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(before=st.lists(EDITS, max_size=3), after=st.lists(EDITS, min_size=1, max_size=3))
 def test_diff_plan_and_apply_agree(folder: Path, before: list[Edit], after: list[Edit]) -> None:
@@ -212,6 +230,7 @@ def test_diff_plan_and_apply_agree(folder: Path, before: list[Edit], after: list
     estate.write(json.dumps(new))
     planned = outcome(estate, "plan")
     assert outcome(estate, "diff", "old.yaml", "pki.yaml") == planned
+    assert without_text(outcome(review(estate), "plan", "--lock-only")) == without_text(planned)
     if isinstance(planned, dict):
         estate.apply(settled=False)
 

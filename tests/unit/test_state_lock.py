@@ -215,3 +215,14 @@ def test_what_is_not_there() -> None:
     assert "host/c/key" not in lock
     assert KEY.id in lock
     assert len(lock) == 1
+
+
+def test_nodes_are_found_by_their_path() -> None:
+    lock = Lock("pki.yaml", "pki").with_changes(
+        [
+            LockEntry("host/a/key", "key", "hosts/a/a.key", KeyFacts("ed25519", "p")),
+            LockEntry('service/x@a/é"', "config", 'hosts/a/"é', FileFacts("d")),
+            LockEntry("nowhere", "key"),
+        ]
+    )
+    assert lock.by_path() == {"hosts/a/a.key": "host/a/key", 'hosts/a/"é': 'service/x@a/é"'}
