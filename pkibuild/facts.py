@@ -70,16 +70,20 @@ class CrlFacts:
     """Digest of the DER list."""
 
 
+NO_NAMES = Names()
+UNCONSTRAINED = Constraints()
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What a certificate is to say, apart from its serial, times, issuer and key."""
 
     subject: Attributes
-    names: Names = Names()
+    names: Names = NO_NAMES
     usages: tuple[str, ...] = ()
     ca: bool = False
     path_length: int | None = None
-    constraints: Constraints = Constraints()
+    constraints: Constraints = UNCONSTRAINED
     crl_url: str = ""
     ca_issuers_url: str = ""
     ocsp_url: str = ""

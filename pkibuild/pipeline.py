@@ -71,7 +71,7 @@ def plan(manifest: Manifest, world: World, options: Options) -> Plan:
 
 
 def _planned(manifest: Manifest, units: Units, folder: Folder, options: Options, now: int) -> Plan:
-    passing = folder.make_passing() if options.at is None else None
+    passing = folder.make_passing() if options.at is None and not options.only else None
     draft, made = make_plan(manifest, units, folder.observed, folder.lock, now, Texts(), passing)
     folder.draft = draft
     orphans = find_orphans(folder.observed, manifest, draft.seen, now, passing.passed if passing else ())
@@ -82,6 +82,7 @@ def _planned(manifest: Manifest, units: Units, folder: Folder, options: Options,
     if options.prune is not None:
         removed, orphans = prune(orphans, options.prune, now)
     made = with_orphans(made, orphans, removed)
+    selection.check_named(options.only, draft.seen)
     made = selection.only(made, options.only)
     if options.due:
         made = selection.due(made)

@@ -55,10 +55,13 @@ class Texts:
         """Digest of the template. Raises UserError."""
         return self._template(want)[1]
 
-    def inputs(self, want: ConfigWant) -> str:
-        """Digest of all that a config is rendered from."""
+    def inputs(self, want: ConfigWant, *, public: bool = False) -> str:
+        """Digest of all that a config is rendered from; with `public` of all but its secrets, for the lock.
+
+        The lock is committed, and a secret that people can remember could be guessed from its digest.
+        """
         _, digest = self._template(want)
-        context = json.dumps(want.file.context, sort_keys=True, separators=(",", ":"))
+        context = json.dumps(_masked(want) if public else want.file.context, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(f"{digest}\n{want.file.language}\n{context}".encode()).hexdigest()
 
     def render(self, want: ConfigWant) -> bytes:
@@ -67,8 +70,7 @@ class Texts:
 
     def shown(self, want: ConfigWant) -> bytes:
         """The config's bytes with a mask in place of every secret. Raises UserError, as where a mask does not fit."""
-        secrets = tuple(("options", *path) for path in want.file.secrets)
-        return self._render(want, masked(want.file.context, secrets) if secrets else want.file.context)
+        return self._render(want, _masked(want))
 
     def _render(self, want: ConfigWant, context: Any) -> bytes:
         if self._renderer is None:
@@ -93,3 +95,9 @@ def masked(value: Any, secrets: tuple[tuple[str, ...], ...]) -> Any:
 
 def _below(secrets: tuple[tuple[str, ...], ...], name: str) -> tuple[tuple[str, ...], ...]:
     return tuple(path[1:] for path in secrets if path and path[0] in (name, "*"))
+
+
+def _masked(want: ConfigWant) -> Any:
+    """What the template sees, with a mask in place of every secret."""
+    secrets = tuple(("options", *path) for path in want.file.secrets)
+    return masked(want.file.context, secrets) if secrets else want.file.context

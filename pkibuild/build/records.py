@@ -12,13 +12,13 @@ from pkibuild import layout
 from pkibuild.artifacts.bundles import key_part
 from pkibuild.artifacts.wants import Rights, Unit
 from pkibuild.facts import CertificateFacts, FileFacts, KeyFacts
-from pkibuild.model import Authority, Manifest
+from pkibuild.model import Authority, Declaration, Manifest
 from pkibuild.plan.entries import bundle_entry, certificate_entry, config_entry, key_entry, older_entry
 from pkibuild.plan.files import Files, sha
 from pkibuild.services.expansion import Expansion
 from pkibuild.state import openssl, openssl_config, output
 from pkibuild.state.lock import JournalMark, LockEntry
-from pkibuild.state.receipt import Receipt, ReceiptBuild, ReceiptCommand, ReceiptFile, ReceiptFolder
+from pkibuild.state.receipt import NAME, Receipt, ReceiptBuild, ReceiptCommand, ReceiptFile, ReceiptFolder
 from pkibuild.units import DAY
 from pkibuild.world.files import Tree
 
@@ -159,6 +159,21 @@ def _left_over(
         for path, one in before.items()
         if path not in files and one.node not in found and source.tree.stat(f"{unit.folder}/{path}") is not None
     }
+
+
+def drop_receipts(tree: Tree, manifest: Manifest, source: Files) -> None:
+    """Remove the folders of hosts and certificates of which nothing is declared any more, and nothing is left."""
+    declared: tuple[tuple[str, Mapping[str, Declaration]], ...]
+    declared = (("hosts", manifest.hosts), ("certificates", manifest.certificates))
+    for kind, names in declared:
+        for entry in tree.list(kind):
+            folder = f"{kind}/{entry.rstrip('/')}"
+            path = f"{folder}/{NAME}"
+            if entry.rstrip("/") in names or tree.stat(path) is None:
+                continue
+            if all(tree.stat(f"{folder}/{file}") is None for file in source.receipt_at(path).files):
+                tree.remove(path)
+                tree.remove_empty_folders(folder)
 
 
 def _builds(expansions: Iterable[Expansion]) -> tuple[ReceiptBuild, ...]:

@@ -124,7 +124,9 @@ def _record(
         receipt = records.receipt(unit, source, inputs, found)
         if receipt.files:
             records.put(tree, unit.receipt_path, receipt.serialise())
-        changed += [_with_inputs(entry, inputs) for entry in found.values()]
+        public = {config.id: texts.inputs(config, public=True) for config in unit.configs}
+        changed += [_with_inputs(entry, public) for entry in found.values()]
+    records.drop_receipts(tree, manifest, source)
     for authority in manifest.authorities.values():
         records.write_openssl(tree, manifest, authority, source, folder.now)
     _write_lock(folder, source, changed, gone)

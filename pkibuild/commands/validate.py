@@ -75,7 +75,7 @@ def _unsayable(units: list[Unit], manifest: Manifest) -> list[Diagnostic]:
     for config in (config for unit in units for config in unit.configs):
         try:
             entry = lock.entry(config.id) if lock else None
-            if entry is None or entry.inputs != texts.inputs(config):
+            if entry is None or entry.inputs != texts.inputs(config, public=True):
                 texts.render(config)
         except UserError as error:
             found += (one for one in error.diagnostics if one not in found)

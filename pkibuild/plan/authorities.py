@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 
 from pkibuild import layout
+from pkibuild.artifacts.certificates import pair_of
 from pkibuild.artifacts.wants import Unit
+from pkibuild.diagnostics import Diagnostic
 from pkibuild.model import Authority
 from pkibuild.nodes import Action, Assemble, Import, Part, Pending, Reason, SignCrl, Verb, Write
 from pkibuild.plan.changes import crl_changes
@@ -13,7 +15,7 @@ from pkibuild.plan.entries import older_entry
 from pkibuild.plan.files import sha
 from pkibuild.plan.issuers import IssuerView, Link
 from pkibuild.plan.observed import CrlSeen, Generation, History
-from pkibuild.plan.pairs import Context, PairView, plan_pair
+from pkibuild.plan.pairs import Context, PairView, missing_key, plan_pair
 from pkibuild.plan.policies import DesiredCrl, crl_reasons, list_renews_at, root_is_due
 from pkibuild.plan.risks import list_risks
 from pkibuild.state.histories import journal_of
@@ -69,19 +71,22 @@ def plan_authority(context: Context, unit: Unit, views: Mapping[str, IssuerView]
 
 
 def check_signing(context: Context, authority: Authority) -> None:
-    """What must hold before anything is signed with an authority: its journal is whole, and the clock goes forward."""
-    if authority.id not in context.draft.signing:
-        return
+    """What must hold before an authority's journal is written to: it is whole, and the clock goes forward."""
     history = context.source.history(authority)
-    folder = f"authorities/{authority.name}"
+    signing = authority.id in context.draft.signing
     if history.behind:
-        context.draft.problems.error(
-            "journal-behind",
-            f"the journal of `{authority.name}` lacks entries that the lock knows: it is behind, or another one",
-            authority.place,
-            f"bring `{folder}` up to date; after a real loss, `apply --accept-lost-history {authority.name}` records "
-            "the gap",
+        context.draft.problems.found.append(
+            Diagnostic(
+                "journal-behind",
+                f"the journal of `{authority.name}` lacks entries that the lock knows: it is behind, or another one",
+                authority.place,
+                f"bring `authorities/{authority.name}` up to date; after a real loss, "
+                f"`apply --accept-lost-history {authority.name}` records the gap",
+                "error" if signing else "warning",
+            )
         )
+    if not signing:
+        return
     if history.last_time is not None and history.last_time - HOUR > context.now:
         context.draft.problems.error(
             "clock-went-back",
@@ -112,7 +117,8 @@ def _advise(context: Context, authority: Authority, view: PairView) -> None:
             authority.place,
             "a root is renewed by an edit: set `issued_since` to today (its key is kept), or plan a rollover",
         )
-    if not authority.protect and f"{authority.id}/certificate" not in context.draft.actions:
+    problems = any(one.severity == "error" for one in context.draft.problems.found)
+    if not authority.protect and not problems and f"{authority.id}/certificate" not in context.draft.actions:
         context.draft.problems.warn(
             "unprotected",
             f"`protect: false` on authority `{name}` has nothing to do",
@@ -126,16 +132,25 @@ def _import(context: Context, authority: Authority, history: History) -> None:
     reasons = []
     if found.certificates:
         serials = ", ".join(one.serial for one in found.certificates[:3])
-        reasons.append(Reason("openssl-issued", f"{len(found.certificates)} certificates of plain OpenSSL ({serials})"))
+        reasons.append(
+            Reason("openssl-issued", f"{_count(found.certificates, 'certificate')} of plain OpenSSL ({serials})")
+        )
     if found.revocations:
         serials = ", ".join(one.serial for one in found.revocations[:3])
-        reasons.append(Reason("openssl-revoked", f"{len(found.revocations)} revocations of plain OpenSSL ({serials})"))
+        reasons.append(
+            Reason("openssl-revoked", f"{_count(found.revocations, 'revocation')} of plain OpenSSL ({serials})")
+        )
     if found.crl_number is not None:
         reasons.append(Reason("openssl-crl", f"plain OpenSSL made revocation list number {found.crl_number}"))
+    context.draft.signing.setdefault(authority.id, []).append(f"{authority.id}/import")  # it writes to the journal
     recipe = Import(authority.name, journal_of(authority.name))
     context.draft.add(
         Action(f"{authority.id}/import", "import", "import", tuple(reasons), recipe, (), place=authority.place)
     )
+
+
+def _count(things: Sized, word: str) -> str:
+    return f"{len(things)} {word}{'' if len(things) == 1 else 's'}"
 
 
 def _plan_older(context: Context, authority: Authority, one: Generation) -> None:
@@ -162,7 +177,7 @@ def _plan_lists(
     fresh = history.generation is not None and view.generation > history.generation  # it has signed nothing yet
     revoked_now = () if fresh else history.revoked
     desired = DesiredCrl(view.subject, view.key_id, revoked_now, authority.crl.validity, authority.crl.refresh_before)
-    _plan_list(context, authority, desired, view.generation, None, view.certificate, view.key_missing)
+    _plan_list(context, authority, desired, view.generation, None, _hindrance(context, authority, view))
     revoked = dict(history.revoked_by_older)
     for one in older:
         if one.living:
@@ -171,7 +186,19 @@ def _plan_lists(
             desired = DesiredCrl(
                 facts.subject_digest, facts.key_id, known, authority.crl.validity, authority.crl.refresh_before
             )
-            _plan_list(context, authority, desired, one.number, one.number, True, False)
+            _plan_list(context, authority, desired, one.number, one.number, None)
+
+
+def _hindrance(context: Context, authority: Authority, view: PairView) -> tuple[str, str] | None:
+    """Why an authority signs no list now, as code and message."""
+    name = authority.name
+    if not view.certificate:
+        return "issuer-waits", f"authority `{name}` has no certificate yet"
+    if view.not_after <= context.now:
+        return "issuer-expired", f"authority `{name}` expired on {format_date(view.not_after)} and signs nothing"
+    if view.key_missing:
+        return "key-missing", f"the key of authority `{name}` is not here"
+    return None
 
 
 def _plan_list(
@@ -180,8 +207,7 @@ def _plan_list(
     desired: DesiredCrl,
     generation: int,
     older: int | None,
-    certificate: bool,
-    key_missing: bool,
+    hindrance: tuple[str, str] | None,
 ) -> None:
     suffix = f"@g{older}" if older is not None else ""
     id = f"{authority.id}/crl{suffix}"
@@ -195,8 +221,10 @@ def _plan_list(
     elif facts is not None and not reasons:
         context.draft.keep(LockEntry(id, "crl", path, facts, generation=generation))
         context.draft.due(id, list_renews_at(facts, authority.crl.refresh_before))
-    elif not certificate or key_missing:
-        context.draft.wait(Pending(id, "key-missing", f"the key of authority `{authority.name}` is not here"))
+    elif hindrance is not None:
+        context.draft.wait(Pending(id, *hindrance))
+        if hindrance[0] == "key-missing":
+            context.draft.once(missing_key(pair_of(authority, None).key))
     else:
         _sign_list(context, authority, desired, seen, id, path, generation, older, reasons)
     _plan_list_der(context, authority, id, path, older, generation, seen)
@@ -281,7 +309,7 @@ def _plan_list_der(
     id = crl.replace("/crl", "/crl-der")
     der_path = layout.output_path(authority, "crl-der", older)
     if any(one.id == crl for one in context.draft.pending):
-        context.draft.wait(Pending(id, "key-missing", "the list in PEM waits"))
+        context.draft.wait(Pending(id, "list-waits", "the list in PEM waits"))
         return
     der = context.source.crl(id, der_path, True, authority, generation)
     action = context.draft.actions.get(crl)

@@ -122,13 +122,14 @@ def _keep_bundle(context: Context, want: BundleWant, seen: BundleSeen) -> None:
 def plan_config(context: Context, want: ConfigWant, unit: Unit, texts: Texts) -> None:
     """Decide on a config: what it was rendered from is compared first, and its text only when that differs."""
     seen = context.source.config(want, unit)
-    inputs = texts.inputs(want)
+    known = texts.inputs(want, public=True)
+    inputs = texts.inputs(want) if want.secret and not context.source.lock_only else known
     if seen.state == "present" and seen.inputs == inputs and seen.digest == seen.remembered and _mode_fits(want, seen):
-        context.draft.keep(config_entry(want, seen.digest, inputs))
+        context.draft.keep(config_entry(want, seen.digest, known))
         return
     data = texts.render(want)
     if seen.state == "present" and seen.digest == sha(data) and _mode_fits(want, seen):
-        context.draft.keep(config_entry(want, seen.digest, inputs))
+        context.draft.keep(config_entry(want, seen.digest, known))
         return
     if seen.state != "absent" and not seen.ours:
         _refuse_foreign(context, want)

@@ -158,6 +158,14 @@ class Files:
         facts = self._facts(der, sha(der), remembered)
         return Recorded(facts, entry.generation, entry.asked_end, der) if facts else None
 
+    def issued_last(self, node: str) -> CertificateFacts | None:
+        """The newest certificate of a node in the journals; None where it is none."""
+        entry = self.lock.entry(node)
+        newest = self.histories.newest(node)
+        remembered = entry.facts if entry and isinstance(entry.facts, CertificateFacts) else None
+        recorded = self._recorded(newest, remembered) if newest else None
+        return recorded.facts if recorded else remembered
+
     def learn(self, facts: Iterable[CertificateFacts]) -> None:
         """What this run has just issued need not be read again."""
         self._learnt.update({one.fingerprint: one for one in facts})

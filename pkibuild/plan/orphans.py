@@ -44,7 +44,7 @@ def find_orphans(
             for node, path in _built(source, folder, kind, name):
                 if node in wanted or (kind == "authority" and name in declared[folder]):
                     continue
-                found.append(_orphan(_facts(source.lock, node), node, path, kind, now))
+                found.append(_orphan(source.issued_last(node), node, path, kind, now))
     return sorted(found, key=lambda one: one.id)
 
 
@@ -124,12 +124,13 @@ def prune(orphans: Iterable[Orphan], pattern: str, now: int) -> tuple[list[Actio
             one.kind,
             "prune",
             (Reason("orphan", "no longer declared"),),
-            Remove(path, f".attic/{format_date(now)}/{path}" if one.kind in SECRET else ""),
-            (path,),
+            Remove(path, attic),
+            (path, attic) if attic else (path,),
             risks=one.risks,
         )
         for one in chosen
         for path in one.paths
+        for attic in [f".attic/{format_date(now)}/{path}" if one.kind in SECRET else ""]
     ]
     ids = {one.id for one in chosen}
     return actions, [one for one in orphans if one.id not in ids]

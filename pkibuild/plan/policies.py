@@ -191,7 +191,7 @@ CERTIFICATE: tuple[Callable[[Desired, Held, int], Reason | None], ...] = (
 """In the order in which they are asked (graph.md, node kinds)."""
 
 BY_TIME = frozenset(
-    {"due", "expired", "crl-due", "interrupted"}
+    {"due", "expired", "rotated", "crl-due", "interrupted"}
     | {"openssl-issued", "openssl-revoked", "openssl-crl", "revocations-changed"}
 )
 """Reasons that come by the clock, finish what a killed run began, or take in what plain OpenSSL did; never an edit of

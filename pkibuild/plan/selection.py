@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from pkibuild.diagnostics import Diagnostic, UserError, fail, warning
+from pkibuild.diagnostics import Diagnostic, UserError, fail, nearest, warning
 from pkibuild.nodes import Action, Plan, unit_of
 from pkibuild.plan.policies import BY_TIME
 from pkibuild.plan.risks import found_risks
 
+FOLLOWING = frozenset({"key-changed", "parts-changed", "list-changed"})
+"""Reasons that follow from another action of the plan: they are the clock's where that action is."""
+
 STOPPED = 5
 """Exit status of `--fail-on` and `--max-reissue`."""
+
+
+def check_named(patterns: Iterable[str], declared: Collection[str]) -> None:
+    """Refuse a glob that names nothing: it is misspelt. Raises UserError."""
+    for pattern in patterns:
+        if not any(matches(id, pattern) for id in declared):
+            close = nearest(pattern, {unit_of(id) for id in declared} | set(declared))
+            hint = f"did you mean `{close}`?" if close else "`pkibuild graph` shows what there is"
+            raise fail("only-nothing", f"`--only {pattern}` names nothing that is declared", hint=hint)
 
 
 def only(plan: Plan, patterns: Iterable[str]) -> Plan:
@@ -49,22 +61,16 @@ def due(plan: Plan) -> Plan:
     """Only what time asks for, and what follows from it; never what an edit asks for."""
     kept: dict[str, Action] = {}
     edited: list[str] = []
-    by_id = {action.id: action for action in plan.actions}
     for action in plan.actions:
         codes = {reason.code for reason in action.reasons}
-        if codes <= BY_TIME | {"rotated"}:
+        others = codes - BY_TIME
+        if all(need in kept for need in action.needs) and (not others or (others <= FOLLOWING and action.needs)):
             kept[action.id] = action
         elif codes & BY_TIME:
             edited.append(action.id)
-        elif (
-            codes in ({"parts-changed"}, {"list-changed"})
-            and action.needs
-            and all(need in kept for need in action.needs)
-        ):
-            kept[action.id] = action
-    kept = {
-        id: action for id, action in kept.items() if all(need in kept or need not in by_id for need in action.needs)
-    }
+    planned = {action.id for action in plan.actions}
+    lonely = {id for id in kept if _partner(id) in planned and _partner(id) not in kept}
+    kept = {id: action for id, action in kept.items() if id not in lonely}
     warnings = plan.warnings
     if edited:
         text = f"`{edited[0]}`" + (f" and {len(edited) - 1} more" if len(edited) > 1 else "")

@@ -58,7 +58,8 @@ class _Table:
         for pair in unit.pairs:
             yield self._certificate(pair, unit.authority, problem)
         authority = unit.authority
-        if authority is None or problem is not None or authority.name not in self._views:
+        spoilt = problem is not None and problem.code != "key-missing"
+        if authority is None or spoilt or authority.name not in self._views:
             return
         history = self._source.history(authority)
         older = [one for one in history.older if one.living]

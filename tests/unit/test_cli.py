@@ -154,8 +154,8 @@ def modules_after(code: str, cwd: Path | None = None) -> set[str]:
 
 
 def test_importing_the_command_line_imports_next_to_nothing() -> None:
-    bare = modules_after("import os")
-    assert modules_after("import pkibuild.cli") - bare == {"pkibuild", "pkibuild.cli", "__future__"}
+    bare = modules_after("import os, __future__")  # an editable installation has imported the latter already
+    assert modules_after("import pkibuild.cli") - bare == {"pkibuild", "pkibuild.cli"}
 
 
 HEAVY = {"cryptography", "jinja2", "jsonschema", "yaml"}

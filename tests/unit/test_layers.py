@@ -93,7 +93,9 @@ def test_imports_go_down_only(path: Path) -> None:
         other = module.split(".")[1]
         if other in (own, "__version__") or (own == "cli" and other == "quick"):
             continue
-        assert floor(other) <= floor(own), f"{name_of(path)}:{line}: {own} (floor {floor(own)}) imports {other} (floor {floor(other)})"
+        assert floor(other) <= floor(own), (
+            f"{name_of(path)}:{line}: {own} (floor {floor(own)}) imports {other} (floor {floor(other)})"
+        )
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
