@@ -1,4 +1,4 @@
-"""What a reviewer must not miss, in a tree that was built: told by `plan`, and `apply --fail-on` stops before it writes."""
+"""What a reviewer must not miss, in a tree that was built: `plan` tells it, `apply --fail-on` stops before it writes."""
 
 from __future__ import annotations
 
@@ -49,26 +49,29 @@ def risks(plan: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 EDITS = {
-    "new-authority": (("hosts:\n", "  more: {issuer: root, subject: {common_name: More}}\nhosts:\n"), "authority/more/certificate"),
+    "new-authority": (
+        "hosts:\n", "  more: {issuer: root, subject: {common_name: More}}\nhosts:\n", "authority/more/certificate"),
     "rekeyed-authority": (
-        ("    name_constraints", "    protect: false\n    key: {generation: 2}\n    name_constraints"), "authority/web-ca/key"),
-    "constraints-widened": (("dns: [abc.com]", "dns: [abc.com, abc.org]"), "authority/web-ca/certificate"),
-    "path-length-widened": (("path_length: 1", "path_length: 2"), "authority/root/certificate"),
-    "new-wildcard": (("[shop.abc.com]", '[shop.abc.com, "*.abc.com"]'), "host/www/certificate"),
-    "longer-validity": (("validity: 90d}\nhosts", "validity: 90d}\nhosts"), ""),
-    "weaker-algorithm": (("key: ecdsa-p384", "key: ecdsa-p256"), "host/www/key"),
-    "usage-added": (("app.abc.com,", "app.abc.com, usage: [server, client],"), "host/app/certificate"),
-    "removed-but-valid": (("  old: {fqdn: old.abc.com}\n", ""), "host/old/certificate"),
-    "name-moved": (("aliases: [shop.abc.com], key: ecdsa-p384}\n  app: {fqdn: app.abc.com,",
-                    "key: ecdsa-p384}\n  app: {fqdn: app.abc.com, aliases: [shop.abc.com],"), "host/app/certificate"),
+        "    name_constraints", "    protect: false\n    key: {generation: 2}\n    name_constraints",
+        "authority/web-ca/key"),
+    "constraints-widened": ("dns: [abc.com]", "dns: [abc.com, abc.org]", "authority/web-ca/certificate"),
+    "path-length-widened": ("path_length: 1", "path_length: 2", "authority/root/certificate"),
+    "new-wildcard": ("[shop.abc.com]", '[shop.abc.com, "*.abc.com"]', "host/www/certificate"),
+    "longer-validity": ("app.abc.com, validity: 90d", "app.abc.com, validity: 120d", "host/app/certificate"),
+    "weaker-algorithm": ("key: ecdsa-p384", "key: ecdsa-p256", "host/www/key"),
+    "usage-added": ("app.abc.com,", "app.abc.com, usage: [server, client],", "host/app/certificate"),
+    "removed-but-valid": ("  old: {fqdn: old.abc.com}\n", "", "host/old/certificate"),
+    "name-moved": (
+        "aliases: [shop.abc.com], key: ecdsa-p384}\n  app: {fqdn: app.abc.com,",
+        "key: ecdsa-p384}\n  app: {fqdn: app.abc.com, aliases: [shop.abc.com],", "host/app/certificate"),
 }  # fmt: skip
-EDITS["longer-validity"] = (("app.abc.com, validity: 90d", "app.abc.com, validity: 120d"), "host/app/certificate")
+"""By code: what is replaced in the manifest, by what, and which artifact is marked then."""
 
 
 @pytest.mark.parametrize("code", list(EDITS))
 def test_an_edit_with_a_risk(estate: Estate, code: str) -> None:
-    edit, id = EDITS[code]
-    estate.edit(*edit)
+    old, new, id = EDITS[code]
+    estate.edit(old, new)
     assert risks(estate.plan()) == [(id, code)]
     told = estate.run("plan", "--format", "markdown").out
     assert told.index(f"⚠️ **{code}**") < told.index("<details"), "it stands before what is folded"
@@ -112,6 +115,6 @@ def test_a_list_that_is_valid_for_longer(estate: Estate) -> None:
 
 
 def test_a_moved_name_comes_with_the_line_to_paste(estate: Estate) -> None:
-    estate.edit(*EDITS["name-moved"][0])
+    estate.edit(*EDITS["name-moved"][:2])
     told = estate.run("plan").out
     assert "revoked: [{certificate: host/www, reason: superseded, on: 2030-01-01}]" in told
