@@ -61,10 +61,13 @@ def due(plan: Plan) -> Plan:
     """Only what time asks for, and what follows from it; never what an edit asks for."""
     kept: dict[str, Action] = {}
     edited: list[str] = []
+    planned = {action.id for action in plan.actions}
     for action in plan.actions:
         codes = {reason.code for reason in action.reasons}
         others = codes - BY_TIME
-        if all(need in kept for need in action.needs) and (not others or (others <= FOLLOWING and action.needs)):
+        if all(need in kept or need not in planned for need in action.needs) and (
+            not others or (others <= FOLLOWING and action.needs)
+        ):
             kept[action.id] = action
         elif codes & BY_TIME:
             edited.append(action.id)

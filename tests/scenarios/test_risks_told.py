@@ -1,4 +1,4 @@
-"""What a reviewer must not miss, in a tree that was built: `plan` tells it, `apply --fail-on` stops before it writes."""
+"""What a reviewer must not miss, in a tree that was built: `plan` tells it, `apply --fail-on` stops before writing."""
 
 from __future__ import annotations
 
