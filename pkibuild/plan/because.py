@@ -97,6 +97,8 @@ class _Causes:
                 return self._planned(f"{above}/key") or self._planned(f"{above}/certificate") or self._at(own, "issuer")
             case "outlives-issuer":
                 return self._planned(f"{issuer}/certificate")
+            case "issuer-changed" if self._is_new(issuer):
+                return (f"{issuer}/certificate", *self._at(own, "issuer"))
             case "issuer-changed" if self._is_renamed(issuer):
                 return (f"{issuer}/certificate",)
             case "subject-changed" if self._is_called_by_fqdn(action, own):
@@ -115,6 +117,10 @@ class _Causes:
 
     def _planned(self, id: str) -> tuple[str, ...]:
         return (id,) if id in self._actions else ()
+
+    def _is_new(self, issuer: str) -> bool:
+        action = self._actions.get(f"{issuer}/certificate")
+        return action is not None and action.verb == "new"
 
     def _is_renamed(self, issuer: str) -> bool:
         action = self._actions.get(f"{issuer}/certificate")

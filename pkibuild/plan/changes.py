@@ -75,5 +75,6 @@ def crl_changes(facts: CrlFacts, revoked: tuple[str, ...], next_update: int) -> 
     changes = []
     if sorted(there) != sorted(revoked):
         changes.append(Change("revokedCertificates", there, revoked))
-    changes.append(Change("nextUpdate", (format_time(facts.next_update),), (format_time(next_update),)))
+    if facts.next_update != next_update:
+        changes.append(Change("nextUpdate", (format_time(facts.next_update),), (format_time(next_update),)))
     return tuple(changes)

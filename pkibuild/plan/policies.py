@@ -77,10 +77,10 @@ def issuer(desired: Desired, held: Held, now: int) -> Reason | None:
         return None
     if desired.issuer_subject is not Future and facts.issuer_digest != desired.issuer_subject:
         return Reason("issuer-changed", "issuer changed")
+    if desired.issuer_subject is Future:
+        return Reason("issuer-changed", "the issuer is a new one, or gets another name")
     if desired.issuer_key_id is Future or (facts.issuer_key_id and facts.issuer_key_id != desired.issuer_key_id):
         return Reason("issuer-rekeyed", "the issuer has another key")
-    if desired.issuer_subject is Future:
-        return Reason("issuer-changed", "the issuer's name changes")
     return None
 
 
