@@ -171,7 +171,8 @@ def drop_receipts(tree: Tree, manifest: Manifest, source: Files) -> None:
             path = f"{folder}/{NAME}"
             if entry.rstrip("/") in names or tree.stat(path) is None:
                 continue
-            if all(tree.stat(f"{folder}/{file}") is None for file in source.receipt_at(path).files):
+            files = source.receipt_at(path).files  # of one that cannot be read, nothing is known
+            if files and all(tree.stat(f"{folder}/{file}") is None for file in files):
                 tree.remove(path)
                 tree.remove_empty_folders(folder)
 
