@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from figures import Figure, Limit, megabytes, seconds
+from figures import Figure, Limit, megabytes, timed
 from manifests import manifest, with_alias
 from processes import Failed, Run, in_turn, pkibuild, run
 
 BARE = str(Path(__file__).with_name("bare.py"))
 NOTHING = "Nothing to do"
+NO_LIMITS = (None, None)
 MEMORY = {10_000: (Limit(150, "MB"), Limit(300, "MB")), 50_000: (Limit(500, "MB"), None)}
 """Hosts → goal and milestone."""
 
@@ -89,15 +90,13 @@ def cold(bench: Bench, hosts: int, key: str = "ecdsa-p256") -> tuple[Estate, lis
         return done
 
     mine, others = in_turn(ours, lambda _: bench.bare(hosts, key), min(bench.rounds, 7), bench.budget)
-    limits: dict[tuple[int, str], tuple[Limit, Limit]] = {
+    limits = {
         (1000, "ecdsa-p256"): (Limit(1.3), Limit(2.5)),
         (10_000, "ecdsa-p256"): (Limit(1.2), Limit(2.5)),
         (100, "rsa-2048"): (Limit(0.55), Limit(0.7)),
     }
-    goal, milestone = limits.get((hosts, key), (None, None))
     name = f"cold, {hosts} hosts, {key}"
-    figure = Figure(name, seconds(mine), seconds(others), "bare loop", goal=goal, milestone=milestone)
-    return estates[-1], mine, figure
+    return estates[-1], mine, timed(name, mine, others, "bare loop", limits.get((hosts, key), NO_LIMITS))
 
 
 def unchanged(bench: Bench, estate: Estate) -> Iterator[tuple[list[Run], Figure]]:
@@ -109,16 +108,15 @@ def unchanged(bench: Bench, estate: Estate) -> Iterator[tuple[list[Run], Figure]
         _plan(estate)
     for command in ("plan", "apply"):
         mine, others = in_turn(lambda _, command=command: _plan(estate, command), peer, bench.rounds, bench.budget)  # type: ignore[misc]  # mypy takes no default in a lambda's type
-        goal, milestone = {10: (Limit(1.0), Limit(2.0)), 10_000: (Limit(1.2), Limit(5.0))}.get(hosts, (None, None))
-        name = f"{command}, nothing to do, {hosts} hosts"
-        yield mine, Figure(name, seconds(mine), seconds(others), peer_name, "s", goal, milestone, note)
+        limits = {10: (Limit(1.0), Limit(2.0)), 10_000: (Limit(1.2), Limit(5.0))}.get(hosts, NO_LIMITS)
+        yield mine, timed(f"{command}, nothing to do, {hosts} hosts", mine, others, peer_name, limits, note)
 
     def without_cache(_: int) -> Run:
         shutil.rmtree(estate.folder / "out/.cache")
         return _plan(estate)
 
     mine, _ = in_turn(without_cache, None, min(bench.rounds, 5), bench.budget / 2)
-    yield mine, Figure(f"plan, nothing to do, no cache, {hosts} hosts", seconds(mine))
+    yield mine, timed(f"plan, nothing to do, no cache, {hosts} hosts", mine)
 
 
 def _plan(estate: Estate, command: str = "plan") -> Run:
@@ -169,10 +167,9 @@ def one_change(bench: Bench, estate: Estate) -> tuple[list[Run], Figure]:
         return done
 
     mine, others = in_turn(ours, lambda _: bench.bare(1), min(bench.rounds, 9), bench.budget)
-    limits = {10_000: (Limit(2.5), Limit(1.5, "s"))}
-    goal, milestone = limits.get(hosts, (Limit(1.5), Limit(3.0)) if hosts in (10, 1000) else (None, None))
-    name = f"one host changed, {hosts} hosts"
-    return mine, Figure(name, seconds(mine), seconds(others), "bare, one certificate", "s", goal, milestone)
+    small = (Limit(1.5), Limit(3.0))
+    limits = {10: small, 1000: small, 10_000: (Limit(2.5), Limit(1.5, "s"))}.get(hosts, NO_LIMITS)
+    return mine, timed(f"one host changed, {hosts} hosts", mine, others, "bare, one certificate", limits)
 
 
 def size(bench: Bench, hosts: int, *, memory: bool) -> Iterator[Figure]:
@@ -184,7 +181,7 @@ def size(bench: Bench, hosts: int, *, memory: bool) -> Iterator[Figure]:
         yield figure
         peaks[figure.name.rpartition(",")[0]] = runs
     if memory:
-        goal, milestone = MEMORY.get(hosts, (None, None))
+        goal, milestone = MEMORY.get(hosts, NO_LIMITS)
         for what, runs in peaks.items():
             found = megabytes(runs)
             yield Figure(f"memory: {what}, {hosts} hosts", found, unit="MB", goal=goal, milestone=milestone)
@@ -197,7 +194,7 @@ def growth(bench: Bench, sizes: Sequence[int]) -> Iterator[Figure]:
         bench.say(f"growth, {hosts} hosts")
         done = build(bench, hosts)[1]
         times.append(done.seconds)
-        yield Figure(f"growth: cold, {hosts} hosts", (done.seconds,))
+        yield timed(f"growth: cold, {hosts} hosts", [done])
         yield Figure(f"growth: memory, {hosts} hosts", (done.megabytes,), unit="MB")
     if len(sizes) >= 3:
         a, b, c = sizes[-3:]

@@ -35,6 +35,8 @@ class Figure:
     goal: Limit | None = None
     milestone: Limit | None = None
     note: str = ""
+    processor: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
+    """Processor time of both, where time was measured."""
 
     @property
     def value(self) -> float:
@@ -71,11 +73,22 @@ class Figure:
             "met": self.met,
             "note": self.note or None,
             "runs": {"ours": self.ours, "peer": self.peer},
+            "processor": {"ours": self.processor[0], "peer": self.processor[1]},
         }
 
 
-def seconds(runs: Sequence[Run]) -> tuple[float, ...]:
-    return tuple(one.seconds for one in runs)
+def timed(
+    name: str,
+    ours: Sequence[Run],
+    peer: Sequence[Run] = (),
+    peer_name: str = "",
+    limits: tuple[Limit | None, Limit | None] = (None, None),
+    note: str = "",
+) -> Figure:
+    """How long runs took; `limits` are the goal and the first milestone."""
+    seconds = [tuple(one.seconds for one in runs) for runs in (ours, peer)]
+    processor = tuple(one.processor for one in ours), tuple(one.processor for one in peer)
+    return Figure(name, seconds[0], seconds[1], peer_name, "s", *limits, note, processor)
 
 
 def megabytes(runs: Sequence[Run]) -> tuple[float, ...]:

@@ -26,6 +26,8 @@ class Run:
     megabytes: float
     """Peak resident memory of the largest process of the run. Memory shared with forked workers counts once."""
     output: str
+    processor: float = 0.0
+    """Processor time in seconds of all processes of the run, the kernel's part too; other programs disturb it less."""
 
 
 def environment() -> dict[str, str]:
@@ -52,11 +54,21 @@ def run(argv: Sequence[str], folder: Path) -> Run:
     if process.returncode:
         raise Failed(f"`{' '.join(argv)}` in {folder} ended with {process.returncode}:\n{output}")
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10  # ru_maxrss is in bytes there, else in KiB
-    return Run(seconds, usage.ru_maxrss / unit, output)
+    return Run(seconds, usage.ru_maxrss / unit, output, usage.ru_utime + usage.ru_stime)
 
 
 def pkibuild(folder: Path, *arguments: str) -> Run:
     return run((*PKIBUILD, *arguments), folder)
+
+
+def creation(folder: Path, count: int = 1000) -> float:
+    """Seconds to make a folder with a small file in it: tells whether the file system can be measured on."""
+    start = time.perf_counter()
+    for number in range(count):
+        below = folder / str(number)
+        below.mkdir()
+        (below / "file").write_bytes(b"x" * 1000)
+    return (time.perf_counter() - start) / count
 
 
 def in_turn(

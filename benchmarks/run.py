@@ -16,7 +16,11 @@ from typing import Any
 
 from cases import Bench, cold, growth, size
 from figures import Figure, table
-from processes import Failed
+from processes import Failed, creation
+
+SLOW = 150e-6
+"""Seconds for a folder and a file in it. A third of that is usual."""
+DELETED = "was much deleted on this file system in the last minutes? See benchmarks/README.md"
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -60,6 +64,7 @@ def figures(bench: Bench, chosen: argparse.Namespace) -> Iterator[Figure]:
 
 
 def machine(folder: Path) -> dict[str, Any]:
+    (folder / "creation").mkdir()
     return {
         "python": platform.python_version(),
         "cryptography": version("cryptography"),
@@ -67,6 +72,7 @@ def machine(folder: Path) -> dict[str, Any]:
         "processors": os.cpu_count(),
         "load": os.getloadavg()[0],
         "folder": str(folder),
+        "creation": creation(folder / "creation"),
     }
 
 
@@ -75,6 +81,8 @@ def main(argv: Sequence[str]) -> int:
     folder = Path(tempfile.mkdtemp(prefix="pkibuild-bench-", dir=chosen.folder))
     about = machine(folder)
     print(", ".join(f"{name} {value}" for name, value in about.items()), file=sys.stderr)
+    if about["creation"] > SLOW:
+        print(f"warning: a folder with a file takes {about['creation'] * 1e6:.0f} µs here: {DELETED}", file=sys.stderr)
     bench = Bench(folder, chosen.rounds, chosen.budget, lambda text: print(f"… {text}", file=sys.stderr))
     found: list[Figure] = []
     try:
