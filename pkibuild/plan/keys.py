@@ -63,7 +63,7 @@ def _usable_stage(state: KeyState) -> bool:
 
 def decide(state: KeyState) -> KeyVerdict:
     """The verdict on a key; checks are asked in the order of graph.md."""
-    for check in (_interrupted, _absent, _misfit, _changed):
+    for check in (_interrupted, _lowered, _absent, _misfit, _changed):
         verdict = check(state)
         if verdict is not None:
             return verdict
@@ -85,6 +85,20 @@ def _interrupted(state: KeyState) -> KeyVerdict | None:
         return None
     retire = max(1, generation - 1) if state.seen.state != "absent" else None
     return KeyVerdict("finish", staged.public, generation, (reason,), staged=True, retire=retire)
+
+
+def _lowered(state: KeyState) -> KeyVerdict | None:
+    """The manifest asks for a generation before the recorded one, be the key there or not."""
+    want, recorded = state.want, state.generation
+    if recorded is None or want.spec.generation >= recorded:
+        return None
+    problem = Diagnostic(
+        "generation-lowered",
+        f"`generation` is {want.spec.generation}, and generation {recorded} was made already",
+        (*want.place, "generation") if want.spec.generation_declared else want.place,
+        f"write `generation: {recorded}`, or a higher number for a new key",
+    )
+    return KeyVerdict("keep", _present(state), recorded, problem=problem)
 
 
 def _absent(state: KeyState) -> KeyVerdict | None:
@@ -138,15 +152,6 @@ def _changed(state: KeyState) -> KeyVerdict | None:
     """The manifest asks for another key: another algorithm, a raised generation, or one for every renewal."""
     want, facts = state.want, state.seen.facts
     spec, recorded = want.spec, state.generation
-    place = (*want.place, "generation") if spec.generation_declared else want.place
-    if recorded is not None and spec.generation < recorded:
-        problem = Diagnostic(
-            "generation-lowered",
-            f"`generation` is {spec.generation}, and generation {recorded} was made already",
-            place,
-            f"write `generation: {recorded}`, or a higher number for a new key",
-        )
-        return KeyVerdict("keep", _present(state), recorded, problem=problem)
     raised = recorded is not None and spec.generation > recorded
     other = facts is not None and facts.algorithm != spec.algorithm
     if state.sacred and (raised or other):
