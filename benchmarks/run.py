@@ -20,6 +20,8 @@ from processes import Failed, creation
 
 SLOW = 150e-6
 """Seconds for a folder and a file in it. A third of that is usual."""
+BUSY = 0.5
+"""Load average of the last minute from which one processor is not there for us."""
 DELETED = "was much deleted on this file system in the last minutes? See benchmarks/README.md"
 
 
@@ -83,6 +85,8 @@ def main(argv: Sequence[str]) -> int:
     print(", ".join(f"{name} {value}" for name, value in about.items()), file=sys.stderr)
     if about["creation"] > SLOW:
         print(f"warning: a folder with a file takes {about['creation'] * 1e6:.0f} µs here: {DELETED}", file=sys.stderr)
+    if about["load"] > BUSY:
+        print("warning: other programs are running: what uses several processors is measured too slow", file=sys.stderr)
     bench = Bench(folder, chosen.rounds, chosen.budget, lambda text: print(f"… {text}", file=sys.stderr))
     found: list[Figure] = []
     try:
