@@ -6,6 +6,7 @@ fails at the same moment: what was not flushed by then is an empty file.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -97,6 +98,14 @@ def removed(estate: Estate) -> None:
     estate.edit("services:\n  pop3: {type: qpopper, host: mail}\n", "")
 
 
+def revoked(estate: Estate) -> None:
+    """As `openssl ca -revoke` does it: the status and the time of the first row."""
+    index = estate.path("authorities/web-ca/index.txt")
+    status, end, _, rest = index.read_text().split("\t", 3)
+    assert status == "V"
+    index.write_text(f"R\t{end}\t300101000000Z,superseded\t{rest}")
+
+
 @pytest.fixture(scope="module")
 def shelf() -> Iterator[Path]:
     """A folder in memory where there is one: thousands of files are made and flushed."""
@@ -130,26 +139,27 @@ CASES = [
     pytest.param(lists_due, (), id="lists-due"),
     pytest.param(missing_key, (), id="missing-key"),
     pytest.param(removed, ("--prune",), id="prune"),
+    pytest.param(revoked, (), id="import"),
 ]
 
 
-@pytest.mark.parametrize("power_fails", [False, True], ids=["killed", "power-cut"])
+@pytest.mark.parametrize("end", ["killed", "power-cut", "disk-full"])
 @pytest.mark.parametrize(("edit", "argv"), CASES)
 def test_the_next_run_finishes_what_a_killed_one_began(
-    fresh: Estate, built: Estate, tmp_path: Path, shelf: Path, edit: Edit, argv: tuple[str, ...], power_fails: bool
+    fresh: Estate, built: Estate, shelf: Path, edit: Edit, argv: tuple[str, ...], end: str
 ) -> None:
     shelf = Path(tempfile.mkdtemp(dir=shelf))
     base = (fresh if edit is first else built).copy(shelf / "base")
     edit(base)
     whole = base.copy(shelf / "whole")
-    steps = dying_run(whole, argv, None, power_fails)
-    assert steps > 3
+    steps = dying_run(whole, argv, None, end)
+    assert steps
     layout, remembered, count = shape(whole), nodes(whole), len(whole.issued())
     gone = {one["public"] for one in base.issued()} - publics(base)
     remove(whole)
     for step in range(1, steps + 1):
         estate = base.copy(shelf / "estate")
-        dying_run(estate, argv, step, power_fails)
+        dying_run(estate, argv, step, end)
         told = f"killed before step {step} of {steps}"
         committed = {one["public"] for one in estate.issued()} - gone
         result = estate.run("apply", *argv)
@@ -164,12 +174,15 @@ def test_the_next_run_finishes_what_a_killed_one_began(
     remove(base)
 
 
-def dying_run(estate: Estate, argv: tuple[str, ...], last: int | None, power_fails: bool) -> int:
-    """`apply` in a fork that ends before its change number `last`; how many changes it made."""
+def dying_run(estate: Estate, argv: tuple[str, ...], last: int | None, end: str) -> int:
+    """`apply` in a fork that ends before its change (or write) number `last`; how many it made."""
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
-        _die(estate, argv, last, power_fails, writer)
+        try:
+            _die(estate, argv, last, end, writer)
+        finally:  # it must never come back into pytest
+            os._exit(1)
     os.close(writer)
     with os.fdopen(reader) as pipe:
         said = pipe.read()
@@ -179,36 +192,56 @@ def dying_run(estate: Estate, argv: tuple[str, ...], last: int | None, power_fai
     return int(said or 0)
 
 
-def _die(estate: Estate, argv: tuple[str, ...], last: int | None, power_fails: bool, writer: int) -> NoReturn:
-    """The child: it must never come back into pytest."""
-    try:
-        count = 0
-        trees: dict[int, Tree] = {}
-        safe: set[int] = set()
-        flush = Tree.flush
+def _die(estate: Estate, argv: tuple[str, ...], last: int | None, end: str, writer: int) -> NoReturn:
+    """The child's life."""
+    count = _Count(last, end, estate)
+    # Only in this process, which ends soon:
+    Tree.step = lambda tree, what, name: count.step(tree)
+    Tree.flush = lambda tree: count.flushed(tree)
+    os.write = count.write
+    result = estate.run("apply", *argv)
+    os.write = count.really_write
+    if last is None:
+        os.write(writer, str(count.number).encode())
+        os._exit(result.status)
+    told = "error[write-failed]" in result.err and "the disk is full" in result.err and "Traceback" not in result.err
+    # A memory for the next run alone may go unwritten without a word.
+    os._exit(KILLED if result.status == 0 or (result.status == 1 and told) else 2)
 
-        def step(tree: Tree, what: str, name: str) -> None:
-            nonlocal count
-            count += 1
-            trees[id(tree)] = tree
-            if count == last:
-                if power_fails:
-                    for one in trees.values():
-                        _forget(one, safe)
-                os._exit(KILLED)
 
-        def flushed(tree: Tree) -> None:
-            flush(tree)
-            safe.update(one.stat().st_ino for one in Path(tree.root).rglob("*") if one.is_file())
+class _Count:
+    """Counts what a run does, and ends it."""
 
-        Tree.step = step  # type: ignore[method-assign]  # only in this process, which ends soon
-        Tree.flush = flushed  # type: ignore[method-assign]  # likewise
-        safe.update(one.stat().st_ino for one in estate.folder.rglob("*") if one.is_file())
-        status = estate.run("apply", *argv).status
-        os.write(writer, str(count).encode())
-        os._exit(status)
-    finally:
-        os._exit(1)
+    def __init__(self, last: int | None, end: str, estate: Estate) -> None:
+        self.number = 0
+        self.last = last
+        self.end = end
+        self.trees: dict[int, Tree] = {}
+        self.safe = {one.stat().st_ino for one in estate.folder.rglob("*") if one.is_file()}
+        self.really_flush = Tree.flush
+        self.really_write = os.write
+
+    def step(self, tree: Tree) -> None:
+        if self.end == "disk-full":
+            return
+        self.number += 1
+        self.trees[id(tree)] = tree
+        if self.number == self.last:
+            if self.end == "power-cut":
+                for one in self.trees.values():
+                    _forget(one, self.safe)
+            os._exit(KILLED)
+
+    def flushed(self, tree: Tree) -> None:
+        self.really_flush(tree)
+        self.safe.update(one.stat().st_ino for one in Path(tree.root).rglob("*") if one.is_file())
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        if self.end == "disk-full":
+            self.number += 1
+            if self.last is not None and self.number >= self.last:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return self.really_write(descriptor, data)
 
 
 def _forget(tree: Tree, safe: set[int]) -> None:
