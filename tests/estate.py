@@ -25,6 +25,7 @@ from helpers import Project, Result, changed, run_here, snapshot
 from pkibuild.units import format_time, parse_duration, parse_time
 
 PASSPHRASE = "correct horse battery staple"
+"""Never another one: the keys of released trees (`released`) are sealed with it."""
 START = parse_time("2030-01-01T00:00:00Z")
 
 RECORDS = re.compile(
