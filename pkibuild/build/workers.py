@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from pkibuild.facts import CertificateFacts, Profile
 from pkibuild.keys import backend
+from pkibuild.world.lifeline import Lifeline
 from pkibuild.x509.issue import Issuer, issue_certificate
 
 ALONE = 96
@@ -89,7 +90,8 @@ _signers: dict[str, Signer] = {}
 """A worker process's own, set once as it starts: a signing key cannot be sent with every job."""
 
 
-def _start(signers: Mapping[str, Signer]) -> None:
+def _start(signers: Mapping[str, Signer], lifeline: Lifeline) -> None:
+    lifeline.hold()
     _signers.update(signers)
 
 
@@ -111,5 +113,9 @@ def workers(signers: Mapping[str, Signer], jobs: Sequence[PairJob], processors: 
 
         # A forked worker inherits the opened keys: none is sent anywhere.
         context = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(processors, mp_context=context, initializer=_start, initargs=(signers,)) as pool:
-            yield pool.map(_make, jobs, chunksize=max(1, len(jobs) // (processors * 8)))
+        lifeline = Lifeline()
+        try:
+            with ProcessPoolExecutor(processors, context, _start, (signers, lifeline)) as pool:
+                yield pool.map(_make, jobs, chunksize=max(1, len(jobs) // (processors * 8)))
+        finally:
+            lifeline.close()

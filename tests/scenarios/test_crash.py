@@ -298,3 +298,55 @@ def test_a_real_kill(fresh: Estate, tmp_path: Path, after: float) -> None:
     assert committed <= publics(estate)
     assert len(estate.issued()) == 5
     estate.settled()
+
+
+FLEET = """\
+version: 1
+defaults: {issuer: ca}
+authorities:
+  ca: {subject: {common_name: CA}}
+hosts:
+  "n[0001:0700]": {fqdn: "n[0001:0700].abc.com"}
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_workers_end_with_their_run(project: Project, number: signal.Signals) -> None:
+    """The run is ended while others work for it: none of them stays, and none holds the folder."""
+    estate = Estate(project)
+    estate.write(FLEET)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pkibuild", "apply", "-q", "--jobs", "2"],
+        cwd=estate.folder,
+        env=environment(estate.environment()),
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    while not (workers := children(process.pid)) and process.poll() is None:
+        time.sleep(0.002)
+    assert workers
+    process.send_signal(number)
+    _, err = process.communicate()
+    assert process.returncode == (130 if number == signal.SIGINT else -number), err.decode()
+    assert b"Traceback" not in err
+    deadline = time.monotonic() + 10
+    while any(alive(one) for one in workers):
+        assert time.monotonic() < deadline, "a worker stays"
+        time.sleep(0.01)
+    assert estate.run("apply").status == 0
+    assert len(estate.issued()) == 701
+    assert len({one["id"] for one in estate.issued()}) == 701
+    assert estate.plan()["actions"] == []
+
+
+def children(pid: int) -> list[int]:
+    with suppress(OSError):
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody has asked for does not."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
