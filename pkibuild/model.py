@@ -206,6 +206,3 @@ class Manifest:
     def declarations(self) -> list[Declaration]:
         """Every authority, host and certificate, authorities first."""
         return [*self.authorities.values(), *self.hosts.values(), *self.certificates.values()]
-
-    def services_on(self, host: str) -> list[Service]:
-        return [one for one in self.services.values() if host in one.hosts]

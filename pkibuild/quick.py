@@ -73,7 +73,7 @@ def _read(manifest: str) -> tuple[Any, ...] | None:
         return None
     root = os.path.join(os.path.dirname(manifest), head[start + 10 : end].decode("utf-8"))
     with open(f"{root}/{ANSWER}", "rb") as file:
-        found = marshal.load(file)  # noqa: S302 - our own file, mode 0600, in a folder that is checked to be ours
+        found = marshal.loads(file.read())  # noqa: S302 - our own file, mode 0600, in a folder that is checked to be ours
     return found if isinstance(found, tuple) and len(found) == 7 else None
 
 

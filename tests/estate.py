@@ -26,6 +26,27 @@ from pkibuild.units import format_time, parse_duration, parse_time
 
 PASSPHRASE = "correct horse battery staple"
 """Never another one: the keys of released trees (`released`) are sealed with it."""
+WEB_CA = """\
+version: 1
+defaults:
+  subject: {country: TW, organization: ABC Company}
+  issuer: web-ca
+authorities:
+  root:
+    subject: {common_name: ABC Root CA}
+    key: {algorithm: ecdsa-p256, passphrase: {env: ROOT_PASSPHRASE}}
+    crl: {url: "http://pki.abc.com/root.crl", validity: 90d}
+  web-ca:
+    issuer: root
+    subject: {common_name: ABC Web CA}
+    crl: {url: "http://pki.abc.com/web-ca.crl"}
+hosts:
+  www:
+    fqdn: www.abc.com
+    aliases: [abc.com]
+"""
+"""How the manifests of many scenarios begin: a root with a passphrase, an authority below it, and a first host."""
+
 START = parse_time("2030-01-01T00:00:00Z")
 
 RECORDS = re.compile(

@@ -402,7 +402,3 @@ class Executor:
             id = f"authority/{recipe.authority}/crl"
             writer.add("crl", self._now, id, generation=generation, detail={"number": found.crl_number})
         self._append_journals()
-
-    def final_histories(self) -> Mapping[str, Writer]:
-        """The journals that this run wrote to."""
-        return self._writers

@@ -215,8 +215,3 @@ def http_url(text: str) -> str:
     if not host:
         raise BadName("it names no host", "write it as `http://pki.abc.com/myrootca.crl`")
     return normal_uri(text)
-
-
-def covers_domain(constraint: str, name: str) -> bool:
-    """Whether a dNSName lies in the subtree of a constraint (RFC 5280 4.2.1.10)."""
-    return name == constraint or name.endswith(f".{constraint}")

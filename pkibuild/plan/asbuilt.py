@@ -25,7 +25,7 @@ from pkibuild.model import SELF, Attributes, Authority
 from pkibuild.plan.because import differing, pointer
 from pkibuild.plan.derived import sources_of
 from pkibuild.plan.files import sha
-from pkibuild.plan.issuers import IssuerView, Link
+from pkibuild.plan.issuers import IssuerView
 from pkibuild.plan.observed import (
     BundleSeen,
     CertificateSeen,
@@ -169,20 +169,8 @@ class AsBuilt:
 
     def _authority(self, authority: Authority, view: PairView) -> None:
         issuer = None if authority.is_root else self._views[authority.issuer]
-        link = Link(view.pair.certificate.id, view.pair.certificate.path, view.fingerprint)
         self._authorities[authority.name] = authority
-        self._views[authority.name] = IssuerView(
-            authority=authority,
-            subject=view.subject,
-            key_id=view.key_id,
-            not_before=view.not_before,
-            not_after=view.not_after,
-            generation=view.generation,
-            link=link,
-            above=issuer.chain(view.issuer_key_id) if issuer else (),
-            root=issuer.root_of(view.issuer_key_id) if issuer else link,
-            certificate=True,
-        )
+        self._views[authority.name] = IssuerView.of(authority, view, issuer)
         if authority.crl is not None:
             facts = CrlFacts(
                 issuer_digest=view.subject or "",

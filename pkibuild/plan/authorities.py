@@ -43,31 +43,17 @@ def plan_authority(context: Context, unit: Unit, views: Mapping[str, IssuerView]
         older.append(Generation(present.generation or 1, present, True))
     for generation in older:
         _plan_older(context, authority, generation)
-    link = Link(pair.certificate.id, pair.certificate.path, view.fingerprint)
-    issuer_view = IssuerView(
-        authority=authority,
-        subject=view.subject,
-        key_id=view.key_id,
-        not_before=view.not_before,
-        not_after=view.not_after,
-        generation=view.generation,
-        link=link,
-        above=issuer.chain(view.issuer_key_id) if issuer else (),
-        root=issuer.root_of(view.issuer_key_id) if issuer else link,
-        certificate=view.certificate,
-        key_missing=view.key_missing,
-        older={
-            one.certificate.facts.key_id: Link(
-                f"{authority.id}/certificate@g{one.number}",
-                layout.output_path(authority, "certificate", one.number),
-                one.certificate.facts.fingerprint,
-            )
-            for one in older
-        },
-    )
+    links = {
+        one.certificate.facts.key_id: Link(
+            f"{authority.id}/certificate@g{one.number}",
+            layout.output_path(authority, "certificate", one.number),
+            one.certificate.facts.fingerprint,
+        )
+        for one in older
+    }
     _plan_lists(context, authority, view, history, older)
     _advise(context, authority, view)
-    return issuer_view, view
+    return IssuerView.of(authority, view, issuer, links), view
 
 
 def check_signing(context: Context, authority: Authority) -> None:

@@ -64,6 +64,7 @@ class Files:
         self.histories = Histories(tree)
         self.memo = memo
         self._now = now
+        self._histories: dict[str, History] = {}
         self._learnt: dict[str, CertificateFacts] = {}
         self._receipt: tuple[str, Receipt] = ("", Receipt())
         self._all_issued: frozenset[str] | None = None
@@ -300,6 +301,11 @@ class Files:
         return found
 
     def history(self, authority: Authority) -> History:
+        if authority.name not in self._histories:
+            self._histories[authority.name] = self._read_history(authority)
+        return self._histories[authority.name]
+
+    def _read_history(self, authority: Authority) -> History:
         folder = f"authorities/{authority.name}"
         path = journal_of(authority.name)
         journal = self.histories.at(path)

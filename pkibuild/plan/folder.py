@@ -15,12 +15,13 @@ from pkibuild.plan.draft import Draft
 from pkibuild.plan.files import Files
 from pkibuild.plan.remembered import Remembered
 from pkibuild.plan.settled import Passing
+from pkibuild.quick import Signature, signature
 from pkibuild.state import cache, output
 from pkibuild.state.histories import journal_of
 from pkibuild.state.journal import Writer
 from pkibuild.state.lock import Lock
 from pkibuild.world import World
-from pkibuild.world.files import Signature, Tree, exists, explain, read_file, signature_of
+from pkibuild.world.files import Tree, exists, explain, read_file
 
 RUN_LOCK = ".cache/run.lock"
 
@@ -98,7 +99,7 @@ class Folder:
 
     def _journals(self) -> list[tuple[str, Signature | None]]:
         paths = self.source.histories.paths()
-        return [(path, signature_of(f"{self.tree.root}/{path}")) for path in paths]
+        return [(path, signature(f"{self.tree.root}/{path}")) for path in paths]
 
     def remember(self) -> None:
         """Keep what holds for the next run. A folder that may only be read is planned as well, only not as fast."""

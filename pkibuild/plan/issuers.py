@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pkibuild.model import Authority
+
+if TYPE_CHECKING:
+    from pkibuild.plan.pairs import PairView
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,28 @@ class IssuerView:
     key_missing: bool = False
     older: Mapping[str, Link] = field(default_factory=dict)
     """Key identifier of an older generation → its certificate."""
+
+    @classmethod
+    def of(
+        cls, authority: Authority, own: PairView, issuer: IssuerView | None, older: Mapping[str, Link] | None = None
+    ) -> IssuerView:
+        """An authority by its own pair and its issuer; `issuer` is None for a root."""
+        certificate = own.pair.certificate
+        link = Link(certificate.id, certificate.path, own.fingerprint)
+        return cls(
+            authority=authority,
+            subject=own.subject,
+            key_id=own.key_id,
+            not_before=own.not_before,
+            not_after=own.not_after,
+            generation=own.generation,
+            link=link,
+            above=issuer.chain(own.issuer_key_id) if issuer else (),
+            root=issuer.root_of(own.issuer_key_id) if issuer else link,
+            certificate=own.certificate,
+            key_missing=own.key_missing,
+            older=older or {},
+        )
 
     def chain(self, issuer_key_id: str | None) -> tuple[Link, ...]:
         """The intermediates that a leaf is sent with: those of the key that signed it, never simply the newest."""

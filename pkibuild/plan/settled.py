@@ -20,12 +20,11 @@ from pkibuild.manifest.options import files_in
 from pkibuild.model import Authority, Declaration, Manifest, Service
 from pkibuild.plan.draft import Draft, Tally
 from pkibuild.plan.issuers import IssuerView
-from pkibuild.world.files import Signature, Tree, signature_of
+from pkibuild.quick import TICK, Signature, signature
+from pkibuild.world.files import Tree
 
 PATH = ".cache/settled"
 FORMAT = 1
-TICK = 50_000_000
-"""Nanoseconds: what changed so short before a look may change again unseen (file times are that coarse)."""
 
 Files = tuple[tuple[str, Signature | None], ...]
 Memory = tuple[str, int, int, int, tuple[str, int] | None, Files]
@@ -76,7 +75,7 @@ def ground_of(manifest: Manifest, views: Mapping[str, IssuerView], lock: bytes, 
         manifest.output,
         repr(sorted(views.items())),
         repr(packs),
-        repr([(path, signature_of(path)) for path in read_files]),
+        repr([(path, signature(path)) for path in read_files]),
         sha256(lock).hexdigest(),
         repr(journals),
     )
@@ -106,7 +105,7 @@ def _service(service: Service, manifest: Manifest) -> str:
     schema = manifest.packs[service.type].options_schema
     files = sorted(files_in(service.options, schema, schema, manifest.folder))
     own = (service.name, service.place, service.type, dict(service.options))
-    return json.dumps((*own, [(path, signature_of(path)) for path in files]), sort_keys=True)
+    return json.dumps((*own, [(path, signature(path)) for path in files]), sort_keys=True)
 
 
 class Passing:
@@ -166,7 +165,7 @@ class Passing:
         if asked != self._askings.of(declaration) or not since <= self._now < until:
             return False
         root = self._tree.root
-        return all(signature_of(f"{root}/{path}") == seen for path, seen in files)
+        return all(signature(f"{root}/{path}") == seen for path, seen in files)
 
     def looked_at(self, unit: Unit) -> None:
         """A unit was decided on: remember it, if nothing is to be done or told of it."""
@@ -182,7 +181,7 @@ class Passing:
         """Unless a file of it changed since this run began, or just before."""
         files: list[tuple[str, Signature | None]] = []
         for path in paths_of(unit):
-            seen = signature_of(f"{self._tree.root}/{path}")
+            seen = signature(f"{self._tree.root}/{path}")
             if seen is not None and max(seen[1], seen[2]) >= self._newest:
                 return
             files.append((path, seen))

@@ -37,19 +37,6 @@ class Stat:
     owner: int
 
 
-Signature = tuple[int, int, int, int, int]
-"""Size, times, inode and mode: what tells whether a file changed."""
-
-
-def signature_of(path: str) -> Signature | None:
-    """The signature of what is at a path, a link not followed; None when there is nothing."""
-    try:
-        found = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_mode
-
-
 def _stat(found: os.stat_result) -> Stat:
     mode = found.st_mode
     if stat_module.S_ISREG(mode):
@@ -99,10 +86,6 @@ def read_file(path: str, limit: int | None = None) -> bytes:
 
 def exists(path: str) -> bool:
     return os.path.lexists(path)
-
-
-def is_folder(path: str) -> bool:
-    return os.path.isdir(path)
 
 
 def names_in(folder: str) -> list[str]:

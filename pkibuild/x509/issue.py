@@ -161,32 +161,6 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def sign_certificate(
-    profile: Profile,
-    *,
-    public_key: PublicKey,
-    serial: int,
-    not_before: int,
-    not_after: int,
-    issuer: Issuer,
-    signing_key: PrivateKey,
-    subject: x509.Name | None = None,
-    key_id: bytes | None = None,
-) -> bytes:
-    """As `issue_certificate`, the DER alone."""
-    return issue_certificate(
-        profile,
-        public_key=public_key,
-        serial=serial,
-        not_before=not_before,
-        not_after=not_after,
-        issuer=issuer,
-        signing_key=signing_key,
-        subject=subject,
-        key_id=key_id,
-    ).der
-
-
 def make_csr(profile: Profile, key: PrivateKey) -> bytes:
     """A DER certificate request (RFC 2986) that asks for what the profile says. Raises ValueError."""
     names = general_names(alternative_names(profile))

@@ -69,7 +69,7 @@ def build(profile: Profile, algorithm: str, above: Entity | None = None, days: i
     begin, end, _ = window(
         NOW, Validity(days * DAY), facts and facts.not_before, facts and facts.not_after
     )  # fmt: skip
-    der = issue.sign_certificate(
+    made = issue.issue_certificate(
         profile,
         public_key=key.public_key(),
         serial=issue.new_serial(lambda _: False),
@@ -78,7 +78,7 @@ def build(profile: Profile, algorithm: str, above: Entity | None = None, days: i
         issuer=issue.Issuer.of(above.der) if above else issue.Issuer.new(profile, key.public_key()),
         signing_key=above.key if above else key,
     )
-    return Entity(key, der, above)
+    return Entity(key, made.der, above)
 
 
 def authority(name: str, algorithm: str, above: Entity | None = None, **more: object) -> Entity:

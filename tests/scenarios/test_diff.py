@@ -10,32 +10,19 @@ from typing import Any
 
 import jsonschema
 import pytest
+from estate import WEB_CA
 from helpers import ROOT, Project, Result
 
-MANIFEST = """\
-version: 1
-defaults:
-  subject: {country: TW, organization: ABC Company}
-  issuer: web-ca
-authorities:
-  root:
-    subject: {common_name: ABC Root CA}
-    key: {algorithm: ecdsa-p256, passphrase: {env: ROOT_PASSPHRASE}}
-    crl: {url: "http://pki.abc.com/root.crl", validity: 90d}
-  web-ca:
-    issuer: root
-    subject: {common_name: ABC Web CA}
-    crl: {url: "http://pki.abc.com/web-ca.crl"}
-hosts:
-  www:
-    fqdn: www.abc.com
-    aliases: [abc.com]
+MANIFEST = (
+    WEB_CA
+    + """\
     formats: [pem, fullchain]
   mail: {fqdn: mail.abc.com, issuer: root}
 services:
   web: {type: apache, host: www}
   pop3: {type: qpopper, host: mail}
 """
+)
 SCHEMA = json.loads((ROOT / "schemas" / "plan.schema.json").read_text())
 
 

@@ -12,27 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from estate import Estate
+from estate import WEB_CA, Estate
 from helpers import Project
 
-MANIFEST = """\
-version: 1
-defaults:
-  subject: {country: TW, organization: ABC Company}
-  issuer: web-ca
-authorities:
-  root:
-    subject: {common_name: ABC Root CA}
-    key: {algorithm: ecdsa-p256, passphrase: {env: ROOT_PASSPHRASE}}
-    crl: {url: "http://pki.abc.com/root.crl", validity: 90d}
-  web-ca:
-    issuer: root
-    subject: {common_name: ABC Web CA}
-    crl: {url: "http://pki.abc.com/web-ca.crl"}
-hosts:
-  www:
-    fqdn: www.abc.com
-    aliases: [abc.com]
+MANIFEST = (
+    WEB_CA
+    + """\
     formats: [pem, fullchain, chain, combined]
   mail:
     fqdn: mail.abc.com
@@ -48,6 +33,7 @@ certificates:
     formats: [pem, combined]
     key: {algorithm: ecdsa-p256, passphrase: {env: ROOT_PASSPHRASE}}
 """
+)
 
 
 @pytest.fixture(scope="module")

@@ -11,29 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from estate import Estate
+from estate import WEB_CA, Estate
 from helpers import Project
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "plans"
 
-MANIFEST = """\
-version: 1
-defaults:
-  subject: {country: TW, organization: ABC Company}
-  issuer: web-ca
-authorities:
-  root:
-    subject: {common_name: ABC Root CA}
-    key: {algorithm: ecdsa-p256, passphrase: {env: ROOT_PASSPHRASE}}
-    crl: {url: "http://pki.abc.com/root.crl", validity: 90d}
-  web-ca:
-    issuer: root
-    subject: {common_name: ABC Web CA}
-    crl: {url: "http://pki.abc.com/web-ca.crl"}
-hosts:
-  www:
-    fqdn: www.abc.com
-    aliases: [abc.com]
+MANIFEST = (
+    WEB_CA
+    + """\
     formats: [pem, fullchain]
   mail: {fqdn: mail.abc.com, issuer: root}
   "node[01:12]": {fqdn: "node[01:12].abc.com"}
@@ -41,6 +26,7 @@ services:
   web: {type: apache, host: www}
   pop3: {type: qpopper, host: mail, listen: [stls, pop3s]}
 """
+)
 
 
 def alias(estate: Estate) -> None:

@@ -5,27 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from estate import Estate, dns, issuer_key_id, key_id, spki
+from estate import WEB_CA, Estate, dns, issuer_key_id, key_id, spki
 from helpers import Project
 
-MANIFEST = """\
-version: 1
-defaults:
-  subject: {country: TW, organization: ABC Company}
-  issuer: web-ca
-authorities:
-  root:
-    subject: {common_name: ABC Root CA}
-    key: {algorithm: ecdsa-p256, passphrase: {env: ROOT_PASSPHRASE}}
-    crl: {url: "http://pki.abc.com/root.crl", validity: 90d}
-  web-ca:
-    issuer: root
-    subject: {common_name: ABC Web CA}
-    crl: {url: "http://pki.abc.com/web-ca.crl"}
-hosts:
-  www:
-    fqdn: www.abc.com
-    aliases: [abc.com]
+MANIFEST = (
+    WEB_CA
+    + """\
     formats: [pem, fullchain, chain, der, combined]
   mail:
     fqdn: mail.abc.com
@@ -41,6 +26,7 @@ certificates:
     subject: {common_name: Alice Wu}
     names: {email: [alice@abc.com]}
 """
+)
 
 
 @pytest.fixture(scope="module")

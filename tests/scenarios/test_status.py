@@ -9,30 +9,15 @@ from typing import Any
 
 import pytest
 from calendars import parse_calendar
-from estate import Estate
+from estate import WEB_CA, Estate
 from exposition import parse_exposition
 from helpers import Project, changed
 
 from pkibuild.units import DAY, format_time, parse_duration, parse_time
 
-MANIFEST = """\
-version: 1
-defaults:
-  subject: {country: TW, organization: ABC Company}
-  issuer: web-ca
-authorities:
-  root:
-    subject: {common_name: ABC Root CA}
-    key: {algorithm: ecdsa-p256, passphrase: {env: ROOT_PASSPHRASE}}
-    crl: {url: "http://pki.abc.com/root.crl", validity: 90d}
-  web-ca:
-    issuer: root
-    subject: {common_name: ABC Web CA}
-    crl: {url: "http://pki.abc.com/web-ca.crl"}
-hosts:
-  www:
-    fqdn: www.abc.com
-    aliases: [abc.com]
+MANIFEST = (
+    WEB_CA
+    + """\
     formats: [pem, fullchain]
   mail: {fqdn: mail.abc.com}
 services:
@@ -41,6 +26,7 @@ services:
 certificates:
   alice: {usage: [client], subject: {common_name: "Alice \\"Q\\\\A\\" Wu, 吳"}}
 """
+)
 
 ALL = {
     "authority/root/certificate", "authority/root/crl", "authority/web-ca/certificate", "authority/web-ca/crl",

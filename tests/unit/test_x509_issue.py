@@ -333,10 +333,3 @@ def test_names_that_are_not_in_normal_form_are_told_as_they_are_written() -> Non
     made = issued(profile)
     assert made.facts == inspect.certificate_facts(made.der)
     assert made.facts.names == Names(("www.abc.com",), ("2001:db8::1",))
-
-
-def test_sign_certificate_gives_the_der_alone() -> None:
-    der = issue.sign_certificate(
-        CA, public_key=KEY.public_key(), serial=1, not_before=NOW, not_after=NOW + YEAR, issuer=ISSUER, signing_key=KEY
-    )
-    assert_says(der, CA)
