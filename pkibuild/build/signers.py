@@ -105,6 +105,8 @@ class Opener:
             key = backend.load(data, passphrase, validate=False)
             if not self._fits(key, certificate):
                 raise KeyProblem("it does not fit its certificate")
+            if not backend.signs(key, key.public_key()):  # an RSA key's numbers are not checked as it is loaded
+                raise KeyProblem("it is damaged: what it signs does not verify")
             self.opened.keys[path] = key
         except PassphraseUnavailable as error:
             self.opened.closed[path] = error.diagnostic

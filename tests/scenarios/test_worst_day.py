@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from estate import PASSPHRASE, Estate, aside, crl_number
 from helpers import Project, environment
 
@@ -560,3 +562,43 @@ def test_another_run_is_kept_out(estate: Estate) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert estate.refused("apply", status=3) == ["output-locked"]
         estate.plan()
+
+
+# -- a key whose numbers were damaged ----------------------------------------------------------------------------
+
+
+def test_a_damaged_rsa_key_signs_nothing(project: Project) -> None:
+    """Its public half still fits the certificate: only a trial tells, and nothing wrong gets into the journal."""
+    estate = Estate(project)
+    estate.write(
+        "version: 1\ndefaults: {issuer: ca}\nauthorities: {ca: {subject: {common_name: CA}, key: rsa-2048}}\n"
+        "hosts: {www: {fqdn: www.abc.com}}\n"
+    )
+    estate.apply()
+    path = estate.path("authorities/ca/private/ca.key")
+    whole = path.read_bytes()
+    path.chmod(0o600)
+    path.write_bytes(_with_other_exponent(whole))
+    path.chmod(0o400)
+    before = len(estate.issued())
+    estate.edit("fqdn: www.abc.com", "fqdn: www.abc.com, aliases: [abc.com]")
+    run = estate.run("apply")
+    assert run.status == 4
+    assert "key-closed" in run.err
+    assert "what it signs does not verify" in run.err
+    assert len(estate.issued()) == before
+    path.chmod(0o600)
+    path.write_bytes(whole)
+    path.chmod(0o400)
+    estate.apply()
+    assert len(estate.issued()) == before + 1
+
+
+def _with_other_exponent(pem: bytes) -> bytes:
+    """The same public key with private numbers that are not its own."""
+    numbers = load_pem_private_key(pem, None).private_numbers()  # type: ignore[union-attr]  # an RSA key
+    private = rsa.RSAPrivateNumbers(
+        numbers.p, numbers.q, numbers.d + 2, numbers.dmp1 + 2, numbers.dmq1 + 2, numbers.iqmp, numbers.public_numbers
+    )
+    key = private.private_key(unsafe_skip_rsa_key_validation=True)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
