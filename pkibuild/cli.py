@@ -22,7 +22,7 @@ INTERRUPTED = 130
 
 COMMANDS: tuple[tuple[str, str], ...] = (
     ("init", "write a commented starter manifest"),
-    ("validate", "tell all problems of the manifest at once"),
+    ("validate", "tell all problems of the manifest at once, and of its lock"),
     ("show", "print the manifest with every inherited and built-in value filled in"),
     ("plan", "show what apply would do, and change nothing"),
     ("apply", "build what the plan says"),

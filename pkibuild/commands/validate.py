@@ -1,7 +1,8 @@
-"""`pkibuild validate`: all problems of the manifest at once."""
+"""`pkibuild validate`: all problems of the manifest at once, and of the lock beside it."""
 
 from __future__ import annotations
 
+import posixpath
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -20,18 +21,20 @@ if TYPE_CHECKING:
 
 def register(parser: ArgumentParser) -> None:
     options.manifest(parser)
+    parser.add_argument("--lock", action="store_true", help="check the lock alone, whatever the manifest says")
     options.strict(parser)
     options.common(parser)
     options.examples(
         parser,
-        ("pkibuild validate", "check pki.yaml in this folder"),
+        ("pkibuild validate", "check pki.yaml in this folder, and pki.lock if there is one"),
         ("pkibuild validate --strict --format json lab.yaml", "for a pipeline: warnings are errors"),
     )
 
 
 def run(arguments: Namespace, world: World) -> int:
     path = options.manifest_path(arguments)
-    manifest, found = _load(path, arguments, world)
+    manifest, found = (None, _absent(path)) if arguments.lock else _load(path, arguments, world)
+    found = (*found, *_lock_problems(path, arguments))
     if arguments.strict:
         found = tuple(replace(one, severity="error") for one in found)
     if arguments.format == "json":
@@ -44,25 +47,30 @@ def run(arguments: Namespace, world: World) -> int:
             world.out(f"{path}: {counts(manifest)}: {view.counted(found)}\n")
         elif found and not arguments.quiet:
             world.err(f"{path}: {view.counted(found)}\n")
+        elif not arguments.quiet:
+            world.out(f"{_lock_of(path, arguments)}: {view.counted(found)}\n")
     return 1 if any(one.severity == "error" for one in found) else 0
 
 
 def _load(path: str, arguments: Namespace, world: World) -> tuple[Manifest | None, tuple[Diagnostic, ...]]:
     from pkibuild import pipeline
     from pkibuild.manifest import load
+    from pkibuild.plan.missing import output_changed
 
     try:
         manifest = load(path, world, output=arguments.output)
     except UserError as error:
         return None, error.diagnostics
+    lock = _lock(manifest)
     try:
-        found = _unsayable(pipeline.check(manifest), manifest)
+        found = _unsayable(pipeline.check(manifest), lock)
     except UserError as error:
         return None, spanned(error.diagnostics, manifest)
-    return None if found else manifest, spanned((*manifest.warnings, *found), manifest)
+    moved = output_changed(manifest, lock) if lock else []
+    return None if found else manifest, spanned((*manifest.warnings, *moved, *found), manifest)
 
 
-def _unsayable(units: list[Unit], manifest: Manifest) -> list[Diagnostic]:
+def _unsayable(units: list[Unit], lock: Lock | None) -> list[Diagnostic]:
     """What is wrong with templates, and with values that a config cannot say: only rendering tells.
 
     What the lock knows to be rendered from the same was good then, and is not rendered again.
@@ -70,7 +78,6 @@ def _unsayable(units: list[Unit], manifest: Manifest) -> list[Diagnostic]:
     from pkibuild.artifacts.configs import Texts
 
     texts = Texts()
-    lock = _lock(manifest)
     found: list[Diagnostic] = []
     for config in (config for unit in units for config in unit.configs):
         try:
@@ -83,16 +90,36 @@ def _unsayable(units: list[Unit], manifest: Manifest) -> list[Diagnostic]:
 
 
 def _lock(manifest: Manifest) -> Lock | None:
-    """The lock, if it is there and can be read; what is wrong with it is no problem of the manifest."""
+    """The lock, if it is there and can be read; what is wrong with it is told by itself (`_lock_problems`)."""
     from pkibuild.plan.folder import lock_path
+    from pkibuild.state.committed import read_lock
     from pkibuild.state.lock import Lock
-    from pkibuild.world.files import read_file
 
     path = lock_path(manifest)
     try:
-        return Lock.parse(read_file(path), path)
-    except (OSError, UserError):
+        data = read_lock(path, path)
+        return Lock.parse(data, path) if data is not None else None
+    except UserError:
         return None
+
+
+def _absent(path: str) -> tuple[Diagnostic, ...]:
+    """Told of a misspelt manifest: a check of the lock beside it would find nothing wrong, for ever."""
+    from pkibuild.world.files import exists
+
+    return () if exists(path) else (Diagnostic("no-manifest", f"there is no manifest `{path}`"),)
+
+
+def _lock_problems(path: str, arguments: Namespace) -> list[Diagnostic]:
+    from pkibuild.state.committed import check
+
+    return list(check(_lock_of(path, arguments), posixpath.basename(path)))
+
+
+def _lock_of(path: str, arguments: Namespace) -> str:
+    from pkibuild.plan.folder import lock_in
+
+    return lock_in(posixpath.dirname(path) if arguments.output is None else arguments.output, path)
 
 
 def counts(manifest: Manifest) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from pkibuild.artifacts.wants import Unit
 from pkibuild.diagnostics import Diagnostic, UserError, fail
@@ -17,11 +16,12 @@ from pkibuild.plan.remembered import Remembered
 from pkibuild.plan.settled import Passing
 from pkibuild.quick import Signature, signature
 from pkibuild.state import cache, output
+from pkibuild.state.committed import flaws, read_lock
 from pkibuild.state.histories import journal_of
 from pkibuild.state.journal import Writer
 from pkibuild.state.lock import Lock
 from pkibuild.world import World
-from pkibuild.world.files import Tree, exists, explain, read_file
+from pkibuild.world.files import Tree, exists, read_file
 
 RUN_LOCK = ".cache/run.lock"
 
@@ -73,18 +73,16 @@ class Folder:
         return Remembered(self.lock, self.tree, self.now) if self.lock_only else self.source
 
     def _read_lock(self) -> Lock:
-        try:
-            data = read_file(self.lock_path)
-        except FileNotFoundError:
+        name, own = shown(self.lock_path, self.manifest), posixpath.basename(self.manifest.path)
+        data = read_lock(self.lock_path, name)
+        if data is None:
             self.lock_data = b""
-            return Lock(posixpath.basename(self.manifest.path), self.manifest.output)
-        except OSError as error:
-            raise fail("read-failed", f"cannot read the lock `{self.lock_path}`: {explain(error)}") from None
+            return Lock(own, self.manifest.output)
         if data != self.lock_data or self._parsed is None:
-            self._parsed = Lock.parse(data, shown(self.lock_path, self.manifest))
+            self._parsed = Lock.parse(data, name)
         self.lock_data, lock = data, self._parsed
-        if lock.damaged is not None and self.lock_only:
-            raise UserError(replace(lock.damaged, severity="error", hint="bring the lock back from git"))
+        if self.lock_only and (found := list(flaws(lock, name, own))):
+            raise UserError(*found)
         if lock.damaged is not None:
             self.warnings.append(lock.damaged)
         return lock
@@ -179,9 +177,14 @@ def output_root(manifest: Manifest) -> str:
 
 def lock_path(manifest: Manifest) -> str:
     """`pki.yaml` → `pki.lock` beside it; inside the output folder when that was given on the command line."""
-    stem = posixpath.splitext(posixpath.basename(manifest.path))[0]
     where = output_root(manifest) if posixpath.isabs(manifest.output) else manifest.folder
-    return posixpath.join(where, f"{stem}.lock")
+    return lock_in(where, manifest.path)
+
+
+def lock_in(folder: str, manifest: str) -> str:
+    """The lock of the manifest at a path, in that folder."""
+    stem = posixpath.splitext(posixpath.basename(manifest))[0]
+    return posixpath.join(folder, f"{stem}.lock")
 
 
 def shown(path: str, manifest: Manifest) -> str:

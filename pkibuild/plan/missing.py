@@ -47,21 +47,25 @@ def check_missing(manifest: Manifest, source: Source, draft: Draft) -> None:
             for other, subject in known.items()
             if other not in manifest.authorities and sorted(subject) == sorted(authority.subject)
         ]
-    if source.lock_only and _moved(manifest, draft.lock):
-        found.append(_output_changed(manifest, draft.lock))
+    if source.lock_only:
+        found += output_changed(manifest, draft.lock)
 
 
 def _moved(manifest: Manifest, lock: Lock) -> bool:
     return bool(lock.output) and posixpath.normpath(lock.output) != posixpath.normpath(manifest.output)
 
 
-def _output_changed(manifest: Manifest, lock: Lock) -> Diagnostic:
-    return warning(
+def output_changed(manifest: Manifest, lock: Lock) -> list[Diagnostic]:
+    """A warning where the lock was written with another output folder."""
+    if not _moved(manifest, lock):
+        return []
+    found = warning(
         "output-changed",
         f"`output` changes from `{lock.output}` to `{manifest.output}`",
         ("output",),
         "nothing is made anew for that: whoever runs `apply` has to move the folder first",
     )
+    return [found]
 
 
 def _gone(manifest: Manifest, authority: Authority, lock: Lock) -> Diagnostic:

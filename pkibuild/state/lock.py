@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pkibuild.diagnostics import Diagnostic, fail, warning
+from pkibuild.diagnostics import Diagnostic, Span, UserError, fail, warning
 from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts
 from pkibuild.state.codec import from_json, to_json
 
@@ -106,7 +106,7 @@ class Lock:
                 _refuse_conflict(line, number, name)
                 bad = bad or number
         head = header or {}
-        damaged = _garbled(name, bad) if bad else None
+        damaged = _garbled(name, bad, lines) if bad else None
         return Lock(str(head.get("manifest", "")), str(head.get("output", "")), journals, damaged, nodes)
 
     def entry(self, node: str) -> LockEntry | None:
@@ -214,12 +214,15 @@ def _take_journal(line: bytes, journals: dict[str, JournalMark]) -> bool:
 
 def _refuse_conflict(line: bytes, number: int, name: str) -> None:
     if line.startswith(_MARKERS):
-        raise fail(
+        text = line.decode("utf-8", "replace")
+        conflict = Diagnostic(
             "lock-conflict",
-            f"`{name}` has conflict markers at line {number}",
+            "git could not merge the lock, and left its conflict markers",
             hint=f"take either side (`git checkout --ours -- {name}`), then run `pkibuild apply` where the "
             "output folder is: it brings the lock up to date",
+            span=Span(name, number, 1, len(text.split(" ")[0]), text),
         )
+        raise UserError(conflict)
 
 
 def _refuse_newer(version: int, name: str) -> None:
@@ -231,11 +234,21 @@ def _refuse_newer(version: int, name: str) -> None:
         )
 
 
-def _garbled(name: str, line: int) -> Diagnostic:
-    return warning(
-        "lock-garbled",
-        f"`{name}` is garbled at line {line}; it is set aside and made again from the artifacts",
-        hint="git has the lock as it was",
+def _garbled(name: str, number: int, lines: list[bytes]) -> Diagnostic:
+    """The warning, with its place; the line itself is not shown: it may be anything."""
+    line = lines[number - 1] if lines else b""
+    try:
+        json.loads(line.decode("ascii"))
+        column = 1
+    except UnicodeDecodeError as error:
+        column = error.start + 1
+    except json.JSONDecodeError as error:
+        column = error.pos + 1
+    except (ValueError, RecursionError):
+        column = 1
+    return replace(
+        warning("lock-garbled", "the lock is garbled", hint="it is set aside and made again from the artifacts"),
+        span=Span(name, number, column),
     )
 
 

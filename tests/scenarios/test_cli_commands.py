@@ -65,6 +65,72 @@ def test_validate_in_json_is_one_document_on_standard_output(started: Project) -
     assert (found["severity"], found["file"], found["line"]) == ("error", "pki.yaml", 8)
 
 
+def codes_of(project: Project, *argv: str) -> tuple[int, list[tuple[str, str]]]:
+    """How `validate` ends, and what it tells, each with its place."""
+    told = project.run_here("validate", "--format", "json", *argv)
+    found = json.loads(told.out)["diagnostics"]
+    return told.status, [(one["code"], f"{one.get('file', '')}:{one.get('line', '')}") for one in found]
+
+
+def with_marks(text: str) -> str:
+    first, second, third, rest = text.split("\n", 3)
+    return "\n".join([first, second, "<<<<<<< HEAD", third, "=======", ">>>>>>> theirs", rest])
+
+
+LOCKS = {
+    "conflict": (with_marks, [("lock-conflict", "pki.lock:3")]),
+    "garbled": (lambda text: text.replace('{"id":"host/www/key"', '{"id"'), [("lock-garbled", "pki.lock:6")]),
+    "bytes": (lambda text: text.replace('"kind":"key"', '"kind":3', 1), [("lock-garbled", ":")]),
+    "newer": (lambda text: text.replace('"format":1', '"format":2'), [("lock-newer", ":")]),
+    "foreign": (lambda text: text.replace('"pki.yaml"', '"lab.yaml"'), [("lock-foreign", ":")]),
+    "empty": (lambda text: "", [("lock-garbled", "pki.lock:1")]),
+}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_validate_tells_what_is_wrong_with_the_lock(built: Project, name: str) -> None:
+    assert codes_of(built) == codes_of(built, "--lock") == (0, [])
+    spoil, wanted = LOCKS[name]
+    lock = built.folder / "pki.lock"
+    lock.write_text(spoil(lock.read_text()))
+    assert codes_of(built) == codes_of(built, "--lock") == (1, wanted)
+    built.edit("version: 1\n", "version: 1\nwrong: x\n")
+    assert {code for code, _ in codes_of(built)[1]} == {"unknown-field", wanted[0][0]}
+    assert codes_of(built, "--lock") == (1, wanted)
+
+
+def test_a_conflict_is_shown_with_its_line(built: Project) -> None:
+    lock = built.folder / "pki.lock"
+    lock.write_text(with_marks(lock.read_text()))
+    assert built.run_here("validate", "--lock").err == (
+        "pki.lock:3:1: error[lock-conflict]: git could not merge the lock, and left its conflict markers\n"
+        "    3 | <<<<<<< HEAD\n"
+        "      | ^^^^^^^\n"
+        "  hint: take either side (`git checkout --ours -- pki.lock`), then run `pkibuild apply` where the output "
+        "folder is: it brings the lock up to date\n"
+        "pki.yaml: 1 error\n"
+    )
+
+
+def test_a_lock_alone_needs_its_manifest(started: Project) -> None:
+    assert started.run_here("validate", "--lock").ok().out == "pki.lock: no problems\n"  # nothing was built yet
+    assert codes_of(started, "--lock", "other.yaml") == (1, [("no-manifest", ":")])
+
+
+def test_another_output_folder_than_the_locks_is_a_warning(built: Project) -> None:
+    built.edit("version: 1\n", "version: 1\noutput: elsewhere\n")
+    assert codes_of(built) == (0, [("output-changed", "pki.yaml:4")])
+
+
+def test_a_lock_that_was_moved_with_its_manifest_is_taken_over(built: Project) -> None:
+    for name in ("yaml", "lock"):
+        (built.folder / f"pki.{name}").rename(built.folder / f"new.{name}")
+    assert codes_of(built, "new.yaml") == (1, [("lock-foreign", ":")])
+    assert "error[lock-foreign]" in built.run_here("plan", "--lock-only", "new.yaml").err
+    built.run_here("apply", "new.yaml", "--take-over", env=ENV).ok()
+    assert codes_of(built, "new.yaml") == (0, [])
+
+
 def test_validate_changes_nothing(started: Project) -> None:
     started.run_here("validate").ok()
     assert [path.name for path in started.folder.iterdir()] == ["pki.yaml"]

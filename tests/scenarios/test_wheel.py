@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import venv
@@ -10,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 from helpers import EXAMPLES, ROOT, environment
 
 PASSPHRASE = {"MYROOTCA_PASSPHRASE": "correct horse battery staple"}
@@ -94,3 +96,22 @@ def test_the_example_is_applied_from_another_folder(program: Path, tmp_path: Pat
     run(program, "apply", example / "pki.yaml", cwd=elsewhere, env=PASSPHRASE)
     assert not list(elsewhere.iterdir())
     assert "Nothing to do" in run(program, "plan", example / "pki.yaml", cwd=elsewhere)
+
+
+HOOKS = {one["id"]: one for one in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())}
+
+
+@pytest.mark.parametrize("name", ["pkibuild-validate", "pkibuild-lock"])
+def test_the_hooks_for_pre_commit(program: Path, tmp_path: Path, name: str) -> None:
+    """As that framework runs them: installed with pip, in the repository's root, here without file names."""
+    hook = HOOKS[name]
+    assert (hook["language"], hook["pass_filenames"], hook["always_run"]) == ("python", False, True)
+    command, *argv = shlex.split(hook["entry"])
+    assert command == program.name
+    (tmp_path / "lab.yaml").write_bytes((EXAMPLES / "pki.yaml").read_bytes())
+    run(program, "apply", "lab.yaml", cwd=tmp_path, env=PASSPHRASE)
+    run(program, *argv, "lab.yaml", cwd=tmp_path)
+    lock = tmp_path / "lab.lock"
+    lock.write_text("<<<<<<< HEAD\n" + lock.read_text())
+    done = subprocess.run([program, *argv, "lab.yaml"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, "lab.lock:1:1: error[lock-conflict]" in done.stderr) == (1, True)
