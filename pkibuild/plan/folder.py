@@ -63,6 +63,7 @@ class Folder:
     def refresh(self) -> None:
         """Look again: nothing that was read before is believed."""
         self.warnings.clear()
+        self.tree.forget()
         self.lock = self._read_lock()
         self.memo = cache.Cache() if self.lock_only else cache.read(self.tree)
         self.source = Files(self.tree, self.lock, self.now, self.memo.keys)

@@ -15,6 +15,7 @@ import stat as stat_module
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import TracebackType
 
 from pkibuild.diagnostics import fail
 
@@ -118,6 +119,27 @@ def remove_leftover(path: str) -> None:
         Tree(folder or ".").remove(TEMPORARY + name)
 
 
+class _Told:
+    """Tells what the operating system refuses in words, as UserError. A class, as a generator costs five times that."""
+
+    __slots__ = ("_path", "_what")
+
+    def __init__(self, what: str, path: str) -> None:
+        self._what = what
+        self._path = path
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if isinstance(error, OSError) and not isinstance(error, BlockingIOError):
+            raise fail(
+                "read-failed" if self._what == "read" else "write-failed",
+                f"cannot {self._what} `{self._path}`: {explain(error)}",
+                hint="what stood before still stands; mend the cause and run the command again",
+            ) from error
+
+
 class Tree:
     """A folder of ours. Paths are relative to it, with `/`."""
 
@@ -129,8 +151,8 @@ class Tree:
         """Folders below the root that were looked for and are not there."""
         self._dirty: list[str] = []
         self._dirty_folders: set[str] = set()
-        self.written: set[str] = set()
-        """Every path that this object has created, replaced or removed: what `apply` touched."""
+        self._made: set[str] = set()
+        """Folders that this object has made: what lies in them, it has put there itself."""
 
     def path(self, name: str) -> str:
         if _NO_PATH.search(name):
@@ -140,18 +162,8 @@ class Tree:
     def step(self, what: str, name: str) -> None:
         """Called before every change on disk; a test's subclass kills the run here."""
 
-    @contextmanager
-    def _told(self, what: str, name: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            if isinstance(error, BlockingIOError):
-                raise
-            raise fail(
-                "write-failed" if what != "read" else "read-failed",
-                f"cannot {what} `{self.root}/{name}`: {explain(error)}",
-                hint="what stood before still stands; mend the cause and run the command again",
-            ) from error
+    def _told(self, what: str, name: str) -> _Told:
+        return _Told(what, f"{self.root}/{name}")
 
     def _check_parents(self, name: str) -> None:
         """Refuse a path on which a symbolic link lies."""
@@ -172,6 +184,12 @@ class Tree:
         if found.kind == "folder":
             self._sound.add(parent)
 
+    def forget(self) -> None:
+        """Look at every folder again: another process may have been here."""
+        self._sound.clear()
+        self._absent.clear()
+        self._made.clear()
+
     # -- reading ----------------------------------------------------------------
 
     def stat_root(self) -> Stat | None:
@@ -183,18 +201,25 @@ class Tree:
 
     def stat(self, name: str) -> Stat | None:
         self._check_parents(name)
-        return stat_of(self.path(name))
+        return None if name.rpartition("/")[0] in self._absent else stat_of(self.path(name))
 
     def read(self, name: str) -> bytes | None:
         """The file's bytes, or None when there is none. A link is refused. Raises UserError."""
         self._check_parents(name)
+        if name.rpartition("/")[0] in self._absent:
+            return None
         with self._told("read", name):
             try:
                 descriptor = os.open(self.path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
             except (FileNotFoundError, NotADirectoryError):
                 return None
-            with os.fdopen(descriptor, "rb") as file:
-                return file.read()
+            try:
+                chunks = []
+                while chunk := os.read(descriptor, 1 << 16):  # most files here are small: no object of `io` for them
+                    chunks.append(chunk)
+                return b"".join(chunks)
+            finally:
+                os.close(descriptor)
 
     def list(self, name: str = "") -> list[str]:
         """Names in a folder, sorted; a folder's with a trailing `/`. Empty when there is none."""
@@ -220,6 +245,8 @@ class Tree:
 
     def make_folder(self, name: str, mode: int = 0o755) -> None:
         """Make a folder and those above it. An existing one keeps its mode, unless it is to be private."""
+        if name in self._sound and mode & 0o077:
+            return
         self._check_parents(name + "/x")
         if name in self._sound:
             if mode & 0o077 == 0:
@@ -240,6 +267,7 @@ class Tree:
             try:
                 os.mkdir(self.path(name), mode)
                 self._dirty_folders.add(parent)
+                self._made.add(name)
             except FileExistsError:
                 found = stat_of(self.path(name))
                 if found is None or found.kind != "folder":
@@ -267,7 +295,7 @@ class Tree:
         temporary = self.path((f"{parent}/" if parent else "") + TEMPORARY + base[:200])
         self.step("write", name)
         with self._told("write", name):
-            found = stat_of(target)
+            found = None if parent in self._made else stat_of(target)
             if found is not None and found.kind not in ("file", "link"):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)
             self._create(temporary, data, mode, durable)
@@ -328,7 +356,6 @@ class Tree:
                 os.close(descriptor)
             if fresh:
                 self._sync_folder(parent)
-        self.written.add(name)
 
     def truncate(self, name: str, size: int) -> None:
         """Cut a torn tail off. Flushed at once."""
@@ -340,7 +367,6 @@ class Tree:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-        self.written.add(name)
 
     def rename(self, old: str, new: str) -> None:
         self._parent(new)
@@ -364,6 +390,8 @@ class Tree:
 
     def remove(self, name: str) -> None:
         self._check_parents(name)
+        if name.rpartition("/")[0] in self._absent:
+            return
         self.step("remove", name)
         with self._told("remove", name):
             try:
@@ -380,6 +408,7 @@ class Tree:
             except OSError:
                 return
             self._sound.discard(name)
+            self._made.discard(name)
             name = name.rpartition("/")[0]
 
     def remove_bare(self, name: str) -> None:
@@ -399,10 +428,8 @@ class Tree:
                 os.fchmod(descriptor, mode)
             finally:
                 os.close(descriptor)
-        self.written.add(name)
 
     def _changed(self, name: str, durable: bool) -> None:
-        self.written.add(name)
         if not durable:
             self._dirty.append(name)
         self._dirty_folders.add(name.rpartition("/")[0])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from estate import PASSPHRASE, Estate, aside, crl_number
 from helpers import Project, environment
+
+from pkibuild import cli
+from pkibuild.world import World
+from pkibuild.world.files import Tree
 
 MANIFEST = """\
 version: 1
@@ -562,6 +568,26 @@ def test_another_run_is_kept_out(estate: Estate) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert estate.refused("apply", status=3) == ["output-locked"]
         estate.plan()
+
+
+def test_a_run_that_waited_for_nothing_sees_what_another_one_built(project: Project) -> None:
+    """The other one begins and ends after this one first looked, and before it holds the folder."""
+    estate = Estate(project)
+    estate.write(MANIFEST)
+
+    class Late(Tree):
+        def locked(self, name: str) -> AbstractContextManager[None]:
+            estate.apply(settled=False)
+            return super().locked(name)
+
+    class Slow(World):
+        def tree(self, root: str) -> Tree:
+            return Late(root)
+
+    with contextlib.chdir(estate.folder):
+        assert cli.main(["apply", "-q"], Slow(environment(estate.environment()))) == 0
+    assert len(estate.issued()) == 5
+    estate.settled()
 
 
 # -- a key whose numbers were damaged ----------------------------------------------------------------------------
