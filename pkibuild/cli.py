@@ -41,7 +41,16 @@ REPORT = "this is a bug in pkibuild: please report it with the lines above and `
 
 def entry() -> None:
     """The `pkibuild` program."""
+    _mend_streams()
     sys.exit(main(sys.argv[1:]))
+
+
+def _mend_streams() -> None:
+    """What was closed leads nowhere, and a character that standard output's encoding lacks is shown as its code."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # left so, the next file that is opened would take its number
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # typeshed has any text stream here
 
 
 def _quick(argv: Sequence[str]) -> int | None:
@@ -68,17 +77,25 @@ def main(argv: Sequence[str], world: World | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted: what was finished is recorded, the next run goes on\n")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader has left. Python would complain once more when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader has left
+        _leave_output()
         return 0
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is None:  # files are named, and told by `world`
+            _leave_output()
+            sys.stderr.write(f"pkibuild: error: cannot write standard output: {(error.strerror or '').lower()}\n")
+            return 1
         import traceback
 
         traceback.print_exc(limit=-30)  # the last thirty calls: endless recursion would fill the screen
         sys.stderr.write(f"{REPORT}\n")
         return 1
     return status
+
+
+def _leave_output() -> None:
+    """What could not be written is dropped: Python would complain once more when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(argv: Sequence[str], world: World | None) -> int:

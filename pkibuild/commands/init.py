@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from argparse import ArgumentParser, Namespace
 
 from pkibuild.commands import options
@@ -29,6 +30,9 @@ def run(arguments: Namespace, world: World) -> int:
         raise fail("not-supported", "`--from` is not yet supported", hint="start from the manifest that `init` writes")
     if exists(path):
         raise fail("manifest-exists", f"`{path}` exists already", hint="name another file: nothing is overwritten")
+    folder = posixpath.dirname(path)
+    if folder and not exists(folder):
+        raise fail("write-failed", f"cannot write `{path}`: there is no folder `{folder}`", hint="make it first")
     write_file(path, package_file("commands/starter.yaml").encode())
     if not arguments.quiet:
         world.out(

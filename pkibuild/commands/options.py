@@ -55,10 +55,12 @@ def examples(parser: argparse.ArgumentParser, *pairs: tuple[str, str]) -> None:
 def manifest(parser: argparse.ArgumentParser, *, positional: bool = True) -> None:
     """The manifest, also as `-f`; and `--output`."""
     if positional:
-        parser.add_argument("manifest", nargs="?", metavar="MANIFEST", help=f"the manifest (default: {MANIFEST})")
-    parser.add_argument("-f", "--file", metavar="MANIFEST", help="the manifest, as an option")
+        parser.add_argument(
+            "manifest", nargs="?", type=path, metavar="MANIFEST", help=f"the manifest (default: {MANIFEST})"
+        )
+    parser.add_argument("-f", "--file", type=path, metavar="MANIFEST", help="the manifest, as an option")
     parser.add_argument(
-        "--output", metavar="DIR", help="output folder, in place of the manifest's; the lock goes there"
+        "--output", type=path, metavar="DIR", help="output folder, in place of the manifest's; the lock goes there"
     )
 
 
@@ -101,6 +103,13 @@ def moment(parser: argparse._ActionsContainer, what: str) -> None:
     parser.add_argument(
         "--at", metavar="TIME", help=f"{what} at that time: ISO 8601, or a duration from now such as 30d"
     )
+
+
+def path(text: str) -> str:
+    """A file or folder, for `type=`; an empty word is most likely a shell variable that is not set."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty word names no file or folder")
+    return text
 
 
 def number(text: str) -> int:

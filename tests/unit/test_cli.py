@@ -47,6 +47,9 @@ def test_every_command_has_help_with_examples(name: str) -> None:
         (["plan", "--format", "svg"], "invalid choice: 'svg'"),
         (["apply", "--jobs", "0"], "0 is no whole number from 1 on"),
         (["bundle"], "HOST"),
+        (["apply", "--output", ""], "argument --output: an empty word names no file or folder"),
+        (["apply", ""], "argument MANIFEST: an empty word names no file or folder"),
+        (["apply", "-f", ""], "argument -f/--file: an empty word names no file or folder"),
     ],
 )
 def test_wrong_usage_exits_with_64(argv: list[str], told: str) -> None:
@@ -153,6 +156,37 @@ def modules_after(code: str, cwd: Path | None = None) -> set[str]:
     return set(done.stderr.split("\n")[-2].split())
 
 
+@pytest.mark.parametrize("command", ["schema", "completion bash", "--help", "version"])
+def test_output_that_cannot_be_written_is_told_without_a_traceback(command: str) -> None:
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "pkibuild", *command.split()], stdout=full, stderr=subprocess.PIPE, text=True,
+            env=environment(), check=False,
+        )  # fmt: skip
+    assert result.returncode == 1
+    assert result.stderr == "pkibuild: error: cannot write standard output: no space left on device\n"
+
+
+@pytest.mark.parametrize("closed", ["0", "1", "2", "0 1 2"])
+def test_closed_streams_are_no_error(closed: str, project: Project) -> None:
+    project.run_here("init").ok()
+    gone = " ".join(f"{number}>&-" for number in closed.split())
+    line = f'"$0" -m pkibuild plan {gone}; echo $?; "$0" -m pkibuild nothing {gone}; echo $?'
+    result = subprocess.run(
+        ["sh", "-c", line, sys.executable], capture_output=True, text=True, cwd=project.folder, env=environment(),
+        check=True,
+    )  # fmt: skip
+    assert result.stdout.endswith("0\n64\n")
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_cannot_show_a_character_shows_its_code(encoding: str, project: Project) -> None:
+    project.run_here("init").ok()
+    told = project.run("plan", env={"PYTHONIOENCODING": encoding}).ok()
+    assert told.out.startswith("pki.yaml \\u2192 pki/")
+
+
 def test_importing_the_command_line_imports_next_to_nothing() -> None:
     bare = modules_after("import os, __future__")  # an editable installation has imported the latter already
     assert modules_after("import pkibuild.cli") - bare == {"pkibuild", "pkibuild.cli"}
@@ -208,6 +242,13 @@ def test_init_writes_a_manifest_and_overwrites_nothing(project: Project) -> None
     assert again.status == 1
     assert "error[manifest-exists]: `pki.yaml` exists already" in again.err
     assert (project.folder / "pki.yaml").read_text() == "mine"
+
+
+def test_init_makes_no_folders(project: Project) -> None:
+    told = project.run_here("init", "lab/pki.yaml")
+    assert told.status == 1
+    assert told.err.startswith("error[write-failed]: cannot write `lab/pki.yaml`: there is no folder `lab`\n")
+    assert not list(project.folder.iterdir())
 
 
 def test_init_from_an_existing_pki_is_not_yet_supported(project: Project) -> None:
