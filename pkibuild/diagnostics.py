@@ -8,8 +8,9 @@ so that a manifest without problems never pays for positions.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from pkibuild.values import dataclass, field, replace
 
 Place = tuple[str | int, ...]
 Severity = Literal["error", "warning"]

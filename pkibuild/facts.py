@@ -5,9 +5,8 @@ Digests are SHA-256 in lower-case hex. Times are seconds since the epoch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pkibuild.model import Attributes, Constraints, Names
+from pkibuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

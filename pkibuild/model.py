@@ -6,10 +6,10 @@ Times are whole seconds since the epoch (UTC), durations whole seconds. Nothing 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from pkibuild.diagnostics import Diagnostic, Place, Span
+from pkibuild.values import dataclass
 
 Attributes = tuple[tuple[str, str], ...]
 """A distinguished name as (RFC 4519 attribute in the manifest's spelling, value) pairs, in the order of the DN."""

@@ -5,12 +5,12 @@ A recipe holds all that its execution needs; execution decides nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
 
 from pkibuild.diagnostics import Diagnostic, Place
 from pkibuild.facts import Profile
 from pkibuild.model import Secret
+from pkibuild.values import dataclass, field
 
 Verb = Literal[
     "new", "reissue", "rekey", "render", "refresh", "restore", "adopt", "import", "request", "retire", "prune"

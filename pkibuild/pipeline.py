@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from pkibuild import graph as graphs
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Unit
@@ -19,6 +17,7 @@ from pkibuild.plan.planner import make_plan, with_orphans, with_span
 from pkibuild.plan.quiet import quiet
 from pkibuild.plan.risks import with_risks
 from pkibuild.plan.status import status as states
+from pkibuild.values import dataclass, replace
 from pkibuild.world import World
 
 

@@ -6,12 +6,12 @@ everything belongs to the person who runs `apply`, keys with mode 0400).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from pkibuild.diagnostics import Place
 from pkibuild.facts import Profile
 from pkibuild.model import Authority, Declaration, KeySpec, Validity
+from pkibuild.values import dataclass, field
 
 KEY_MODE = 0o400
 FILE_MODE = 0o644

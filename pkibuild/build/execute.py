@@ -9,7 +9,6 @@ them, the receipts and the lock. Pairs that do not need each other are taken tog
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 
 from pkibuild.artifacts.bundles import assemble
 from pkibuild.artifacts.certificates import public_path
@@ -35,6 +34,7 @@ from pkibuild.plan.imports import openssl_changes
 from pkibuild.state.histories import Histories
 from pkibuild.state.journal import Writer
 from pkibuild.units import format_date
+from pkibuild.values import dataclass, field
 from pkibuild.world.files import Tree
 from pkibuild.x509 import inspect, pem
 from pkibuild.x509.issue import Issuer, new_serial, sign_crl

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from pkibuild.diagnostics import Diagnostic
 from pkibuild.keys import backend
@@ -12,6 +11,7 @@ from pkibuild.keys.passphrase import loose_file, obtain
 from pkibuild.model import Manifest, Secret
 from pkibuild.nodes import Action, FinishKey, MakeKey, Sign, SignCrl, Write
 from pkibuild.plan.files import NEXT
+from pkibuild.values import dataclass, field
 from pkibuild.world import World
 from pkibuild.world.files import Tree
 from pkibuild.x509 import inspect, pem

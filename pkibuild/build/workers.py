@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from pkibuild.facts import CertificateFacts, Profile
 from pkibuild.keys import backend
+from pkibuild.values import dataclass
 from pkibuild.world.lifeline import Lifeline
 from pkibuild.x509.issue import Issuer, issue_certificate
 

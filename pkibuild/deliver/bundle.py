@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Rights, Unit
@@ -21,6 +20,7 @@ from pkibuild.plan.folder import Folder
 from pkibuild.plan.planner import draft_plan
 from pkibuild.plan.selection import due
 from pkibuild.state.receipt import Receipt, ReceiptFile
+from pkibuild.values import dataclass
 
 APPLY = "run `pkibuild apply` first"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pkibuild.diagnostics import Diagnostic, Place, Span, UserError
@@ -11,6 +10,7 @@ from pkibuild.documents.region import IsSecret, Region, declaration
 from pkibuild.documents.secrets import mask_unparsed
 from pkibuild.documents.source import Source
 from pkibuild.documents.text import LIMIT, decode
+from pkibuild.values import dataclass, field, replace
 from pkibuild.world.files import explain as explain_error
 
 if TYPE_CHECKING:

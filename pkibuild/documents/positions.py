@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from yaml.events import (
@@ -18,6 +17,7 @@ from yaml.events import (
 
 from pkibuild.diagnostics import Place
 from pkibuild.documents.reader import MAX_DEPTH, parser
+from pkibuild.values import dataclass, field
 
 Mark = tuple[int, int]
 """Line and column, from 0."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -23,6 +22,7 @@ from yaml.events import (
 )
 
 from pkibuild.diagnostics import Diagnostic, UserError
+from pkibuild.values import dataclass, field
 
 MAX_DEPTH = 40
 """Levels of nesting; the deepest that a manifest needs is below ten."""

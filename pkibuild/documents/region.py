@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pkibuild.diagnostics import Place, Span
 from pkibuild.documents.secrets import MASK, secrets_in
+from pkibuild.values import dataclass, field
 
 if TYPE_CHECKING:
     from pkibuild.documents.positions import Index, Mark, Spot

@@ -10,9 +10,9 @@ from __future__ import annotations
 import errno
 import posixpath
 import re
-from dataclasses import dataclass, field
 
 from pkibuild.diagnostics import fail
+from pkibuild.values import dataclass, field
 from pkibuild.world import Completed, World
 
 _SAFE = (

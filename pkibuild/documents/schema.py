@@ -7,7 +7,6 @@ keyword that `compiled` does not know.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -22,6 +21,7 @@ from pkibuild.documents.compiled import (
     pattern,
     resolve,
 )
+from pkibuild.values import dataclass, field
 
 MAX_ERRORS = 100
 """So many violations are told of one value."""

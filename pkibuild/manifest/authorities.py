@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from pkibuild import units
@@ -14,6 +13,7 @@ from pkibuild.manifest.fields import INTERMEDIATE_VALIDITY, RENEW_AT_MOST, ROOT_
 from pkibuild.manifest.names import BadName, http_url, normal_dns, normal_email, normal_network
 from pkibuild.manifest.subjects import Subjects, attributes, comparable
 from pkibuild.model import EXTERNAL, SELF, Attributes, Authority, Constraints, Crl, Declaration, Names, Subtrees
+from pkibuild.values import dataclass, replace
 
 CRL_VALIDITY = 30 * units.DAY
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pkibuild.diagnostics import Place
@@ -11,6 +10,7 @@ from pkibuild.manifest.authorities import chain_of
 from pkibuild.manifest.context import Context, Raw
 from pkibuild.manifest.names import BadName, address_in, normal_dns, normal_email
 from pkibuild.model import Authority, Declaration, Subtrees
+from pkibuild.values import dataclass
 
 KINDS = ("dns", "ip", "email")
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from pkibuild.diagnostics import Place, Problems, nearest
 from pkibuild.documents import Document
 from pkibuild.manifest.gather import Gathered
 from pkibuild.manifest.names import BadName
+from pkibuild.values import dataclass, field
 
 MAX_COMPARED = 100_000
 """Comparing so many names for suggestions takes about half a second."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pkibuild.diagnostics import Diagnostic, Place
@@ -14,6 +13,7 @@ from pkibuild.manifest.gather import SECTIONS, Written
 from pkibuild.manifest.patterns import NAME, BadPattern, expand, is_pattern, other_lengths, range_of
 from pkibuild.manifest.unsupported import find_unsupported
 from pkibuild.model import EXTERNAL, SELF
+from pkibuild.values import dataclass, field, replace
 
 MAX_HOSTS = 100_000
 """The most declarations of one section, patterns counted out."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from pkibuild import units
 from pkibuild.diagnostics import Place
 from pkibuild.manifest.context import Context, Raw
 from pkibuild.model import KeySpec, Secret, Validity
+from pkibuild.values import dataclass, field
 
 ALGORITHM = "ecdsa-p256"
 ROOT_VALIDITY = 7305 * units.DAY

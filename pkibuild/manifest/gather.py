@@ -5,13 +5,13 @@ from __future__ import annotations
 import fnmatch
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pkibuild.diagnostics import Diagnostic, Place, Problems, Span, UserError, nearest
 from pkibuild.documents import Document, Source, read_document
 from pkibuild.documents.schema import quote
 from pkibuild.documents.text import LIMIT
+from pkibuild.values import dataclass, field, replace
 from pkibuild.world.files import explain
 
 SECTIONS = ("authorities", "hosts", "services", "certificates")

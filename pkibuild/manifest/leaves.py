@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import cast
 
 from pkibuild.diagnostics import Place
@@ -12,6 +11,7 @@ from pkibuild.manifest.fields import LEAF_VALIDITY, Fields
 from pkibuild.manifest.names import BadName, address_in, normal_dns, normal_email, normal_ip, normal_uri
 from pkibuild.manifest.subjects import Subjects, Values, attributes
 from pkibuild.model import SELF, Attributes, Certificate, Host, Names, Platform, Usage
+from pkibuild.values import dataclass
 
 USAGES: tuple[Usage, ...] = ("server", "client", "email", "code")
 MAX_COMMON_NAME = 64

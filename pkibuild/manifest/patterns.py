@@ -5,8 +5,9 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from pkibuild.values import dataclass
 
 _RANGE = re.compile(r"\[([0-9]{1,9}):([0-9]{1,9})(?::([0-9]{1,9}))?\]")
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")

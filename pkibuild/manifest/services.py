@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pkibuild.diagnostics import Place
@@ -13,6 +12,7 @@ from pkibuild.manifest.options import filled
 from pkibuild.manifest.patterns import glob, is_glob
 from pkibuild.model import Service
 from pkibuild.services.pack import Pack
+from pkibuild.values import dataclass
 
 _COMMON = ("type", "host", "hosts")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from pkibuild.diagnostics import Diagnostic, Place, Span, UserError
 from pkibuild.documents import Disk, Source
@@ -11,6 +10,7 @@ from pkibuild.documents.revision import Named, Revision, named
 from pkibuild.manifest.load import load
 from pkibuild.model import Manifest
 from pkibuild.services.loader import BUILT_IN
+from pkibuild.values import dataclass, replace
 from pkibuild.world import World
 
 NOTHING = "/dev/null"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from pkibuild.diagnostics import Place
@@ -12,6 +11,7 @@ from pkibuild.manifest.context import Context, Raw
 from pkibuild.manifest.countries import ASSIGNED, INSTEAD
 from pkibuild.manifest.names import BadName, normal_email
 from pkibuild.model import Attributes
+from pkibuild.values import dataclass, field
 from pkibuild.x509.attributes import in_dn_order, problem_of
 
 _PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*")

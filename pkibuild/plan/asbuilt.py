@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 
 from pkibuild import layout
 from pkibuild.artifacts.bundles import certificate_part
@@ -38,6 +37,7 @@ from pkibuild.plan.observed import (
 from pkibuild.plan.pairs import PairView
 from pkibuild.rendering.placed import place_of
 from pkibuild.units import MINUTE
+from pkibuild.values import dataclass, replace
 from pkibuild.x509 import said
 from pkibuild.x509.validity import window
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from pkibuild.diagnostics import Diagnostic, Problems
 from pkibuild.nodes import Action, Pending
 from pkibuild.state.lock import Lock, LockEntry
 from pkibuild.units import END_OF_TIME
+from pkibuild.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pkibuild.model import Authority
+from pkibuild.values import dataclass, field
 
 if TYPE_CHECKING:
     from pkibuild.plan.pairs import PairView

@@ -6,13 +6,13 @@ An authority's key is sacred: it is never re-made because something looks wrong,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from pkibuild.artifacts.wants import KeyWant
 from pkibuild.diagnostics import Diagnostic
 from pkibuild.nodes import Reason
 from pkibuild.plan.observed import KeySeen
+from pkibuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

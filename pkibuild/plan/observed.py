@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit
 from pkibuild.facts import CertificateFacts, CrlFacts, KeyFacts, Revocation
 from pkibuild.model import Attributes, Authority
 from pkibuild.state.openssl import Changes
+from pkibuild.values import dataclass
 
 State = Literal["absent", "present", "damaged", "closed"]
 

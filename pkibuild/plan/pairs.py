@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pkibuild.artifacts.certificates import pair_of, public_path
@@ -21,6 +20,7 @@ from pkibuild.plan.policies import Desired, Held, certificate_reasons, due, due_
 from pkibuild.plan.risks import Issued, issued_risks, key_risks
 from pkibuild.state.histories import TOP, journal_of
 from pkibuild.units import format_date
+from pkibuild.values import dataclass
 from pkibuild.x509 import pem
 from pkibuild.x509.attributes import format_subject
 from pkibuild.x509.validity import window

@@ -10,12 +10,12 @@ A value of the desired side that an action of this plan will make is None (a *fu
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from pkibuild.facts import CertificateFacts, CrlFacts, Profile, Revocation
 from pkibuild.model import Validity
 from pkibuild.nodes import Reason
 from pkibuild.units import DAY, MINUTE, YEAR, format_date, format_duration, same_span
+from pkibuild.values import dataclass
 from pkibuild.x509 import said
 
 Future = None

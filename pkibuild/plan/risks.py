@@ -6,7 +6,6 @@ A risk is no error. It is shown with its action in every plan and diff, and `--f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from pkibuild.facts import CertificateFacts, CrlFacts, Profile
@@ -15,6 +14,7 @@ from pkibuild.nodes import Action, Orphan, Plan, Reason, Sign
 from pkibuild.plan.changes import name_list, usage_list
 from pkibuild.plan.widening import widened
 from pkibuild.units import DAY, format_date, format_duration, same_span
+from pkibuild.values import dataclass, replace
 from pkibuild.x509 import said
 
 RISKS: Mapping[str, str] = MappingProxyType(

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import marshal
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 
 from pkibuild import __version__
@@ -21,6 +20,7 @@ from pkibuild.model import Authority, Declaration, Manifest, Service
 from pkibuild.plan.draft import Draft, Tally
 from pkibuild.plan.issuers import IssuerView
 from pkibuild.quick import TICK, Signature, signature
+from pkibuild.values import dataclass, field
 from pkibuild.world.files import Tree
 
 PATH = ".cache/settled"

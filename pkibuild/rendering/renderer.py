@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import CodeType, TracebackType
 from typing import Any
 
@@ -16,6 +15,7 @@ from pkibuild.diagnostics import Diagnostic, Place, Span, UserError, nearest
 from pkibuild.rendering.languages import LANGUAGES, Refused
 from pkibuild.rendering.placed import is_secret, place_of
 from pkibuild.rendering.sandbox import OUTPUT_LIMIT, SOURCE_LIMIT, WORK, NotAllowed, Sandbox, Work, check, instrument
+from pkibuild.values import dataclass, field
 
 _SHOWN = 60
 _WIDTH = 200

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pkibuild import layout
@@ -11,6 +10,7 @@ from pkibuild.model import Host, Service
 from pkibuild.rendering.placed import Placed, placed
 from pkibuild.services.narrow import narrow
 from pkibuild.services.pack import Pack
+from pkibuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from pkibuild import layout
@@ -15,6 +14,7 @@ from pkibuild.services.expansion import Copy, Endpoint, Expansion, File, Folder,
 from pkibuild.services.pack import ByPlatform, CommandRule, FileRule, MaterialRule, Pack, RequestRule, Rights
 from pkibuild.services.patterns import Missing, Path, Text, contexts, fill, look_up
 from pkibuild.services.requirements import check_requirements
+from pkibuild.values import dataclass, field
 
 FORMATS = ("fullchain", "chain", "der", "combined")
 

@@ -7,13 +7,13 @@ the user who installs (platform `user`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from pkibuild.diagnostics import Diagnostic, Place
 from pkibuild.model import Names
 from pkibuild.services.pack import FileKind, Rights
 from pkibuild.services.patterns import Path
+from pkibuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

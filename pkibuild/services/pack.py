@@ -6,10 +6,10 @@ Where a descriptor may name a value per platform, `ByPlatform` holds it for each
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pkibuild.services.patterns import ALWAYS, Condition, Path, Text
+from pkibuild.values import dataclass, field
 
 ByPlatform = Mapping[str, Text]
 

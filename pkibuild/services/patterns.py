@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from pkibuild.values import dataclass
 
 Path = tuple[str, ...]
 """Where a value is in the context: `("options", "port")`."""

@@ -6,8 +6,8 @@ Kept in `.cache/` of the output folder, mode 0600, never committed. It holds pub
 from __future__ import annotations
 
 import marshal
-from dataclasses import dataclass, field
 
+from pkibuild.values import dataclass, field
 from pkibuild.world.files import Tree
 
 PATH = ".cache/keys"

@@ -7,10 +7,12 @@ a value of another type is an error; an unknown field is passed over, as a later
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from pkibuild.values import dataclass
 
 T = TypeVar("T")
 Convert = Callable[[Any], Any]

@@ -10,7 +10,6 @@ import json
 import re
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
@@ -19,6 +18,7 @@ from typing import Any
 
 from pkibuild.diagnostics import UserError, fail
 from pkibuild.units import format_time
+from pkibuild.values import dataclass, field
 
 FIRST = "0" * 64
 """What stands for the digest of a line before the first one."""

@@ -12,13 +12,13 @@ from __future__ import annotations
 from base64 import b64encode
 from binascii import a2b_base64
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from pkibuild.diagnostics import UserError, fail
 from pkibuild.facts import Revocation
 from pkibuild.state.entries import END, FIRST, HEAD, JournalEntry, damaged, decode, encode, quoted
+from pkibuild.values import dataclass
 
 __all__ = ["FIRST", "Issued", "Journal", "JournalEntry", "Writer", "parse"]
 

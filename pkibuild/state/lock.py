@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pkibuild.diagnostics import Diagnostic, Span, UserError, fail, warning
 from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts
 from pkibuild.state.codec import from_json, to_json
+from pkibuild.values import dataclass, field, replace
 
 FORMAT = 1
 

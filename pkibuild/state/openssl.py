@@ -9,7 +9,6 @@ from __future__ import annotations
 import calendar
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from types import MappingProxyType
 
@@ -18,6 +17,7 @@ from pkibuild.facts import CertificateFacts, Revocation
 from pkibuild.state import oneline
 from pkibuild.state.journal import Journal
 from pkibuild.units import format_time
+from pkibuild.values import dataclass
 
 INDEX_ATTRIBUTES = b"unique_subject = no\n"
 """`index.txt.attr`: without it the second certificate of one subject breaks even `-gencrl`."""

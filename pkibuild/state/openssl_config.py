@@ -5,9 +5,8 @@ The extensions are those of profile.md. They are sections to choose from with `-
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pkibuild.units import DAY
+from pkibuild.values import dataclass
 
 _DIGESTS = {"ecdsa-p384": "sha384", "ecdsa-p521": "sha512", "ed25519": "default"}
 """Where it is not SHA-256; `default` leaves it to OpenSSL, for keys that take no digest."""

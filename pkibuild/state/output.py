@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from pkibuild.diagnostics import fail
+from pkibuild.values import dataclass
 
 MARKER = ".pkibuild"
 FORMAT = 1

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from pkibuild.diagnostics import UserError, fail
 from pkibuild.state.codec import from_json, to_json
+from pkibuild.values import dataclass, field
 
 FORMAT = 1
 NAME = ".install.json"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 from pkibuild.nodes import Action, Orphan
+from pkibuild.values import dataclass
 
 FEWEST = 3
 """So many more hosts must be alike before they are only counted."""

@@ -9,10 +9,10 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from pkibuild.diagnostics import fail
 from pkibuild.units import parse_time
+from pkibuild.values import dataclass
 from pkibuild.world.files import Tree
 
 __all__ = ["Completed", "World"]

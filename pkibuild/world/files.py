@@ -14,10 +14,10 @@ import re
 import stat as stat_module
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from types import TracebackType
 
 from pkibuild.diagnostics import fail
+from pkibuild.values import dataclass
 
 _NO_PATH = re.compile(r"\0|(?:\A|/)\.{0,2}(?:/|\Z)")
 """Empty parts, `.` and `..`, an absolute path, a NUL."""

@@ -7,11 +7,11 @@ types those of RFC 5280 4.1.2.4 and appendix A.1.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
 from pkibuild.model import Attributes
+from pkibuild.values import dataclass
 
 StringType = Literal["utf8", "printable", "ia5"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from cryptography import x509
@@ -14,6 +13,7 @@ from pkibuild.facts import CertificateFacts, Profile, Revocation
 from pkibuild.keys.backend import PrivateKey, PublicKey, algorithm_of, public_digest, signature_hash
 from pkibuild.model import Attributes, Constraints
 from pkibuild.units import END_OF_TIME
+from pkibuild.values import dataclass, field
 from pkibuild.x509.extensions import Extension, asked_extensions, extension, identifiers, locations
 from pkibuild.x509.names import attributes_of, build_name, general_names, names_of, subtree_names, subtrees_of
 from pkibuild.x509.reading import reading

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import binascii
 import re
-from dataclasses import dataclass, field
+
+from pkibuild.values import dataclass, field
 
 CERTIFICATE = "CERTIFICATE"
 CRL = "X509 CRL"

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[2] / "pkibuild"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "schemas" not in path.parts)
 
 FLOORS = (
-    {"diagnostics", "units", "world"},
+    {"values", "diagnostics", "units", "world"},
     {"documents", "model", "facts", "nodes", "layout"},
     {"x509", "keys", "rendering", "state"},
     {"services", "trust"},

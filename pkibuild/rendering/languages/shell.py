@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import Any
 
 from pkibuild.rendering.languages.base import Language, Refused, refuse_controls, text_of
+from pkibuild.values import dataclass, replace
 
 _BARE = re.compile(r"[A-Za-z0-9_@%+:,./\-]+")
 

@@ -6,9 +6,9 @@ Cards that are alike (the same artifacts with the same needs below the same pare
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from pkibuild.nodes import GraphNode
+from pkibuild.values import dataclass, replace
 
 FEWEST = 3
 """So many cards must be alike before they are shown as one."""

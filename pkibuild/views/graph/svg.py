@@ -7,9 +7,9 @@ every pair of artifact and card, so that a service that reads five files of its 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 
+from pkibuild.values import dataclass
 from pkibuild.views.graph.cards import Card, card_of, every
 from pkibuild.views.terminal import visible, width
 
