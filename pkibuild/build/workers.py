@@ -7,7 +7,6 @@ make bytes; the parent alone writes the journal.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 
 from pkibuild.facts import CertificateFacts, Profile
@@ -106,10 +105,13 @@ def workers(signers: Mapping[str, Signer], jobs: Sequence[PairJob], processors: 
     if processors < 2 or len(jobs) < 2 or (not rsa and len(jobs) <= ALONE):
         yield (make(job, signers) for job in jobs)
     elif rsa:
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(processors) as threads:
             yield threads.map(lambda job: make(job, signers), jobs)
     else:
         import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
 
         # A forked worker inherits the opened keys: none is sent anywhere.
         context = multiprocessing.get_context("fork")
