@@ -146,6 +146,21 @@ class SetMode:
 
 
 @dataclass(frozen=True, slots=True)
+class Stay:
+    """The file is right as it is, and only comes to another place (`Action.moves`)."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Note in the journal that a certificate that was issued as another artifact is this one from now on."""
+
+    journal: str
+    serial: str
+
+
+@dataclass(frozen=True, slots=True)
 class Import:
     """Take into the journal what plain OpenSSL issued or revoked in the authority's folder."""
 
@@ -160,7 +175,7 @@ class Remove:
     """Where it is moved to instead (keys); empty when it is deleted."""
 
 
-Recipe = MakeKey | FinishKey | Sign | SignCrl | Assemble | Write | SetMode | Import | Remove
+Recipe = MakeKey | FinishKey | Sign | SignCrl | Assemble | Write | SetMode | Stay | Adopt | Import | Remove
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +194,8 @@ class Action:
     """Ids of the actions of this plan that come first."""
     place: Place = ()
     risks: tuple[Reason, ...] = ()
+    moves: tuple[tuple[str, str], ...] = ()
+    """Files that are renamed first, from where they lie to where they belong now."""
 
     @property
     def unit(self) -> str:

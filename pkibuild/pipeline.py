@@ -12,7 +12,7 @@ from pkibuild.model import Manifest
 from pkibuild.nodes import Action, GraphNode, Pending, Plan, StatusRow, unit_of
 from pkibuild.plan import selection
 from pkibuild.plan.folder import Folder
-from pkibuild.plan.orphans import find_orphans, prune
+from pkibuild.plan.orphans import Wanted, find_orphans, prune
 from pkibuild.plan.planner import make_plan, with_orphans, with_span
 from pkibuild.plan.quiet import quiet
 from pkibuild.plan.risks import with_risks
@@ -73,7 +73,8 @@ def _planned(manifest: Manifest, units: Units, folder: Folder, options: Options,
     passing = folder.make_passing() if options.at is None and not options.only else None
     draft, made = make_plan(manifest, units, folder.observed, folder.lock, now, Texts(), passing)
     folder.draft = draft
-    orphans = find_orphans(folder.observed, manifest, draft.seen, now, passing.passed if passing else ())
+    wanted = Wanted.by(units.made.values(), draft.seen, made.actions)
+    orphans = find_orphans(folder.observed, manifest, wanted, now, passing.passed if passing else ())
     if passing is not None:
         passing.leave_out(unit_of(one.id) for one in orphans)
     made = with_risks(made, orphans)

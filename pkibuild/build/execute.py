@@ -19,6 +19,7 @@ from pkibuild.facts import CertificateFacts, CrlFacts
 from pkibuild.keys import backend
 from pkibuild.nodes import (
     Action,
+    Adopt,
     Assemble,
     FinishKey,
     Import,
@@ -27,6 +28,7 @@ from pkibuild.nodes import (
     SetMode,
     Sign,
     SignCrl,
+    Stay,
     Write,
 )
 from pkibuild.plan.files import NEXT, sha
@@ -90,6 +92,7 @@ class Executor:
     def run(self, actions: Iterable[Action]) -> None:
         for action in actions:
             recipe = action.recipe
+            self._move(action)
             waits = self._waiting.intersection(action.needs)
             if isinstance(recipe, MakeKey | Sign):
                 # A certificate whose issuer is still to be made ends the batch; its own key belongs to it.
@@ -103,6 +106,14 @@ class Executor:
                 self._carry_out(action)
         self._make_batch()
         self._tree.flush()
+
+    def _move(self, action: Action) -> None:
+        """Bring files whose paths changed to their places; at each moment every file is at one of the two."""
+        for old, new in action.moves:
+            if action.kind == "key":
+                self._tree.make_folder(new.rpartition("/")[0], FOLDER_MODE)
+            self._tree.rename(old, new)
+            self._tree.remove_empty_folders(old.rpartition("/")[0])
 
     def _join_batch(self, action: Action) -> None:
         recipe = action.recipe
@@ -306,6 +317,10 @@ class Executor:
                 self._tree.write(recipe.path, recipe.data, recipe.mode)
             case SetMode():
                 self._tree.set_mode(recipe.path, recipe.mode)
+            case Stay():
+                pass
+            case Adopt():
+                self._adopt(action, recipe)
             case Import():
                 self._import(recipe)
             case Remove():
@@ -369,6 +384,26 @@ class Executor:
         else:
             self._tree.remove(recipe.path)
         self._tree.remove_empty_folders(recipe.path.rpartition("/")[0])
+
+    def _adopt(self, action: Action, recipe: Adopt) -> None:
+        writer = self._writer(recipe.journal)
+        entry = writer.journal().by_serial(recipe.serial)
+        if entry is None:
+            raise fail("missing", f"certificate {recipe.serial} went missing from `{recipe.journal}`")
+        writer.add(
+            "adopt",
+            self._after_the_last(action.id, recipe.journal),
+            action.id,
+            generation=entry.generation,
+            serial=entry.serial,
+            not_before=entry.not_before,
+            not_after=entry.not_after,
+            asked_end=entry.asked_end,
+            public=entry.public,
+            der=entry.der,
+            detail={**entry.detail, "former": entry.id},
+        )
+        self._append_journals()
 
     def _import(self, recipe: Import) -> None:
         """Take what plain OpenSSL did into the journal, with the certificates themselves."""

@@ -121,7 +121,7 @@ def receipt(unit: Unit, source: Files, inputs: Mapping[str, str], found: Mapping
         note(bundle.id, bundle.path, bundle.rights, secret=bundle.secret, noted=shown)
     for config in unit.configs:
         note(config.id, config.path, config.rights, secret=config.secret, noted=inputs.get(config.id, ""))
-    files.update(_left_over(unit, source, files, found))
+    files.update(_left_over(unit, source, files))
     return replace(_orders(unit), files=files)
 
 
@@ -149,15 +149,13 @@ def is_current(unit: Unit, found: Receipt) -> bool:
     )
 
 
-def _left_over(
-    unit: Unit, source: Files, files: Mapping[str, ReceiptFile], found: Mapping[str, LockEntry]
-) -> dict[str, ReceiptFile]:
+def _left_over(unit: Unit, source: Files, files: Mapping[str, ReceiptFile]) -> dict[str, ReceiptFile]:
     """What was built earlier and is no longer wanted stays in the receipt as long as it stays in the folder."""
     before = source.receipt_at(unit.receipt_path).files
     return {
         path: one
         for path, one in before.items()
-        if path not in files and one.node not in found and source.tree.stat(f"{unit.folder}/{path}") is not None
+        if path not in files and source.tree.stat(f"{unit.folder}/{path}") is not None
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 
 from pkibuild.artifacts.certificates import public_path
@@ -20,6 +20,7 @@ from pkibuild.plan.files import NEXT, Files
 from pkibuild.plan.folder import Folder, marker_of
 from pkibuild.plan.quiet import RUNNING
 from pkibuild.plan.selection import without
+from pkibuild.plan.settled import paths_of
 from pkibuild.state import cache
 from pkibuild.state.lock import LockEntry
 from pkibuild.world import World
@@ -129,7 +130,8 @@ def _record(
     records.drop_receipts(tree, manifest, source)
     for authority in manifest.authorities.values():
         records.write_openssl(tree, manifest, authority, source, folder.now)
-    _write_lock(folder, source, changed, gone)
+    paths = {path for unit in units for path in paths_of(unit)}
+    _write_lock(folder, source, changed, [*gone, *_forgotten(folder, paths)])
     if folder.memo.keys:
         cache.write(tree, folder.memo)
 
@@ -147,20 +149,25 @@ def _ids(unit: Unit) -> set[str]:
     return found
 
 
-def _forgotten(folder: Folder) -> Iterator[str]:
-    """Nodes that nothing declares and that are not there any more; authorities are never forgotten."""
+def _forgotten(folder: Folder, paths: Container[str]) -> Iterator[str]:
+    """Nodes that nothing declares and that are not there any more; authorities are never forgotten.
+
+    At `paths` other nodes are declared.
+    """
     assert folder.draft is not None
     passed = folder.passing.passed if folder.passing is not None else {}
     for node in folder.lock.undeclared(folder.draft.seen):
         if unit_of(node) in passed:
             continue
         entry = folder.lock.entry(node)
-        if not node.startswith("authority/") and (entry is None or folder.tree.stat(entry.path) is None):
+        if node.startswith("authority/"):
+            continue
+        if entry is None or entry.path in paths or folder.tree.stat(entry.path) is None:
             yield node
 
 
 def _write_lock(folder: Folder, source: Files, changed: Sequence[LockEntry], gone: Sequence[str]) -> None:
-    lock = folder.lock.with_changes(changed, [*gone, *_forgotten(folder)], records.marks(source))
+    lock = folder.lock.with_changes(changed, gone, records.marks(source))
     # It may have been garbled, or be another manifest's that was renamed.
     lock = replace(lock, manifest=posixpath.basename(folder.manifest.path), output=folder.manifest.output)
     data = lock.serialise()

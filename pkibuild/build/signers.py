@@ -40,11 +40,14 @@ class Opener:
         self._asked: dict[Secret, bytes] = {}
         self._restored: dict[str, bytes] = {}
         """Certificates that the plan brings back from a journal, by path: they count, not what their files hold."""
+        self._lies: dict[str, str] = {}
+        """Where a file lies whose path changed, by the path to which the plan moves it."""
         self.opened = Opened()
 
     def open_all(self, actions: Iterable[Action]) -> Opened:
         """Open every key that the actions sign with, and fetch the passphrases of those that they make."""
         actions = list(actions)
+        self._lies.update({new: old for action in actions for old, new in action.moves})
         made = {action.recipe.path: action for action in actions if isinstance(action.recipe, MakeKey)}
         finished = {
             action.recipe.path for action in actions if isinstance(action.recipe, FinishKey) and not action.recipe.half
@@ -76,11 +79,14 @@ class Opener:
             value = None if secret is None else self._passphrase(secret, action.id, confirm=not recipe.staged)
             self.opened.passphrases[path] = value
             if recipe.staged:
-                self.opened.keys[path] = backend.load(self._tree.read(path + NEXT) or b"", value)
+                self.opened.keys[path] = backend.load(self._read(path + NEXT) or b"", value)
         except PassphraseUnavailable as error:
             self.opened.closed[path] = error.diagnostic
         except KeyProblem as error:
             self.opened.closed[path] = Diagnostic("key-closed", f"`{path}{NEXT}`: {error}", action.place)
+
+    def _read(self, path: str) -> bytes | None:
+        return self._tree.read(self._lies.get(path, path))
 
     def _passphrase(self, secret: Secret, what: str, *, confirm: bool) -> bytes:
         if secret not in self._asked:
@@ -95,7 +101,7 @@ class Opener:
         place = (*declaration.place, "key") if declaration else ()
         secret = declaration.key.passphrase if declaration else None
         try:
-            data = self._tree.read(where)
+            data = self._read(where)
             if data is None:
                 raise KeyProblem("it is missing")
             block = backend.private_block(data)
@@ -115,7 +121,7 @@ class Opener:
             self.opened.closed[path] = Diagnostic("key-closed", f"`{path}`: {error}", at)
 
     def _fits(self, key: backend.PrivateKey, certificate: str) -> bool:
-        data = self._restored.get(certificate) or self._tree.read(certificate)
+        data = self._restored.get(certificate) or self._read(certificate)
         if data is None:
             return True
         try:

@@ -11,7 +11,7 @@ journal and lock remember.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
 from pkibuild import layout
 from pkibuild.artifacts.bundles import certificate_part
@@ -21,6 +21,7 @@ from pkibuild.artifacts.wants import KEY_MODE, BundleWant, CertificateWant, Conf
 from pkibuild.diagnostics import Diagnostic, UserError
 from pkibuild.facts import CertificateFacts, CrlFacts, KeyFacts
 from pkibuild.model import SELF, Attributes, Authority
+from pkibuild.nodes import unit_of
 from pkibuild.plan.because import differing, pointer
 from pkibuild.plan.derived import sources_of
 from pkibuild.plan.files import sha
@@ -30,6 +31,7 @@ from pkibuild.plan.observed import (
     CertificateSeen,
     ConfigSeen,
     CrlSeen,
+    Former,
     History,
     KeySeen,
     Recorded,
@@ -86,7 +88,8 @@ class AsBuilt:
         self._files: dict[str, _Lying] = {}
         self._issued: dict[str, tuple[Recorded, CertificateWant]] = {}
         self._parts: dict[str, tuple[str, ...]] = {}
-        self._ids: set[str] = set()
+        self._places: dict[str, str] = {}
+        """Id → path."""
         self._authorities: dict[str, Authority] = {}
         self._views: dict[str, IssuerView] = {}
         for unit in units:
@@ -108,7 +111,7 @@ class AsBuilt:
             self._put(config.id, config.path, config)
 
     def _put(self, id: str, path: str, what: _Lying) -> None:
-        self._ids.add(id)
+        self._places[id] = path
         self._files[path] = what
         self.built.append(Built(id, path, what if isinstance(what, CertificateFacts) else None))
 
@@ -188,7 +191,7 @@ class AsBuilt:
 
     def key(self, want: KeyWant, certificate_id: str) -> KeySeen:
         found = self._files.get(want.path)
-        known = want.id in self._ids or certificate_id in self._issued
+        known = want.id in self._places or certificate_id in self._issued
         if isinstance(found, KeyFacts):
             return KeySeen("present", found, KEY_MODE, known=known)
         return KeySeen("absent" if found is None else "damaged", known=known)
@@ -201,7 +204,19 @@ class AsBuilt:
             return CertificateSeen("absent" if found is None else "damaged", None, recorded, known=recorded is not None)
         if recorded is not None and found.fingerprint == recorded.facts.fingerprint:
             found = recorded.facts
-        return CertificateSeen("present", found, recorded, known=recorded is not None)
+        former = self._former(want) if recorded is None else None
+        return CertificateSeen("present", found, recorded, known=recorded is not None, former=former)
+
+    def _former(self, want: CertificateWant) -> Former | None:
+        """As what of the same host it was built."""
+        for id, (recorded, old) in self._issued.items():
+            if old.path == want.path and unit_of(id) == unit_of(want.id):
+                return Former(id, recorded)
+        return None
+
+    def moved_from(self, id: str, path: str) -> str:
+        old = self._places.get(id, path)
+        return "" if old == path else old
 
     def _recorded(self, want: CertificateWant) -> Recorded | None:
         """What the journal would say; made before a date since when it is now to be issued.
@@ -271,11 +286,11 @@ class AsBuilt:
     def authorities(self) -> Mapping[str, Attributes]:
         return {name: one.subject for name, one in self._authorities.items()}
 
-    def removed(self, wanted: set[str]) -> Iterator[Built]:
-        """What nobody declares any more."""
+    def removed(self, wanted: Container[str]) -> Iterator[Built]:
+        """What nobody declares any more; `wanted` are the paths at which something is to be."""
         for one in self.built:
             kind, name = one.id.split("/", 2)[:2]
-            if one.id not in wanted and (kind != "authority" or one.id == f"authority/{name}/certificate"):
+            if one.path not in wanted and (kind != "authority" or one.id == f"authority/{name}/certificate"):
                 yield one
 
 

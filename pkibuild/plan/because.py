@@ -111,7 +111,9 @@ class _Causes:
                 return tuple(at for field in fields for at in self._at(place, *field))
             case "validity-changed" if action.kind == "crl":
                 return self._at(own, "crl", "validity")
-            case "inputs-changed" | "parts-changed":
+            case "path-changed" if action.id.startswith("host/"):
+                return self._at(own, "platform")
+            case "inputs-changed" | "parts-changed" | "path-changed":
                 return (pointer(action.place),)
         return self._at(own, *_FIELDS[reason.code]) if reason.code in _FIELDS else ()
 

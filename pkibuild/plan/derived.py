@@ -14,8 +14,10 @@ from pkibuild.plan.entries import bundle_entry, config_entry
 from pkibuild.plan.files import sha
 from pkibuild.plan.hunks import text_changes
 from pkibuild.plan.issuers import IssuerView, Link
-from pkibuild.plan.observed import BundleSeen, ConfigSeen
+from pkibuild.plan.moves import Moves, moving, only_moving
+from pkibuild.plan.observed import BundleSeen, ConfigSeen, Source
 from pkibuild.plan.pairs import Context, PairView
+from pkibuild.values import replace
 
 
 def plan_bundle(
@@ -29,14 +31,14 @@ def plan_bundle(
         draft.wait(Pending(want.id, "certificate-waits", "its certificate cannot be issued now", want.place))
         return
     wanted = tuple(part for _, _, part in sources)
-    seen = context.source.bundle(want, unit)
+    seen, moves = _observe_bundle(context.source, want, unit)
     needs = draft.will(*(id for id, _, _ in sources))
     if seen.state == "closed" and not needs:  # a key that cannot be read here
         draft.seen.add(want.id)
         draft.unchanged += 1
         return
     if seen.state == "present" and None not in wanted and seen.parts == wanted:
-        _keep_bundle(context, want, seen)
+        _keep_bundle(context, want, seen, moves)
         return
     if not seen.ours:
         _refuse_foreign(context, want)
@@ -44,7 +46,21 @@ def plan_bundle(
     verb, reason = _bundle_reason(seen, wanted, needs)
     parts = tuple(Part(_role(id), path) for id, path, _ in sources)
     recipe = Assemble(want.path, parts, want.der, want.mode, keep_copy=reason.code == "edited-by-hand")
-    draft.add(Action(want.id, want.kind, verb, (reason,), recipe, (want.path,), needs=needs, place=want.place))
+    action = Action(want.id, want.kind, verb, (reason,), recipe, (want.path,), needs=needs, place=want.place)
+    draft.add(moving(action, moves))
+
+
+def _observe_bundle(source: Source, want: BundleWant, unit: Unit) -> tuple[BundleSeen, Moves]:
+    """A bundle where it belongs, or else where it lay before its path changed."""
+    seen = source.bundle(want, unit)
+    old = source.moved_from(want.id, want.path) if seen.state == "absent" else ""
+    return (source.bundle(replace(want, path=old), unit), ((old, want.path),)) if old else (seen, ())
+
+
+def _observe_config(source: Source, want: ConfigWant, unit: Unit) -> tuple[ConfigSeen, Moves]:
+    seen = source.config(want, unit)
+    old = source.moved_from(want.id, want.path) if seen.state == "absent" else ""
+    return (source.config(replace(want, path=old), unit), ((old, want.path),)) if old else (seen, ())
 
 
 def _refuse_foreign(context: Context, want: BundleWant | ConfigWant) -> None:
@@ -104,14 +120,15 @@ def _bundle_reason(seen: BundleSeen, wanted: tuple[str | None, ...], needs: tupl
     return "refresh", Reason("parts-changed", "what is in it changed")
 
 
-def _keep_bundle(context: Context, want: BundleWant, seen: BundleSeen) -> None:
+def _keep_bundle(context: Context, want: BundleWant, seen: BundleSeen, moves: Moves) -> None:
     if want.secret and seen.mode is not None and seen.mode & 0o077:
         reason = Reason("mode-changed", f"its mode was {seen.mode:04o}, and others could read it")
-        context.draft.add(
-            Action(
-                want.id, want.kind, "restore", (reason,), SetMode(want.path, KEY_MODE), (want.path,), place=want.place
-            )
-        )
+        recipe = SetMode(want.path, KEY_MODE)
+        action = Action(want.id, want.kind, "restore", (reason,), recipe, (want.path,), place=want.place)
+        context.draft.add(moving(action, moves))
+        return
+    if moves:
+        context.draft.add(only_moving(want, want.kind, moves))
         return
     context.draft.keep(bundle_entry(want, seen.parts))
 
@@ -121,15 +138,15 @@ def _keep_bundle(context: Context, want: BundleWant, seen: BundleSeen) -> None:
 
 def plan_config(context: Context, want: ConfigWant, unit: Unit, texts: Texts) -> None:
     """Decide on a config: what it was rendered from is compared first, and its text only when that differs."""
-    seen = context.source.config(want, unit)
+    seen, moves = _observe_config(context.source, want, unit)
     known = texts.inputs(want, public=True)
     inputs = texts.inputs(want) if want.secret and not context.source.lock_only else known
     if seen.state == "present" and seen.inputs == inputs and seen.digest == seen.remembered and _mode_fits(want, seen):
-        context.draft.keep(config_entry(want, seen.digest, known))
+        _keep_config(context, want, seen, known, moves)
         return
     data = texts.render(want)
     if seen.state == "present" and seen.digest == sha(data) and _mode_fits(want, seen):
-        context.draft.keep(config_entry(want, seen.digest, known))
+        _keep_config(context, want, seen, known, moves)
         return
     if seen.state != "absent" and not seen.ours:
         _refuse_foreign(context, want)
@@ -138,9 +155,15 @@ def plan_config(context: Context, want: ConfigWant, unit: Unit, texts: Texts) ->
     recipe = Write(want.path, data, want.mode, keep_copy=reason.code == "edited-by-hand")
     changes = () if verb == "new" else _shown_changes(want, seen, data, texts)
     name = want.path.rpartition("/")[2]
-    context.draft.add(
-        Action(want.id, "config", verb, (reason,), recipe, (want.path,), changes, detail=name, place=want.place)
-    )
+    action = Action(want.id, "config", verb, (reason,), recipe, (want.path,), changes, detail=name, place=want.place)
+    context.draft.add(moving(action, moves))
+
+
+def _keep_config(context: Context, want: ConfigWant, seen: ConfigSeen, inputs: str, moves: Moves) -> None:
+    if moves:
+        context.draft.add(only_moving(want, "config", moves))
+    else:
+        context.draft.keep(config_entry(want, seen.digest, inputs))
 
 
 def _shown_changes(want: ConfigWant, seen: ConfigSeen, data: bytes, texts: Texts) -> tuple[Change, ...]:

@@ -15,7 +15,7 @@ from pkibuild.model import Manifest
 from pkibuild.nodes import Plan
 from pkibuild.plan.alike import Alike
 from pkibuild.plan.asbuilt import AsBuilt
-from pkibuild.plan.orphans import removed
+from pkibuild.plan.orphans import Wanted, removed
 from pkibuild.plan.planner import make_plan, with_orphans, with_span
 from pkibuild.plan.risks import with_risks
 from pkibuild.state.lock import Lock
@@ -32,7 +32,7 @@ def make_diff(old: Side, new: Side, now: int) -> Plan:
         _units(before.manifest, alike), Texts(old.read), texts, now, lambda one: with_span(old.manifest, one)
     )
     draft, plan = make_plan(new.manifest, units, source, Lock("", new.manifest.output), now, texts, alike)
-    orphans = removed(source, new.manifest, draft.seen, now)
+    orphans = removed(source, new.manifest, Wanted.by(units.made.values(), draft.seen, plan.actions), now)
     plan = with_risks(with_orphans(plan, orphans), orphans)
     return replace(
         plan,

@@ -15,6 +15,7 @@ from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit
 from pkibuild.diagnostics import UserError
 from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, Revocation
 from pkibuild.model import Attributes, Authority
+from pkibuild.nodes import unit_of
 from pkibuild.plan.imports import openssl_changes
 from pkibuild.plan.missing import remembered_authorities
 from pkibuild.plan.observed import (
@@ -22,6 +23,7 @@ from pkibuild.plan.observed import (
     CertificateSeen,
     ConfigSeen,
     CrlSeen,
+    Former,
     Generation,
     History,
     KeySeen,
@@ -143,7 +145,16 @@ class Files:
             want.id, fingerprint
         )
         known = newest is not None or (remembered is not None and remembered.fingerprint == fingerprint)
-        return CertificateSeen(state, facts, recorded, earlier, known)
+        former = self._former(want.id, der, facts) if facts is not None and not known else None
+        return CertificateSeen(state, facts, recorded, earlier, known, former)
+
+    def _former(self, node: str, der: bytes, facts: CertificateFacts) -> Former | None:
+        """As what of the same host the journals know a certificate."""
+        for path in self.histories.paths():
+            entry = self.histories.at(path).by_serial(facts.serial)
+            if entry is not None and entry.der == der and unit_of(entry.id) == unit_of(node):
+                return Former(entry.id, Recorded(facts, entry.generation, entry.asked_end, der))
+        return None
 
     def _der_at(self, path: str) -> tuple[State, bytes]:
         data = self.tree.read(path)
@@ -187,6 +198,21 @@ class Files:
         journals = (self.histories.at(path) for path in self.histories.paths())
         return any(sha(entry.der) == fingerprint for journal in journals for entry in journal.issued(node))
 
+    def moved_from(self, id: str, path: str) -> str:
+        folder = "/".join(path.split("/")[:2])
+        noted = self._receipt_of(f"{folder}/{receipts.NAME}").files
+        # The public half of a key is noted under its id as well.
+        own = ((name, file) for name, file in noted.items() if file.node == id)
+        places = [f"{folder}/{name}" for name, file in own if file.secret or not id.endswith("/key")]
+        entry = self.lock.entry(id)
+        if entry is not None and entry.path.startswith(f"{folder}/"):
+            places.append(entry.path)
+        return next((one for one in places if one != path and self._is_file(one)), "")
+
+    def _is_file(self, path: str) -> bool:
+        found = self.tree.stat(path)
+        return found is not None and found.kind == "file"
+
     def taken(self, path: str, by: str = "") -> bool:
         there, coming = self.tree.stat(path), self.tree.stat(by) if by else None
         return there is not None and (coming is None or there.inode != coming.inode)
@@ -198,8 +224,12 @@ class Files:
     # -- bundles and configs ---------------------------------------------------------
 
     def receipt(self, unit: Unit) -> Receipt:
-        if self._receipt[0] != unit.id:
-            self._receipt = (unit.id, self.receipt_at(unit.receipt_path))
+        return self._receipt_of(unit.receipt_path)
+
+    def _receipt_of(self, path: str) -> Receipt:
+        """That of the unit at hand is kept while it is looked at."""
+        if self._receipt[0] != path:
+            self._receipt = (path, self.receipt_at(path))
         return self._receipt[1]
 
     def receipt_at(self, path: str) -> Receipt:

@@ -45,6 +45,14 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class Former:
+    """As what a certificate was issued: its service had another name then."""
+
+    id: str
+    recorded: Recorded
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateSeen:
     state: State
     facts: CertificateFacts | None = None
@@ -52,6 +60,8 @@ class CertificateSeen:
     earlier: bool = False
     """The file holds a certificate that the journal knows, but not its newest."""
     known: bool = False
+    former: Former | None = None
+    """Set where the file was issued as another artifact of the same host, and nothing was issued as this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +145,10 @@ class Source(Protocol):
     def key(self, want: KeyWant, certificate_id: str) -> KeySeen: ...
 
     def certificate(self, pair: Pair) -> CertificateSeen: ...
+
+    def moved_from(self, id: str, path: str) -> str:
+        """Where the file of an artifact lies whose path was another one; empty when it is nowhere else."""
+        ...
 
     def taken(self, path: str, by: str = "") -> bool:
         """Whether there is something at a path, other than the very file that is to come there."""

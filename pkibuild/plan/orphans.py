@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Set
 
 from pkibuild.artifacts.certificates import public_path
+from pkibuild.artifacts.wants import Unit
 from pkibuild.diagnostics import fail
 from pkibuild.facts import CertificateFacts, KeyFacts
 from pkibuild.layout import SECRET
@@ -15,16 +16,32 @@ from pkibuild.plan.changes import name_list
 from pkibuild.plan.files import Files
 from pkibuild.plan.remembered import Remembered
 from pkibuild.plan.selection import matches
+from pkibuild.plan.settled import paths_of
 from pkibuild.state.lock import Lock
 from pkibuild.units import format_date
+from pkibuild.values import dataclass
 
 FOLDERS = {"hosts": "host", "certificates": "certificate", "authorities": "authority"}
 MOST_HOSTS = 10
 """How many hosts at once `--prune` removes without being told which."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is declared: ids, and the paths at which something is to be or from where it is moved."""
+
+    ids: Set[str]
+    paths: Set[str]
+
+    @classmethod
+    def by(cls, units: Iterable[Unit], ids: Set[str], actions: Iterable[Action]) -> Wanted:
+        paths = {path for unit in units for path in paths_of(unit)}
+        paths.update(old for action in actions for old, _ in action.moves)
+        return cls(ids, paths)
+
+
 def find_orphans(
-    source: Files | Remembered, manifest: Manifest, wanted: set[str], now: int, passed: Container[str] = ()
+    source: Files | Remembered, manifest: Manifest, wanted: Wanted, now: int, passed: Container[str] = ()
 ) -> list[Orphan]:
     """Every artifact of ours that nothing declares: from the receipts and folders, so that no lock is needed.
 
@@ -42,35 +59,37 @@ def find_orphans(
             if f"{kind}/{name}" in passed:
                 continue
             for node, path in _built(source, folder, kind, name):
-                if node in wanted or (kind == "authority" and name in declared[folder]):
+                if path in wanted.paths or (kind == "authority" and name in declared[folder]):
                     continue
-                found.append(_orphan(source.issued_last(node), node, path, kind, now))
+                found.append(_orphan(source.issued_last(node), node, path, kind, now, wanted))
     return sorted(found, key=lambda one: one.id)
 
 
-def _in_lock(lock: Lock, manifest: Manifest, wanted: set[str], now: int) -> list[Orphan]:
+def _in_lock(lock: Lock, manifest: Manifest, wanted: Wanted, now: int) -> list[Orphan]:
     """The same from the lock alone."""
     found: list[Orphan] = []
     for node in lock.ids():
         kind, name = node.split("/", 2)[:2]
         authority = kind == "authority"
-        if node in wanted or (authority and (name in manifest.authorities or node != f"authority/{name}/certificate")):
+        if authority and (name in manifest.authorities or node != f"authority/{name}/certificate"):
             continue
         entry = lock.entry(node)
         path = entry.path if entry else ""
-        found.append(_orphan(_facts(lock, node), node, path, kind, now))
+        if path in wanted.paths:
+            continue
+        found.append(_orphan(_facts(lock, node), node, path, kind, now, wanted))
         if entry is not None and isinstance(entry.facts, KeyFacts) and entry.facts.encrypted:
-            found.append(_orphan(None, node, public_path(path), kind, now))
+            found.append(_orphan(None, node, public_path(path), kind, now, wanted))
     return found
 
 
-def removed(source: AsBuilt, manifest: Manifest, wanted: set[str], now: int) -> list[Orphan]:
+def removed(source: AsBuilt, manifest: Manifest, wanted: Wanted, now: int) -> list[Orphan]:
     """What an older manifest declares and this one does not."""
     found = []
-    for one in source.removed(wanted):
+    for one in source.removed(wanted.paths):
         kind, name = one.id.split("/", 2)[:2]
         if kind != "authority" or name not in manifest.authorities:
-            found.append(_orphan(one.facts, one.id, one.path, kind, now))
+            found.append(_orphan(one.facts, one.id, one.path, kind, now, wanted))
     return sorted(found, key=lambda one: one.id)
 
 
@@ -92,11 +111,13 @@ def _facts(lock: Lock, node: str) -> CertificateFacts | None:
     return entry.facts if entry and isinstance(entry.facts, CertificateFacts) else None
 
 
-def _orphan(facts: CertificateFacts | None, node: str, path: str, kind: str, now: int) -> Orphan:
+def _orphan(facts: CertificateFacts | None, node: str, path: str, kind: str, now: int, wanted: Wanted) -> Orphan:
     last = node.rpartition("/")[2]
     word = last if last in ("key", "certificate", "fullchain", "chain", "der", "combined") else "config"
     if kind == "authority":
         return Orphan(node, word, (path,), "no longer declared; an authority is never removed by pkibuild")
+    if node in wanted.ids:
+        return Orphan(node, word, (path,), "it belongs to another path now, and is there; --prune removes it")
     if facts is not None and facts.not_after > now:
         risk = Reason("removed-but-valid", f"it is valid until {format_date(facts.not_after)}")
         unit = node.rpartition("/")[0]

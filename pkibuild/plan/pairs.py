@@ -9,18 +9,19 @@ from pkibuild.artifacts.wants import KEY_MODE, CertificateWant, KeyWant, Pair
 from pkibuild.diagnostics import Diagnostic
 from pkibuild.layout import beside
 from pkibuild.model import Authority
-from pkibuild.nodes import Action, FinishKey, MakeKey, Pending, Reason, SetMode, Sign, Verb, Write
+from pkibuild.nodes import Action, Adopt, FinishKey, MakeKey, Pending, Reason, SetMode, Sign, Stay, Verb, Write
 from pkibuild.plan import keys
 from pkibuild.plan.changes import certificate_changes, name_list
 from pkibuild.plan.draft import Draft
 from pkibuild.plan.entries import certificate_entry, key_entry
 from pkibuild.plan.keys import KeyState, KeyVerdict
-from pkibuild.plan.observed import CertificateSeen, KeySeen, Source
+from pkibuild.plan.moves import Moves, key_moves, moving, only_moving
+from pkibuild.plan.observed import CertificateSeen, Former, KeySeen, Source
 from pkibuild.plan.policies import Desired, Held, certificate_reasons, due, due_at
 from pkibuild.plan.risks import Issued, issued_risks, key_risks
 from pkibuild.state.histories import TOP, journal_of
 from pkibuild.units import format_date
-from pkibuild.values import dataclass
+from pkibuild.values import dataclass, replace
 from pkibuild.x509 import pem
 from pkibuild.x509.attributes import format_subject
 from pkibuild.x509.validity import window
@@ -70,6 +71,9 @@ class _Case:
     held: Held | None
     lost: bool
     """The file is not what the journal says: absent, damaged, an earlier one, or changed by hand."""
+    key_moves: Moves
+    moves: Moves
+    """What of the key and of the certificate lies at the path that it had before."""
 
 
 def plan_pair(context: Context, pair: Pair, issuer: IssuerView | None, authority: Authority | None = None) -> PairView:
@@ -84,29 +88,53 @@ def plan_pair(context: Context, pair: Pair, issuer: IssuerView | None, authority
     certificate_action, view = _certificate(context, case, verdict, desired)
     blocked = certificate_action is None and verdict.verb in ("new", "rekey")
     if key_action is not None and not blocked:
-        context.draft.add(key_action)
+        context.draft.add(moving(key_action, case.key_moves))
     elif key_action is not None:  # a key without a certificate to come is not made
         context.draft.wait(Pending(pair.key.id, "certificate-waits", "its certificate cannot be issued now"))
+    elif case.key_moves:
+        context.draft.add(only_moving(pair.key, "key", case.key_moves))
     else:
         _keep_key(context, case, verdict)
     if case.key.staging and not verdict.staged:
         context.draft.leftovers.append(pair.key.path)
     if certificate_action is not None:
-        context.draft.add(certificate_action)
+        context.draft.add(moving(certificate_action, case.moves))
     return view
 
 
 def _observe(context: Context, pair: Pair, issuer: IssuerView | None, authority: Authority | None) -> _Case:
-    seen = context.source.certificate(pair)
-    key = context.source.key(pair.key, pair.certificate.id)
+    seen, moves = _observe_certificate(context.source, pair)
+    key, key_moves = _observe_key(context.source, pair)
     held: Held | None = None
     lost = False
     if seen.recorded is not None:
         held = Held(seen.recorded.facts, seen.recorded.generation, seen.recorded.asked_end)
         lost = seen.facts is None or seen.facts.fingerprint != seen.recorded.facts.fingerprint
+    elif seen.former is not None:
+        held = Held(seen.former.recorded.facts, seen.former.recorded.generation, seen.former.recorded.asked_end)
     elif seen.facts is not None:
         held = Held(seen.facts)
-    return _Case(pair, authority, issuer, key, seen, held, lost)
+    return _Case(pair, authority, issuer, key, seen, held, lost, key_moves, moves)
+
+
+def _observe_certificate(source: Source, pair: Pair) -> tuple[CertificateSeen, Moves]:
+    """A certificate where it belongs, or else where it lay before its path changed."""
+    want = pair.certificate
+    seen = source.certificate(pair)
+    old = source.moved_from(want.id, want.path) if seen.state == "absent" else ""
+    if not old:
+        return seen, ()
+    return source.certificate(replace(pair, certificate=replace(want, path=old))), ((old, want.path),)
+
+
+def _observe_key(source: Source, pair: Pair) -> tuple[KeySeen, Moves]:
+    want = pair.key
+    seen = source.key(want, pair.certificate.id)
+    old = source.moved_from(want.id, want.path) if seen.state == "absent" and not seen.staging else ""
+    if not old:
+        return seen, ()
+    there = source.key(replace(want, path=old), pair.certificate.id)
+    return there, key_moves(want, there, old)
 
 
 def _desired(case: _Case, now: int, public: str | None) -> Desired:
@@ -231,7 +259,7 @@ def _certificate(
 ) -> tuple[Action | None, PairView]:
     want, held, seen = case.pair.certificate, case.held, case.seen
     if (seen.state != "absent" and not seen.known and held is None) or (
-        seen.recorded is None and seen.facts and not seen.known
+        seen.recorded is None and seen.facts and not seen.known and seen.former is None
     ):
         _refuse_foreign(context, want)
         return None, _held_view(case, verdict, held)
@@ -247,6 +275,10 @@ def _certificate(
     _note_times(context, case, desired, held)
     if case.lost:
         return _restore(case), view
+    if seen.former is not None:
+        return _adopt(context, case, seen.former), view
+    if case.moves:
+        return Action(want.id, "certificate", "restore", (), Stay(want.path), (want.path,), place=want.place), view
     context.draft.keep(certificate_entry(want, held.facts, verdict.generation, held.asked_end))
     return None, view
 
@@ -429,6 +461,16 @@ def _restore(case: _Case) -> Action:
     return Action(
         want.id, "certificate", "restore", (reason,), recipe, (want.path,), needs=(case.pair.key.id,), place=want.place
     )  # fmt: skip
+
+
+def _adopt(context: Context, case: _Case, former: Former) -> Action:
+    """Go on with a certificate that was issued when its service had another name."""
+    want, issuer = case.pair.certificate, case.issuer
+    reason = Reason("renamed", f"it was `{former.id}`, and stays as it is")
+    if issuer:
+        context.draft.signing.setdefault(issuer.authority.id, []).append(want.id)  # it writes to the journal
+    recipe = Adopt(journal_of(issuer.authority.name) if issuer else TOP, former.recorded.facts.serial)
+    return Action(want.id, "certificate", "adopt", (reason,), recipe, (), place=want.place)
 
 
 def _note_times(context: Context, case: _Case, desired: Desired, held: Held) -> None:

@@ -14,6 +14,7 @@ from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit
 from pkibuild.diagnostics import UserError
 from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts
 from pkibuild.model import Attributes, Authority
+from pkibuild.nodes import unit_of
 from pkibuild.plan.files import sha
 from pkibuild.plan.missing import remembered_authorities
 from pkibuild.plan.observed import (
@@ -21,6 +22,7 @@ from pkibuild.plan.observed import (
     CertificateSeen,
     ConfigSeen,
     CrlSeen,
+    Former,
     Generation,
     History,
     KeySeen,
@@ -67,13 +69,19 @@ class Remembered:
         if found is None or not isinstance(found.facts, CertificateFacts):
             return CertificateSeen("absent" if found is None else "damaged", None, recorded, known=recorded is not None)
         facts = recorded.facts if recorded and found.id == want.id else found.facts
-        return CertificateSeen("present", facts, recorded, known=recorded is not None)
+        other = self._recorded(found) if recorded is None and unit_of(found.id) == unit_of(want.id) else None
+        former = Former(found.id, other) if other is not None else None
+        return CertificateSeen("present", facts, recorded, known=recorded is not None, former=former)
 
     @staticmethod
     def _recorded(entry: LockEntry | None) -> Recorded | None:
         if entry is None or not isinstance(entry.facts, CertificateFacts):
             return None
         return Recorded(entry.facts, entry.generation, entry.asked_end)
+
+    def moved_from(self, id: str, path: str) -> str:
+        entry = self.lock.entry(id)
+        return entry.path if entry is not None and entry.path != path else ""
 
     def taken(self, path: str, by: str = "") -> bool:  # noqa: ARG002 - every source is asked the same
         """The lock does not know the names of retired keys, so a plan from it may name the next one otherwise."""

@@ -216,6 +216,8 @@ def _search(lines: Sequence[bytes]) -> _Index:
             generations[node] = int(generation)
         if event in (b"issue", b"adopt"):
             newest[node] = index
+            if event == b"adopt" and serial in serials:  # issued as another node, whose service was renamed
+                continue
             issued.append(index)
             if serial:
                 serials[serial] = index
@@ -254,9 +256,9 @@ class Writer:
         der: bytes = b"",
         detail: Mapping[str, Any] | None = None,
     ) -> JournalEntry:
-        """Add an entry. Raises ValueError for a serial that this journal already has."""
+        """Add an entry. Raises ValueError for a serial that this journal already has, of another certificate."""
         if serial and event in ("issue", "adopt"):
-            if self.has_serial(serial):
+            if self.has_serial(serial) and not (event == "adopt" and self._is_known(serial, der)):
                 raise ValueError(f"the serial {serial} was used before")
             self._serials.add(serial)
         entry = JournalEntry(
@@ -281,6 +283,10 @@ class Writer:
 
     def has_serial(self, serial: str) -> bool:
         return serial in self._serials or self._journal.has_serial(serial)
+
+    def _is_known(self, serial: str, der: bytes) -> bool:
+        entry = self.journal().by_serial(serial)
+        return entry is not None and entry.der == der
 
     @property
     def pending(self) -> bytes:

@@ -93,6 +93,13 @@ def missing_key(estate: Estate) -> None:
     estate.path("hosts/www/etc/ssl/private/www.key").unlink()
 
 
+def moved(estate: Estate) -> None:
+    """All of a host lies elsewhere, and one key is replaced besides."""
+    estate.later("1d")
+    estate.edit("    formats: [pem, combined]\n", "    formats: [pem, combined]\n    platform: redhat\n")
+    estate.edit("issuer: self}", "issuer: self, platform: freebsd, key: {generation: 2}}")
+
+
 def removed(estate: Estate) -> None:
     estate.edit("  mail: {fqdn: mail.abc.com, issuer: root}\n", "")
     estate.edit("services:\n  pop3: {type: qpopper, host: mail}\n", "")
@@ -138,6 +145,7 @@ CASES = [
     pytest.param(rotated, (), id="rotated"),
     pytest.param(lists_due, (), id="lists-due"),
     pytest.param(missing_key, (), id="missing-key"),
+    pytest.param(moved, (), id="moved"),
     pytest.param(removed, ("--prune",), id="prune"),
     pytest.param(revoked, (), id="import"),
 ]
