@@ -95,10 +95,10 @@ def _planned(manifest: Manifest, units: Units, folder: Folder, options: Options,
 
 def diff(old: str, new: str, world: World) -> Plan:
     """What changes from one manifest to another, each a path or `REV:PATH`. Raises UserError."""
-    from pkibuild.manifest.sides import load_side
+    from pkibuild.manifest.sides import load_sides
     from pkibuild.plan.diff import make_diff
 
-    return make_diff(load_side(old, world), load_side(new, world), world.now())
+    return make_diff(*load_sides(old, new, world), world.now())
 
 
 def apply(manifest: Manifest, world: World, options: Options, progress: Progress) -> tuple[Plan, Result]:

@@ -14,7 +14,7 @@ from pkibuild.world import World
 
 
 def register(parser: ArgumentParser) -> None:
-    where = "the path of a manifest, or REV:PATH of the git repository"
+    where = "the path of a manifest, or REV:PATH of the git repository (:PATH is what is to be committed)"
     parser.add_argument("old", metavar="OLD", help=f"{where}; /dev/null for none")
     parser.add_argument("new", metavar="NEW", help=where)
     add_fail_on(parser)
@@ -24,6 +24,7 @@ def register(parser: ArgumentParser) -> None:
     options.examples(
         parser,
         ("pkibuild diff origin/main:pki.yaml pki.yaml", "what this branch changes, before it is committed"),
+        ("pkibuild diff HEAD:pki.yaml :pki.yaml", "what is about to be committed"),
         ("pkibuild diff v1.0:pki.yaml HEAD:pki.yaml", "between two revisions; a path there begins at the root"),
         ("pkibuild diff --format markdown main:pki.yaml pki.yaml > comment.md", "for a comment on a pull request"),
         ("pkibuild diff --fail-on risk main:pki.yaml pki.yaml", "exit with 5 on what a reviewer must not miss"),

@@ -45,10 +45,9 @@ def run(arguments: Namespace, world: World) -> int:
         report(found, arguments, world)
         if manifest and not arguments.quiet:
             world.out(f"{path}: {counts(manifest)}: {view.counted(found)}\n")
-        elif found and not arguments.quiet:
-            world.err(f"{path}: {view.counted(found)}\n")
         elif not arguments.quiet:
-            world.out(f"{_lock_of(path, arguments)}: {view.counted(found)}\n")
+            subject = _lock_of(path, arguments) if arguments.lock else path
+            (world.err if found else world.out)(f"{subject}: {view.counted(found)}\n")
     return 1 if any(one.severity == "error" for one in found) else 0
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 
 from pkibuild.diagnostics import Diagnostic, Place, Span, UserError
 from pkibuild.documents import Disk, Source
@@ -25,6 +26,39 @@ class Side:
     """As it was given."""
     manifest: Manifest
     read: Callable[[str, int], bytes]
+
+
+def load_sides(old: str, new: str, world: World) -> tuple[Side, Side]:
+    """Load both. Raises UserError with all that is wrong with either."""
+    sides: list[Side] = []
+    failed: list[UserError] = []
+    for text, side in ((old, as_old(old)), (new, nullcontext())):
+        try:
+            with side:
+                sides.append(load_side(text, world))
+        except UserError as error:
+            failed.append(error)
+    if failed:
+        raise UserError(*(one for error in failed for one in error.diagnostics), status=failed[0].status)
+    before, after = sides
+    return before, after
+
+
+@contextmanager
+def as_old(name: str) -> Iterator[None]:
+    """Where the old manifest itself has problems, tell what can be done about that: it is history."""
+    try:
+        yield
+    except UserError as error:
+        if not any(one.span for one in error.diagnostics):
+            raise
+        told = Diagnostic(
+            "old-invalid",
+            f"nothing can be compared with `{name}`: it has problems of its own",
+            hint="name an older revision that has none, or /dev/null for all that the new manifest declares; "
+            "`pkibuild plan --lock-only` tells what would be done, and needs no old manifest",
+        )
+        raise UserError(*error.diagnostics, told, status=error.status) from None
 
 
 def load_side(text: str, world: World) -> Side:
@@ -67,7 +101,7 @@ def _told(one: Diagnostic, found: Named, source: Revision) -> Diagnostic:
     """The diagnostic with its places told as those of the revision."""
     if one.code == "no-manifest":
         hint = f"paths in a revision begin at the repository's root; `{found.revision}:./{found.path}` begins here"
-        return replace(one, message=f"there is no `{found.path}` in `{found.revision}`", hint=hint)
+        return replace(one, message=f"there is no `{found.path}` in {found.where}", hint=hint)
     spans = tuple((what, _placed(span, found, source)) for what, span in one.related_spans)
     return replace(one, span=_placed(one.span, found, source) if one.span else None, related_spans=spans)
 

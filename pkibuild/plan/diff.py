@@ -10,7 +10,7 @@ from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Unit
 from pkibuild.diagnostics import Diagnostic, UserError
 from pkibuild.graph import Units
-from pkibuild.manifest.sides import NOTHING, Side
+from pkibuild.manifest.sides import NOTHING, Side, as_old
 from pkibuild.model import Manifest
 from pkibuild.nodes import Plan
 from pkibuild.plan.alike import Alike
@@ -28,9 +28,9 @@ def make_diff(old: Side, new: Side, now: int) -> Plan:
     units = Units(new.manifest)
     alike = Alike(before, new, units)
     texts = Texts(new.read)
-    source = AsBuilt(
-        _units(before.manifest, alike), Texts(old.read), texts, now, lambda one: with_span(old.manifest, one)
-    )
+    with as_old(old.name):
+        built = _units(before.manifest, alike)
+    source = AsBuilt(built, Texts(old.read), texts, now, lambda one: with_span(old.manifest, one))
     draft, plan = make_plan(new.manifest, units, source, Lock("", new.manifest.output), now, texts, alike)
     orphans = removed(source, new.manifest, Wanted.by(units.made.values(), draft.seen, plan.actions), now)
     plan = with_risks(with_orphans(plan, orphans), orphans)

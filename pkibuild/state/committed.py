@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from pkibuild.diagnostics import Diagnostic, UserError, fail
 from pkibuild.state.lock import Lock
+from pkibuild.values import replace
 from pkibuild.world.files import explain, read_file
 
 

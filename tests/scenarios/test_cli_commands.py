@@ -108,7 +108,7 @@ def test_a_conflict_is_shown_with_its_line(built: Project) -> None:
         "      | ^^^^^^^\n"
         "  hint: take either side (`git checkout --ours -- pki.lock`), then run `pkibuild apply` where the output "
         "folder is: it brings the lock up to date\n"
-        "pki.yaml: 1 error\n"
+        "pki.lock: 1 error\n"
     )
 
 

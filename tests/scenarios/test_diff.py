@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -331,7 +332,8 @@ def test_problems_of_a_revision_name_it(repository: Project) -> None:
         ("HEAD:other.yaml", 1, "no-manifest"),
         ("HEAD:hosts", 1, "read-failed"),
         ("HEAD:", 64, "bad-revision"),
-        (":pki.yaml", 64, "bad-revision"),
+        (":", 64, "bad-revision"),
+        (":other.yaml", 1, "no-manifest"),
         ("HEAD\n:pki.yaml", 64, "bad-revision"),
         ("HEAD --output=evil:pki.yaml", 1, "no-revision"),
     ],
@@ -362,6 +364,145 @@ def test_an_ambiguous_name_is_not_guessed(repository: Project) -> None:
     result = repository.run_here("diff", "main:pki.yaml", "pki.yaml")
     assert (result.status, "ambiguous-revision" in result.err) == (1, True), result.err
     assert diff(repository, "refs/heads/main:pki.yaml", "pki.yaml")["actions"] == []
+
+
+def test_the_index_is_what_is_about_to_be_committed(repository: Project) -> None:
+    folder = repository.folder
+    (folder / "hosts" / "a.yaml").write_text("hosts: {a: {fqdn: z.abc.com}}\n")
+    (folder / "hosts" / "b.yaml").unlink()
+    (folder / "x.j2").write_text("# pkibuild\nmy name {{ host.fqdn }}\n")
+    git(folder, "add", "-A")
+    whole = told(diff(repository, "HEAD:pki.yaml", "pki.yaml"))
+    for name in ("hosts/a.yaml", "x.j2", "pki.yaml"):
+        (folder / name).write_text("not this")
+    (folder / "hosts" / "c.yaml").write_text("hosts: {c: {fqdn: c.abc.com}}\n")
+    before = (folder / ".git" / "index").read_bytes()
+    assert told(diff(repository, "HEAD:pki.yaml", ":pki.yaml")) == whole != []
+    assert diff(Project(folder / "hosts"), ":pki.yaml", ":../pki.yaml")["actions"] == []
+    assert (folder / ".git" / "index").read_bytes() == before
+    git(folder, "commit", "-qm", "second")
+    assert diff(repository, "HEAD:pki.yaml", ":pki.yaml")["actions"] == []
+
+
+def test_problems_of_the_index_name_it(repository: Project, tmp_path: Path) -> None:
+    (repository.folder / "hosts" / "a.yaml").write_text("hosts: {a: {fqdn: a.abc.com, isuer: root}}\n")
+    git(repository.folder, "add", "-A")
+    assert ":hosts/a.yaml:1:30: error[unknown-field]" in repository.run_here("diff", "HEAD:pki.yaml", ":pki.yaml").err
+    git(repository.folder, "clone", "-q", "--bare", ".", str(tmp_path / "bare.git"))
+    result = Project(tmp_path / "bare.git").run_here("diff", "main:pki.yaml", ":pki.yaml")
+    assert "error[no-manifest]: there is no `pki.yaml` in the index" in result.err
+
+
+def test_a_merge_with_conflicts_is_not_taken_for_settled(repository: Project) -> None:
+    folder = repository.folder
+    for branch, name in (("theirs", "x"), ("ours", "y")):
+        git(folder, "checkout", "-qb", branch, "main")
+        (folder / "hosts" / "a.yaml").write_text(f"hosts: {{a: {{fqdn: {name}.abc.com}}}}\n")
+        commit(folder)
+    with pytest.raises(subprocess.CalledProcessError):
+        git(folder, "merge", "theirs")
+    result = repository.run_here("diff", "HEAD:pki.yaml", ":pki.yaml")
+    assert "it has conflicts that are not settled yet" in result.err
+    assert "error[yaml-" in repository.run_here("diff", "HEAD:pki.yaml", "pki.yaml").err
+
+
+# -- clones that do not have all ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def partial(repository: Project, tmp_path: Path) -> Project:
+    """A clone of two revisions that has files of the second one only."""
+    folder = repository.folder
+    (folder / "hosts" / "a.yaml").write_text("hosts: {a: {fqdn: z.abc.com}}\n")
+    (folder / "other.txt").write_text("only in the first revision\n")
+    commit(folder)
+    (folder / "other.txt").unlink()
+    (folder / "hosts" / "b.yaml").unlink()
+    commit(folder)
+    git(folder, "config", "uploadpack.allowFilter", "true")
+    git(folder, "config", "uploadpack.allowAnySHA1InWant", "true")
+    git(tmp_path, "clone", "-q", "--filter=blob:none", f"file://{folder}", str(tmp_path / "partial"))
+    return Project(tmp_path / "partial")
+
+
+def test_a_partial_clone_fetches_nothing_by_itself(partial: Project) -> None:
+    result = partial.run_here("diff", "HEAD~1:pki.yaml", "HEAD:pki.yaml")
+    assert result.status == 1
+    assert "cannot read `hosts/b.yaml`: this clone does not have its contents; `git fetch --refetch" in result.err
+    git(partial.folder, "show", "HEAD~1:hosts/b.yaml")  # what else is missing in that folder does not matter
+    assert told(diff(partial, "HEAD~1:pki.yaml", "HEAD:pki.yaml")) == []
+    git(partial.folder, "fetch", "-q", "--refetch", "--no-filter")
+    assert told(diff(partial, "HEAD~2:pki.yaml", "HEAD:pki.yaml")) != []
+
+
+def test_a_shallow_clone_knows_its_last_revisions(repository: Project, tmp_path: Path) -> None:
+    repository.edit("common_name: Root", "common_name: Roots")
+    commit(repository.folder)
+    git(tmp_path, "clone", "-q", "--depth=1", f"file://{repository.folder}", str(tmp_path / "shallow"))
+    shallow = Project(tmp_path / "shallow")
+    assert diff(shallow, "HEAD:pki.yaml", "origin/main:pki.yaml")["actions"] == []
+    result = shallow.run_here("diff", "HEAD~1:pki.yaml", "HEAD:pki.yaml")
+    assert (result.status, "a shallow clone knows only its last revisions" in result.err) == (1, True)
+
+
+@pytest.mark.parametrize("name", ["pki.yaml", "x.j2", "packs/proxy/proxy.conf.j2", "hosts/a.yaml"])
+def test_a_pointer_of_git_lfs_is_not_taken_for_the_file(repository: Project, name: str) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+    (repository.folder / name).write_text(pointer)
+    commit(repository.folder)
+    result = repository.run_here("diff", "HEAD~1:pki.yaml", "HEAD:pki.yaml")
+    assert (result.status, "git has only a pointer to it" in result.err) == (1, True)
+
+
+def test_a_submodule_is_another_repository(repository: Project, tmp_path: Path) -> None:
+    folder = repository.folder
+    shutil.copytree(folder, tmp_path / "inner")
+    git(folder, "-c", "protocol.file.allow=always", "submodule", "-q", "add", str(tmp_path / "inner"), "inner")
+    commit(folder)
+    for side in ("HEAD:inner/pki.yaml", ":inner/pki.yaml"):
+        assert "error[no-manifest]" in repository.run_here("diff", side, "pki.yaml").err
+    assert diff(Project(folder / "inner"), "HEAD:pki.yaml", "pki.yaml")["actions"] == []
+
+
+def test_line_ends_of_a_checkout_change_nothing(repository: Project) -> None:
+    folder = repository.folder
+    (folder / ".gitattributes").write_text("* text=auto eol=crlf\n")
+    commit(folder)
+    for path in ["pki.yaml", "x.j2", *(f"hosts/{one}.yaml" for one in "ab"), "packs/proxy/proxy.conf.j2"]:
+        (folder / path).unlink()
+        git(folder, "checkout", "--", path)
+        assert b"\r\n" in (folder / path).read_bytes()
+    assert diff(repository, "HEAD:pki.yaml", "pki.yaml")["actions"] == []
+
+
+def test_a_huge_file_is_not_read(repository: Project) -> None:
+    (repository.folder / "hosts" / "a.yaml").write_bytes(b"#" * 120_000_000)
+    commit(repository.folder)
+    result = repository.run_here("diff", "HEAD~1:pki.yaml", "HEAD:pki.yaml")
+    assert (result.status, "too large" in result.err) == (1, True), result.err
+
+
+# -- an old manifest with problems -------------------------------------------------------------------------------------
+
+
+def test_an_old_manifest_with_problems_is_told_apart(sides: Project) -> None:
+    sides.edit("  mail: {fqdn", "  mail: {isuer: x, fqdn", "old.yaml")
+    result = sides.run_here("diff", "old.yaml", "pki.yaml")
+    assert result.status == 1
+    assert "old.yaml:19:10: error[unknown-field]" in result.err
+    assert "error[old-invalid]: nothing can be compared with `old.yaml`" in result.err
+    assert "`pkibuild plan --lock-only` tells" in result.err
+    sides.edit("host: www}", "host: wwww}")
+    both = sides.run_here("diff", "old.yaml", "pki.yaml")
+    assert "pki.yaml:21:" in both.err, "what is wrong with the new one is told at once"
+    assert "old.yaml:19:10" in both.err
+
+
+def test_an_old_manifest_whose_services_do_not_fit_is_told_apart(sides: Project) -> None:
+    sides.edit("host: mail}", "host: www}", "old.yaml")  # Qpopper sends no chain
+    assert "error[old-invalid]" in sides.run_here("diff", "old.yaml", "pki.yaml").err
+    assert "old-invalid" not in sides.run_here("diff", "pki.yaml", "old.yaml").err
+    assert "old-invalid" not in sides.run_here("diff", "none.yaml", "pki.yaml").err
 
 
 def test_outside_of_a_repository(sides: Project) -> None:

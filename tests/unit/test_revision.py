@@ -16,6 +16,7 @@ from pkibuild.documents.revision import Named, named
         ("HEAD~2:./pki.yaml", "HEAD~2", "./pki.yaml"),
         ("HEAD^{/fix: it}:pki.yaml", "HEAD^{/fix: it}", "pki.yaml"),
         ("main@{2026-01-01 12:00}:a:b", "main@{2026-01-01 12:00}", "a:b"),
+        (":pki.yaml", "", "pki.yaml"),
     ],
 )
 def test_a_revision(text: str, revision: str, path: str) -> None:
@@ -27,9 +28,7 @@ def test_a_path(text: str) -> None:
     assert named(text) is None
 
 
-@pytest.mark.parametrize(
-    "text", [":pki.yaml", "main:", "-x:pki.yaml", "a\nb:pki.yaml", "main:a\x1bb", ":", "main:\u202e"]
-)
+@pytest.mark.parametrize("text", ["main:", "-x:pki.yaml", "a\nb:pki.yaml", "main:a\x1bb", ":", "main:\u202e"])
 def test_neither(text: str) -> None:
     with pytest.raises(UserError) as raised:
         named(text)

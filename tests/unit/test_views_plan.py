@@ -194,10 +194,12 @@ def test_no_value_at_all_breaks_markdown(value: str) -> None:
     bad = action("host/a/certificate", "reissue", value, *change, risks=(Reason("new-wildcard", value),))
     bad = replace(bad, id=value)
     plan = Plan(value, value, NOW, (bad,), pending=(Pending(value, "x", value),), next_due=(value, NOW), notes=(value,))
-    shown = Shown(plan_markdown.text(plan))
+    told = plan_markdown.text(plan)
+    shown = Shown(told)
     assert not shown.open
     assert set(shown.tags) <= ALLOWED
     assert not re.search(r"[@#]\w", shown.prose)
+    assert not re.search(r"^\s*/", told, re.MULTILINE), "GitLab takes such a line for a command"
 
 
 @given(st.text(max_size=60))
