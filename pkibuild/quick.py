@@ -1,12 +1,13 @@
 """The no-op answer from the cache: `plan` and `apply` of an unchanged tree, before anything else is imported.
 
-Imports sys, os, time and marshal only (graph.md, "The fast path"). The answer is trusted only when nothing on its
+Imports sys, os, time, gc and marshal only (graph.md, "The fast path"). The answer is trusted only when nothing on its
 watch list differs (size, times, inode, mode; paths that must stay absent stay absent) and the clock stands between the
 time it was made and the first time at which anything could become due. Any unusual option goes the long way.
 """
 
 from __future__ import annotations
 
+import gc
 import marshal
 import os
 import sys
@@ -20,12 +21,15 @@ if TYPE_CHECKING:  # typing itself would be imported for this alone
     from typing import Any
 
 ANSWER = ".cache/answer"
-FORMAT = 2
+FORMAT = 3
+SIZE = 8
+"""Digits in which the length of the answer's head is written."""
 TICK = 50_000_000
 """Nanoseconds. What changed so short before a look may change again unseen: file times are no finer than the kernel's
 clock tick. Such a tree is not answered for."""
 
 Signature = tuple[int, int, int, int, int]
+Watched = tuple[str, Signature | None]
 Texts = tuple[str, str, str, str]
 """Standard output plain and coloured, standard error plain and coloured."""
 
@@ -42,8 +46,7 @@ def answer(argv: Sequence[str]) -> int | None:
         version, made_at, until, name, user, texts, watched = found
         if (version, name, user) != ((FORMAT, __version__), manifest, os.geteuid()):
             return None
-        now = time.time()
-        if not made_at <= now < until or not _unchanged(watched):
+        if not made_at <= time.time() < until or not _unchanged(watched()):
             return None
     except (OSError, ValueError, TypeError, EOFError):
         return None
@@ -73,8 +76,22 @@ def _read(manifest: str) -> tuple[Any, ...] | None:
         return None
     root = os.path.join(os.path.dirname(manifest), head[start + 10 : end].decode("utf-8"))
     with open(f"{root}/{ANSWER}", "rb") as file:
-        found = marshal.loads(file.read())  # noqa: S302 - our own file, mode 0600, in a folder that is checked to be ours
-    return found if isinstance(found, tuple) and len(found) == 7 else None
+        data = memoryview(file.read())
+    start = SIZE + int(data[:SIZE])
+    *found, first = marshal.loads(data[SIZE:start])  # noqa: S302 - our own file, mode 0600, in a folder of ours
+    return (*found, lambda: _watched(first, data[start:])) if len(found) == 6 else None
+
+
+def _watched(first: list[Watched], rest: memoryview) -> Iterable[Watched]:
+    """The watch list, the manifest first: where that was edited, the rest, which is long, is not even decoded."""
+    yield from first
+    collecting = gc.isenabled()
+    gc.disable()  # it would look for garbage among what was just made
+    try:
+        yield from marshal.loads(rest)  # noqa: S302 - as above
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def signature(path: str) -> Signature | None:
@@ -86,7 +103,7 @@ def signature(path: str) -> Signature | None:
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_mode
 
 
-def _unchanged(watched: Iterable[tuple[str, Signature | None]]) -> bool:
+def _unchanged(watched: Iterable[Watched]) -> bool:
     return all(signature(path) == seen for path, seen in watched)
 
 
@@ -104,13 +121,15 @@ def pack(
 ) -> bytes | None:
     """The answer to be kept for the next run; None when something changed since this run began (or a moment before).
 
-    `started` is when this run began to look, in seconds; `manifest` as on the command line.
+    It is a head, its length before it, and the rest of the watch list. `started` is when this run began to look, in
+    seconds; `manifest` as on the command line.
     """
     newest = int(started * 1e9) - TICK
-    seen: list[tuple[str, Signature | None]] = []
+    seen: list[Watched] = []
     for path in watched:
         found = signature(path)
         if found is not None and max(found[1], found[2]) >= newest:
             return None
         seen.append((path, found))
-    return marshal.dumps(((FORMAT, __version__), started, until, manifest, user, texts, seen))
+    head = marshal.dumps(((FORMAT, __version__), started, until, manifest, user, texts, seen[:1]))
+    return b"%0*d" % (SIZE, len(head)) + head + marshal.dumps(seen[1:])
