@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from pkibuild.diagnostics import Diagnostic, Place, Span
-from pkibuild.values import dataclass
+from pkibuild.values import dataclass, field
 
 Attributes = tuple[tuple[str, str], ...]
 """A distinguished name as (RFC 4519 attribute in the manifest's spelling, value) pairs, in the order of the DN."""
@@ -194,6 +194,10 @@ class Manifest:
     warnings: tuple[Diagnostic, ...] = ()
     is_written: Any = None
     """A callable `(place) -> bool`: whether something is written there, rather than inherited or built in."""
+    said: Any = None
+    """A callable `(place) -> str`: all that a declaration's fields hang on besides `defaults`, for comparison only."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """As written, as far as they are valid."""
     watched: tuple[str, ...] = ()
     """Absolute paths of every file read and every folder listed to make this manifest, for the quick answer."""
 

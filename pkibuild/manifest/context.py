@@ -36,6 +36,10 @@ class Raw:
     def place(self) -> Place:
         return (self.section, self.name)
 
+    def said(self) -> str:
+        """What it says, and the file that its paths are relative to."""
+        return f"{self.document.path}\n{self.data!r}"
+
 
 @dataclass(slots=True)
 class Context:

@@ -150,7 +150,7 @@ class _Loader:
         authorities = self._check(authorities, [*hosts.values(), *certificates.values()], declared, raws)
         services = Services(context, self.packs, declared.names["hosts"])
         made = {name: services.service(raw) for name, raw in declared.valid["services"].items()}
-        return self._manifest(authorities, hosts, certificates, made)
+        return self._manifest(authorities, hosts, certificates, made, raws)
 
     def _check(
         self, authorities: dict[str, Authority], leaves: list[Declaration], declared: Declared, raws: dict[Place, Raw]
@@ -172,6 +172,7 @@ class _Loader:
         hosts: dict[str, Host],
         certificates: dict[str, Certificate],
         services: dict[str, Service],
+        raws: Mapping[Place, Raw],
     ) -> Manifest:
         return Manifest(
             path=self.name,
@@ -184,6 +185,8 @@ class _Loader:
             packs=self.packs,
             locate=self.gathered.locate,
             is_written=self.gathered.is_written,
+            said=lambda place: raws[place].said(),
+            defaults=self.context.defaults,
             watched=tuple(dict.fromkeys(self._watched(services))),
         )
 

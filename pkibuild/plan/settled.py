@@ -24,7 +24,7 @@ from pkibuild.values import dataclass, field
 from pkibuild.world.files import Tree
 
 PATH = ".cache/settled"
-FORMAT = 1
+FORMAT = 2
 
 Files = tuple[tuple[str, Signature | None], ...]
 Memory = tuple[str, int, int, int, tuple[str, int] | None, Files]
@@ -74,6 +74,7 @@ def ground_of(manifest: Manifest, views: Mapping[str, IssuerView], lock: bytes, 
         manifest.folder,
         manifest.output,
         repr(sorted(views.items())),
+        repr(manifest.defaults),
         repr(packs),
         repr([(path, signature(path)) for path in read_files]),
         sha256(lock).hexdigest(),
@@ -86,6 +87,7 @@ class Askings:
     """Digests of what a declaration and its services ask for."""
 
     def __init__(self, manifest: Manifest) -> None:
+        self._said = manifest.said
         self._services: dict[str, list[str]] = {}
         for service in manifest.services.values():
             asked = _service(service, manifest)
@@ -94,7 +96,8 @@ class Askings:
 
     def of(self, declaration: Declaration) -> str:
         services = self._services.get(declaration.name, ()) if declaration.kind == "host" else ()
-        return sha256("\n".join((repr(declaration), *services)).encode("utf-8", "surrogatepass")).hexdigest()
+        said: str = self._said(declaration.place)
+        return sha256("\n".join((said, *services)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _service(service: Service, manifest: Manifest) -> str:
