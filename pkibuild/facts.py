@@ -5,8 +5,15 @@ Digests are SHA-256 in lower-case hex. Times are seconds since the epoch.
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from pkibuild.model import Attributes, Constraints, Names
 from pkibuild.values import dataclass
+
+
+def sha(data: bytes) -> str:
+    """The digest of something's bytes."""
+    return sha256(data).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

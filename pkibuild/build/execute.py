@@ -15,7 +15,7 @@ from pkibuild.artifacts.certificates import public_path
 from pkibuild.build.signers import Opened
 from pkibuild.build.workers import Made, PairJob, Signer, make, workers
 from pkibuild.diagnostics import fail
-from pkibuild.facts import CertificateFacts, CrlFacts
+from pkibuild.facts import CertificateFacts, CrlFacts, sha
 from pkibuild.keys import backend
 from pkibuild.nodes import (
     Action,
@@ -31,7 +31,7 @@ from pkibuild.nodes import (
     Stay,
     Write,
 )
-from pkibuild.plan.files import NEXT, sha
+from pkibuild.plan.files import NEXT
 from pkibuild.plan.imports import openssl_changes
 from pkibuild.state.histories import Histories
 from pkibuild.state.journal import Writer

@@ -11,10 +11,10 @@ from dataclasses import replace
 from pkibuild import layout
 from pkibuild.artifacts.bundles import key_part
 from pkibuild.artifacts.wants import Rights, Unit
-from pkibuild.facts import CertificateFacts, FileFacts, KeyFacts
+from pkibuild.facts import CertificateFacts, FileFacts, KeyFacts, sha
 from pkibuild.model import Authority, Declaration, Manifest
 from pkibuild.plan.entries import bundle_entry, certificate_entry, config_entry, key_entry, older_entry
-from pkibuild.plan.files import Files, sha
+from pkibuild.plan.files import Files
 from pkibuild.services.expansion import Expansion
 from pkibuild.state import openssl, openssl_config, output
 from pkibuild.state.lock import JournalMark, LockEntry

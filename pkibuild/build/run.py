@@ -21,7 +21,6 @@ from pkibuild.plan.folder import Folder, marker_of
 from pkibuild.plan.quiet import RUNNING
 from pkibuild.plan.selection import without
 from pkibuild.plan.settled import paths_of
-from pkibuild.state import cache
 from pkibuild.state.lock import LockEntry
 from pkibuild.world import World
 from pkibuild.world.files import TEMPORARY, remove_leftover, write_file
@@ -109,7 +108,7 @@ def _sweep(folder: Folder) -> None:
 def _record(
     manifest: Manifest, units: Sequence[Unit], folder: Folder, source: Files, done: set[str], gone: Sequence[str]
 ) -> None:
-    """Bring receipts, OpenSSL's files, the lock and the cache in step with what is there."""
+    """Bring receipts, OpenSSL's files and the lock in step with what is there."""
     draft = folder.draft
     assert draft is not None
     tree = folder.tree
@@ -132,8 +131,6 @@ def _record(
         records.write_openssl(tree, manifest, authority, source, folder.now)
     paths = {path for unit in units for path in paths_of(unit)}
     _write_lock(folder, source, changed, [*gone, *_forgotten(folder, paths)])
-    if folder.memo.keys:
-        cache.write(tree, folder.memo)
 
 
 def _with_inputs(entry: LockEntry, inputs: dict[str, str]) -> LockEntry:

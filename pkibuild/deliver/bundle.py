@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Rights, Unit
 from pkibuild.diagnostics import UserError, fail, nearest
+from pkibuild.facts import sha
 from pkibuild.graph import Units
 from pkibuild.model import Host, Manifest
 from pkibuild.nodes import Action, Plan
-from pkibuild.plan.files import Files, sha
+from pkibuild.plan.files import Files
 from pkibuild.plan.folder import Folder
 from pkibuild.plan.planner import draft_plan
 from pkibuild.plan.selection import due

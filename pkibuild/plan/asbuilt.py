@@ -19,12 +19,11 @@ from pkibuild.artifacts.certificates import public_path
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import KEY_MODE, BundleWant, CertificateWant, ConfigWant, KeyWant, Pair, Unit
 from pkibuild.diagnostics import Diagnostic, UserError
-from pkibuild.facts import CertificateFacts, CrlFacts, KeyFacts
+from pkibuild.facts import CertificateFacts, CrlFacts, KeyFacts, sha
 from pkibuild.model import SELF, Attributes, Authority
 from pkibuild.nodes import unit_of
 from pkibuild.plan.because import differing, pointer
 from pkibuild.plan.derived import sources_of
-from pkibuild.plan.files import sha
 from pkibuild.plan.issuers import IssuerView
 from pkibuild.plan.observed import (
     BundleSeen,

@@ -8,11 +8,11 @@ from pkibuild import layout
 from pkibuild.artifacts.certificates import pair_of
 from pkibuild.artifacts.wants import Unit
 from pkibuild.diagnostics import Diagnostic
+from pkibuild.facts import sha
 from pkibuild.model import Authority
 from pkibuild.nodes import Action, Assemble, Import, Part, Pending, Reason, SignCrl, Verb, Write
 from pkibuild.plan.changes import crl_changes
 from pkibuild.plan.entries import older_entry
-from pkibuild.plan.files import sha
 from pkibuild.plan.issuers import IssuerView, Link
 from pkibuild.plan.observed import CrlSeen, Generation, History
 from pkibuild.plan.pairs import Context, PairView, missing_key, plan_pair

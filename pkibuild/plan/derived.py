@@ -9,9 +9,9 @@ from pkibuild.artifacts.bundles import certificate_part, key_part
 from pkibuild.artifacts.configs import MASK, Texts
 from pkibuild.artifacts.wants import KEY_MODE, BundleWant, ConfigWant, Unit
 from pkibuild.diagnostics import UserError
+from pkibuild.facts import sha
 from pkibuild.nodes import Action, Assemble, Change, Part, Pending, Reason, SetMode, Verb, Write
 from pkibuild.plan.entries import bundle_entry, config_entry
-from pkibuild.plan.files import sha
 from pkibuild.plan.hunks import text_changes
 from pkibuild.plan.issuers import IssuerView, Link
 from pkibuild.plan.moves import Moves, moving, only_moving

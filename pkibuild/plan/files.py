@@ -6,17 +6,17 @@ the one that it remembers, so that a run with a lock and one without see the sam
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping
 
 from pkibuild.artifacts.bundles import certificate_part, parts_in
 from pkibuild.artifacts.certificates import public_path
 from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit
 from pkibuild.diagnostics import UserError
-from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, Revocation
+from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, Revocation, sha
 from pkibuild.model import Attributes, Authority
 from pkibuild.nodes import unit_of
 from pkibuild.plan.imports import openssl_changes
+from pkibuild.plan.keyfiles import KeyFiles, KeyMemo
 from pkibuild.plan.missing import remembered_authorities
 from pkibuild.plan.observed import (
     BundleSeen,
@@ -38,21 +38,14 @@ from pkibuild.state.lock import Lock
 from pkibuild.state.openssl import Changes
 from pkibuild.state.receipt import Receipt
 from pkibuild.units import format_time
-from pkibuild.world.files import Stat, Tree
+from pkibuild.world.files import Tree
 from pkibuild.x509 import pem
 
 NEXT = ".next"
 """What is added to the name of a key that is not yet in place."""
 
-KeyMemo = MutableMapping[str, tuple[int, int, int, int, str, str]]
-"""Output path of a key in clear → (mtime, ctime, size, inode, algorithm, public digest): local, never committed."""
-
 HEADER = b"pkibuild"
 """Stands in the first lines of every config that we write."""
-
-
-def sha(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 class Files:
@@ -64,64 +57,24 @@ class Files:
         self.tree = tree
         self.lock = lock
         self.histories = Histories(tree)
-        self.memo = memo
+        self._keys = KeyFiles(tree, memo)
         self._now = now
         self._histories: dict[str, History] = {}
         self._learnt: dict[str, CertificateFacts] = {}
         self._receipt: tuple[str, Receipt] = ("", Receipt())
         self._all_issued: frozenset[str] | None = None
-        self._publics_by_block: dict[str, str] = {}
-        self._sealed: dict[str, str] = {}
-        """Digest of an encrypted key's block → public digest, from the public half beside it."""
 
     # -- keys --------------------------------------------------------------------
 
     def key(self, want: KeyWant, certificate_id: str) -> KeySeen:
-        self._publics_by_block.clear()
+        self._keys.next_unit()
         public = public_path(want.path)
         staging = self.tree.stat(want.path + NEXT) is not None
         half = not staging and self.tree.stat(public + NEXT) is not None  # the key comes to its place first
-        state, facts, mode = self._key_at(want.path, public + NEXT if half else public)
-        staged = self._key_at(want.path + NEXT, public + NEXT)[1] if staging else None
+        state, facts, mode = self._keys.at(want.path, public + NEXT if half else public)
+        staged = self._keys.at(want.path + NEXT, public + NEXT)[1] if staging else None
         known = want.id in self.lock or self.histories.newest(certificate_id) is not None
         return KeySeen(state, facts, mode, staged, staging, half and state == "present", known)
-
-    def _key_at(self, path: str, public: str) -> tuple[State, KeyFacts | None, int | None]:
-        found = self.tree.stat(path)
-        if found is None:
-            return "absent", None, None
-        if found.kind != "file":
-            return "damaged", None, found.mode
-        remembered = self.memo.get(path)
-        signature = (found.mtime_ns, found.ctime_ns, found.size, found.inode)
-        if remembered is not None and remembered[:4] == signature:
-            return "present", KeyFacts(remembered[4], remembered[5]), found.mode
-        return (*self._read_key(path, public, found), found.mode)
-
-    def _read_key(self, path: str, public: str, found: Stat) -> tuple[State, KeyFacts | None]:
-        try:
-            data = self.tree.read(path)
-        except UserError:
-            return "closed", None
-        try:
-            block = next(block for block in pem.blocks(data or b"") if block.is_private_key)
-        except (ValueError, StopIteration):
-            return "damaged", None
-        from pkibuild.x509 import inspect
-
-        try:
-            if block.encrypted:
-                beside = self.tree.read(public)
-                if beside is None:
-                    return "closed", None
-                sealed = inspect.public_facts(beside, encrypted=True)
-                self._sealed[sha(block.text)] = sealed.public
-                return "present", sealed
-            facts = inspect.key_facts(block.text)
-        except ValueError:
-            return "damaged", None
-        self.memo[path] = (found.mtime_ns, found.ctime_ns, found.size, found.inode, facts.algorithm, facts.public)
-        return "present", facts
 
     # -- certificates --------------------------------------------------------------
 
@@ -259,7 +212,7 @@ class Files:
                 return BundleSeen("closed", remembered=remembered)
             raise
         try:
-            parts = parts_in(data, want.der, self._public_of)
+            parts = parts_in(data, want.der, self._keys.public_of)
         except ValueError:
             return BundleSeen("damaged", (), found.mode, remembered, remembered is not None)
         ours = remembered is not None or not parts or not self._issued.isdisjoint(parts)
@@ -274,20 +227,6 @@ class Files:
                 certificate_part(sha(journal.der(one.index))) for journal in journals for one in journal.all_issued
             )
         return self._all_issued
-
-    def _public_of(self, text: bytes) -> str:
-        """The public digest of a private key's PEM block (only its public half can be known when encrypted)."""
-        digest = sha(text)
-        if digest in self._sealed:
-            return self._sealed[digest]
-        if digest not in self._publics_by_block:
-            from pkibuild.x509 import inspect
-
-            try:
-                self._publics_by_block[digest] = inspect.key_facts(text).public
-            except ValueError:
-                self._publics_by_block[digest] = "unreadable"  # no digest of a key comes into the lock
-        return self._publics_by_block[digest]
 
     def config(self, want: ConfigWant, unit: Unit) -> ConfigSeen:
         noted = self.receipt(unit).files.get(want.path.removeprefix(unit.folder + "/"))

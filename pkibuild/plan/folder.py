@@ -102,9 +102,12 @@ class Folder:
 
     def remember(self) -> None:
         """Keep what holds for the next run. A folder that may only be read is planned as well, only not as fast."""
-        if self.passing is None or self.draft is None or self.tree.stat_root() is None:
+        if self.lock_only or self.draft is None or self.tree.stat_root() is None:
             return
         try:
+            cache.write(self.tree, self.memo)
+            if self.passing is None:
+                return
             lock = read_file(self.lock_path) if exists(self.lock_path) else b""
             self.passing.close(lock, self._journals())
         except (OSError, UserError):

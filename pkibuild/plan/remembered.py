@@ -12,10 +12,9 @@ from collections.abc import Mapping
 
 from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit
 from pkibuild.diagnostics import UserError
-from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts
+from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, sha
 from pkibuild.model import Attributes, Authority
 from pkibuild.nodes import unit_of
-from pkibuild.plan.files import sha
 from pkibuild.plan.missing import remembered_authorities
 from pkibuild.plan.observed import (
     BundleSeen,

@@ -1,4 +1,4 @@
-"""Local memory that may be deleted at any time: what keys in clear are, so that they need not be parsed again.
+"""Local memory that may be deleted at any time: what keys are, so that they need not be parsed again.
 
 Kept in `.cache/` of the output folder, mode 0600, never committed. It holds public digests only.
 """
@@ -20,6 +20,8 @@ KeyMemo = dict[str, tuple[int, int, int, int, str, str]]
 @dataclass(slots=True)
 class Cache:
     keys: KeyMemo = field(default_factory=dict)
+    _read: KeyMemo = field(default_factory=dict)
+    """As it is in the file."""
 
 
 def read(tree: Tree) -> Cache:
@@ -33,9 +35,12 @@ def read(tree: Tree) -> Cache:
         return Cache()
     if version != FORMAT or not isinstance(keys, dict):
         return Cache()
-    return Cache({path: one for path, one in keys.items() if isinstance(one, tuple) and len(one) == 6})
+    kept = {path: one for path, one in keys.items() if isinstance(one, tuple) and len(one) == 6}
+    return Cache(kept, dict(kept))
 
 
 def write(tree: Tree, cache: Cache) -> None:
-    if read(tree).keys != cache.keys:  # equal values may have different bytes in this format
+    """Remember it, if it is more than was read."""
+    if cache.keys != cache._read:
         tree.write(PATH, marshal.dumps((FORMAT, cache.keys)), 0o600)
+        cache._read = dict(cache.keys)

@@ -331,6 +331,23 @@ def test_cryptography_and_jinja2_are_imported_only_to_build(started: Project, co
     assert not set(done.stderr.splitlines()[-1].split()) & {"cryptography", "jinja2"}
 
 
+@pytest.mark.parametrize("command", ["plan", "apply"])
+def test_a_run_that_looks_at_everything_remembers_what_the_keys_are(started: Project, command: str) -> None:
+    """When the local memory was deleted, the first run alone reads the keys, be there anything to do or not."""
+    started.run_here("apply", env=ENV).ok()
+    shutil.rmtree(started.path(".cache"))
+    started.run_here(command, env=ENV).ok()
+    for name in ("answer", "settled"):
+        started.path(f".cache/{name}").unlink(missing_ok=True)
+    code = "import sys\nfrom pkibuild.cli import entry\nsys.argv = ['pkibuild', 'plan']\n"
+    code += "try:\n    entry()\nfinally:\n    print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=started.folder, env=environment(ENV), capture_output=True, text=True
+    )
+    assert "Nothing to do" in done.stdout, done.stderr
+    assert not set(done.stderr.splitlines()[-1].split()) & {"cryptography", "jinja2"}
+
+
 def test_the_manifest_of_the_current_folder_is_not_needed_elsewhere(built: Project, tmp_path_factory) -> None:
     elsewhere: Path = tmp_path_factory.mktemp("elsewhere")
     told = run_here("plan", built.folder / "pki.yaml", env=ENV, cwd=elsewhere).ok()
