@@ -7,7 +7,7 @@ so that a manifest without problems never pays for positions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from pkibuild.values import dataclass, field, replace
@@ -46,6 +46,12 @@ class Diagnostic:
 
     def at(self, span: Span | None) -> Diagnostic:
         return replace(self, span=span)
+
+    def located(self, locate: Callable[[Place, bool], Span | None]) -> Diagnostic:
+        """The same with its places looked up: `locate(place, at_key)`."""
+        span = locate(self.place, self.at_key) if self.span is None and self.place is not None else self.span
+        found = tuple((what, there) for what, place in self.related if (there := locate(place, False)))
+        return replace(self, span=span, related=(), related_spans=(*self.related_spans, *found))
 
 
 def warning(code: str, message: str, place: Place | None = None, hint: str = "") -> Diagnostic:

@@ -28,6 +28,7 @@ class Units:
         self._services = _by_host(manifest)
         self._expander = Expander(manifest.authorities, manifest.path, manifest.folder)
         self.problems = Problems()
+        self._told: set[tuple[object, ...]] = set()
         self.made: dict[str, Unit] = {}
 
     def __iter__(self) -> Iterator[Unit]:
@@ -43,11 +44,21 @@ class Units:
         if unit is None:
             if isinstance(declaration, Host):
                 services = self._services.get(declaration.name, [])
-                unit = _host_unit(self._manifest, declaration, services, self._expander, self.problems)
+                unit, problems = _host_unit(self._manifest, declaration, services, self._expander)
+                self._tell(declaration, problems)
             else:
                 unit = _simple_unit(self._manifest, declaration)
             self.made[declaration.id] = unit
         return unit
+
+    def _tell(self, host: Host, problems: Problems) -> None:
+        """Once what is wrong in the same lines on many hosts in the same way: it is one fault."""
+        for one in problems.found:
+            related = tuple(self._manifest.span(place) for _, place in one.related)
+            fault = (one.code, self._manifest.span(one.place), related, one.message.replace(host.name, ""))
+            if fault not in self._told:
+                self._told.add(fault)
+                self.problems.found.append(one)
 
 
 def issuer_of(manifest: Manifest, declaration: Declaration) -> Authority | None:
@@ -73,7 +84,9 @@ def _by_host(manifest: Manifest) -> dict[str, list[Service]]:
 # -- a host with its services ------------------------------------------------------------------------------------------
 
 
-def _host_unit(manifest: Manifest, host: Host, services: list[Service], expander: Expander, problems: Problems) -> Unit:
+def _host_unit(manifest: Manifest, host: Host, services: list[Service], expander: Expander) -> tuple[Unit, Problems]:
+    """A host with its services, and what these cannot have there."""
+    problems = Problems()
     issuer = issuer_of(manifest, host)
     pair = pair_of(host, issuer)
     expansions = tuple(
@@ -95,16 +108,22 @@ def _host_unit(manifest: Manifest, host: Host, services: list[Service], expander
             *(bundle_of(host, kind, pair.certificate.rights) for kind in kinds),
             *(_copied(host, one, want) for one in expansions for want in one.copies),
         ),
-        configs=tuple(_config(host, one, want) for one in expansions for want in one.files if want.kind == "file"),
+        # A service that cannot have what it wants lacks paths as well, and its templates would only say so again.
+        configs=tuple(
+            _config(host, one, want)
+            for one in expansions
+            for want in one.files
+            if want.kind == "file" and not one.problems
+        ),
         folders=(
             (layout.key_folder(host), own),
             *((f"{folder}/{want.path}", _rights(want.rights)) for one in expansions for want in one.folders),
         ),
         expansions=expansions,
     )
-    _check_paths(unit, problems)
-    _check_ports(expansions, problems)
-    return unit
+    clashes = _check_paths(unit, problems)
+    _check_ports(expansions, clashes, problems)
+    return unit, problems
 
 
 def _rights(rights: packs.Rights) -> Rights:
@@ -173,8 +192,9 @@ def _config(host: Host, expansion: Expansion, want: File) -> ConfigWant:
     )
 
 
-def _check_paths(unit: Unit, problems: Problems) -> None:
-    """Two artifacts at one path: both places are shown."""
+def _check_paths(unit: Unit, problems: Problems) -> set[tuple[Place, Place]]:
+    """Two artifacts at one path: both places are shown, and returned. Of two services that clash once is enough."""
+    clashes: set[tuple[Place, Place]] = set()
     taken: dict[str, Place] = {}
     wants: list[tuple[str, Place]] = [
         (want.path, want.place) for pair in unit.pairs for want in (pair.key, pair.certificate)
@@ -182,7 +202,8 @@ def _check_paths(unit: Unit, problems: Problems) -> None:
     wants += [(bundle.path, bundle.place) for bundle in unit.bundles]
     wants += [(f"{unit.folder}/{file.path}", file.place) for one in unit.expansions for file in one.files]
     for path, place in wants:
-        if path in taken:
+        if path in taken and (place, taken[path]) not in clashes:
+            clashes.add((place, taken[path]))
             shown = path.removeprefix(unit.folder)
             problems.error(
                 "same-path",
@@ -192,14 +213,18 @@ def _check_paths(unit: Unit, problems: Problems) -> None:
                 related=(("the other one is declared here", taken[path]),),
             )
         taken.setdefault(path, place)
+    return clashes
 
 
-def _check_ports(expansions: tuple[Expansion, ...], problems: Problems) -> None:
-    """Two services of a host on a port that they cannot share: both places are shown."""
+def _check_ports(expansions: tuple[Expansion, ...], clashes: set[tuple[Place, Place]], problems: Problems) -> None:
+    """Two services of a host on a port that they cannot share: both places are shown, unless they clash already."""
     ports = [(one, port) for one in expansions for port in one.ports]
     for index, (expansion, port) in enumerate(ports):
         for other, earlier in ports[:index]:
             if other is not expansion and port.clashes(earlier):
+                if (port.place, earlier.place) in clashes:
+                    break
+                clashes.add((port.place, earlier.place))
                 problems.error(
                     "same-port",
                     f"port {port.number} of host `{expansion.host}` is taken by service `{other.service}` already",

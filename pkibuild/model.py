@@ -207,6 +207,10 @@ class Manifest:
         found: Span | None = self.locate(place, at_key)
         return found
 
+    def located(self, one: Diagnostic) -> Diagnostic:
+        """The diagnostic with file, line and column."""
+        return one.located(self.locate)
+
     def declarations(self) -> list[Declaration]:
         """Every authority, host and certificate, authorities first."""
         return [*self.authorities.values(), *self.hosts.values(), *self.certificates.values()]

@@ -6,14 +6,14 @@ from pkibuild import graph as graphs
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Unit
 from pkibuild.build.progress import Progress
-from pkibuild.diagnostics import Diagnostic, UserError
+from pkibuild.diagnostics import Diagnostic, Problems, UserError
 from pkibuild.graph import Units
 from pkibuild.model import Manifest
 from pkibuild.nodes import Action, GraphNode, Pending, Plan, StatusRow, unit_of
 from pkibuild.plan import selection
 from pkibuild.plan.folder import Folder
 from pkibuild.plan.orphans import Wanted, find_orphans, prune
-from pkibuild.plan.planner import make_plan, with_orphans, with_span
+from pkibuild.plan.planner import make_plan, with_orphans
 from pkibuild.plan.quiet import quiet
 from pkibuild.plan.risks import with_risks
 from pkibuild.plan.status import status as states
@@ -49,12 +49,17 @@ class Result:
 
 
 def check(manifest: Manifest) -> list[Unit]:
-    """Every unit, with all that is wrong with services told at once. Raises UserError."""
+    """Every unit. Raises UserError with all that is wrong with services."""
+    units, problems = examine(manifest)
+    if problems.errors:
+        raise UserError(*map(manifest.located, (*manifest.warnings, *problems.found)))
+    return units
+
+
+def examine(manifest: Manifest) -> tuple[list[Unit], Problems]:
+    """Every unit, and what is wrong with services."""
     units = Units(manifest)
-    found = list(units)
-    if units.problems.errors:
-        raise UserError(*(with_span(manifest, one) for one in (*manifest.warnings, *units.problems.found)))
-    return found
+    return list(units), units.problems
 
 
 def plan(manifest: Manifest, world: World, options: Options) -> Plan:
@@ -118,7 +123,7 @@ def apply(manifest: Manifest, world: World, options: Options, progress: Progress
             manifest, list(units.made.values()), folder, made, world, options.jobs, progress
         )
         folder.remember()
-    shown = tuple(with_span(manifest, one) for one in diagnostics)
+    shown = tuple(map(manifest.located, diagnostics))
     if options == Options() and not diagnostics:
         made = replace(made, quiet=quiet(manifest, units.made.values(), folder, made))
     return replace(made, pending=(*made.pending, *pending)), Result(tuple(done), tuple(pending), shown)

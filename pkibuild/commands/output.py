@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 from pkibuild.diagnostics import Diagnostic, UserError
 from pkibuild.model import Manifest
@@ -41,23 +40,10 @@ def warned(diagnostics: Sequence[Diagnostic], arguments: Namespace, world: World
         report(diagnostics, arguments, world)
 
 
-def spanned(diagnostics: Iterable[Diagnostic], manifest: Manifest) -> tuple[Diagnostic, ...]:
-    """The diagnostics with their places looked up in the manifest."""
-    return tuple(_spanned(one, manifest) for one in diagnostics)
-
-
-def _spanned(one: Diagnostic, manifest: Manifest) -> Diagnostic:
-    if one.span is not None or one.place is None:
-        return one
-    related = ((what, manifest.span(place)) for what, place in one.related)
-    found = tuple((what, span) for what, span in related if span is not None)
-    return replace(one, span=manifest.span(one.place, one.at_key), related_spans=found)
-
-
 @contextmanager
 def located(manifest: Manifest) -> Iterator[None]:
     """Whatever is wrong within is told with its line in the manifest."""
     try:
         yield
     except UserError as error:
-        raise UserError(*spanned(error.diagnostics, manifest), status=error.status) from error
+        raise UserError(*map(manifest.located, error.diagnostics), status=error.status) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pkibuild.artifacts.wants import Unit
 from pkibuild.commands import options
-from pkibuild.commands.output import report, spanned
+from pkibuild.commands.output import report
 from pkibuild.diagnostics import Diagnostic, UserError
 from pkibuild.model import Manifest
 from pkibuild.views import diagnostics as view
@@ -61,12 +61,11 @@ def _load(path: str, arguments: Namespace, world: World) -> tuple[Manifest | Non
     except UserError as error:
         return None, error.diagnostics
     lock = _lock(manifest)
-    try:
-        found = _unsayable(pipeline.check(manifest), lock)
-    except UserError as error:
-        return None, spanned(error.diagnostics, manifest)
+    units, problems = pipeline.examine(manifest)
+    problems.extend(_unsayable(units, lock))
     moved = output_changed(manifest, lock) if lock else []
-    return None if found else manifest, spanned((*manifest.warnings, *moved, *found), manifest)
+    told = tuple(map(manifest.located, (*manifest.warnings, *moved, *problems.found)))
+    return None if problems.errors else manifest, told
 
 
 def _unsayable(units: list[Unit], lock: Lock | None) -> list[Diagnostic]:

@@ -21,8 +21,8 @@ class UnknownKeyword(Exception):
 
 
 ANNOTATIONS = frozenset(
-    ("$schema", "$id", "$comment", "$defs", "title", "description", "default", "examples", "format", "deprecated",
-     "readOnly", "writeOnly")
+    ("$schema", "$id", "$comment", "$defs", "title", "description", "default", "examples", "deprecated", "readOnly",
+     "writeOnly")
 )  # fmt: skip
 
 _TYPES: dict[str, Check] = {
@@ -56,6 +56,19 @@ def is_unique(value: list[Any]) -> bool:
     if all(type(item) is str for item in value):
         return len(set(value)) == len(value)
     return len({json.dumps(item, sort_keys=True) for item in value}) == len(value)
+
+
+def is_format(value: Any, name: str) -> bool:
+    """Whether a text is of a format; other formats than these only mark what a value is for."""
+    if type(value) is not str or name not in ("ipv4", "ipv6"):
+        return True
+    import ipaddress
+
+    try:
+        (ipaddress.IPv4Address if name == "ipv4" else ipaddress.IPv6Address)(value)
+    except ValueError:
+        return False
+    return "%" not in value  # a scope is no part of the format (RFC 4291 2.2)
 
 
 def pattern(text: str) -> re.Pattern[str]:
@@ -223,6 +236,7 @@ _MAKERS: dict[str, Callable[[_Compiler, Any, Mapping[str, Any]], Check | None]] 
     "enum": _enum,
     "const": lambda compiler, value, whole: _enum(compiler, [value], whole),
     "pattern": _pattern,
+    "format": lambda _compiler, name, _: lambda value: is_format(value, name),
     "minLength": _bound((str,), lambda value, limit: len(value) >= limit),
     "maxLength": _bound((str,), lambda value, limit: len(value) <= limit),
     "minimum": _bound((int, float), lambda value, limit: value >= limit),

@@ -6,7 +6,8 @@ keyword that `compiled` does not know.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -16,6 +17,7 @@ from pkibuild.documents.compiled import (
     UnknownKeyword,
     compile_schema,
     equal,
+    is_format,
     is_type,
     is_unique,
     pattern,
@@ -81,6 +83,7 @@ def _judge_class() -> Any:
     keywords: dict[str, Any] = {
         "const": fails_unless(equal),
         "enum": fails_unless(lambda value, allowed: any(equal(value, one) for one in allowed)),
+        "format": fails_unless(is_format),
         "pattern": fails_unless(lambda value, text: not isinstance(value, str) or bool(pattern(text).search(value))),
         "uniqueItems": fails_unless(lambda value, on: not on or not isinstance(value, list) or is_unique(value)),
     }
@@ -127,17 +130,17 @@ def _is_wrong_type(error: Any) -> bool:
 
 
 def _no_alternative(error: Any, here: Place, secret: IsSecret) -> Iterator[Diagnostic]:
-    types = [one for branch in error.validator_value for one in _types_of(branch)]
+    types = [one for branch in error.context if _is_wrong_type(branch) for one in _types_of(branch.schema)]
     if types and not any(is_type(error.instance, one) for one in types):
-        yield _wrong_type(error.instance, types, here)
+        described = [one.schema for one in error.context if _is_wrong_type(one)]
+        yield _wrong_type(error.instance, types, here, described)
     else:
-        yield Diagnostic(
-            "bad-value", f"{_said(error.instance, here, secret)} cannot be the value of {_name(here)}", here
-        )
+        message = f"{_said(error.instance, here, secret)} {_is_no(here)}"
+        yield Diagnostic("bad-value", message, here, _described(error.schema))
 
 
 def _types_of(schema: Any) -> list[str]:
-    found = schema.get("type", []) if isinstance(schema, dict) else []
+    found = schema["type"]
     return [found] if isinstance(found, str) else list(found)
 
 
@@ -147,24 +150,29 @@ _TYPE_WORDS = {
 }  # fmt: skip
 
 
-def _wrong_type(value: Any, types: list[str], here: Place) -> Diagnostic:
+def _wrong_type(value: Any, types: list[str], here: Place, schemas: Sequence[Any]) -> Diagnostic:
+    """`schemas` are those that ask for the types."""
     wanted = " or ".join(dict.fromkeys(_TYPE_WORDS[one] for one in types))
     found = next(word for name, word in _TYPE_WORDS.items() if is_type(value, name))
     hint = ""
     if "string" in types and found in ("true or false", "a whole number", "a number"):
-        hint = "put it in quotes"
+        text: Mapping[str, Any] = next((one for one in schemas if "string" in _types_of(one)), {})
+        quoted = pattern(text.get("pattern", "")).search(str(value).lower())
+        hint = "put it in quotes" if quoted else _described(text)
     elif types == ["array"] and found == "text":
         hint = "write a list: `[…]`"
     elif found == "nothing":
         hint = "write a value, or take the field out"
-    elif found == "text" and types in (["integer"], ["boolean"], ["number"]):
+    elif found == "text" and types in (["integer"], ["number"]):
         hint = "write it without quotes"
+    elif found == "text" and types == ["boolean"]:
+        hint = "write `true` or `false`, without quotes"
     return Diagnostic("wrong-type", f"{_name(here)} must be {wanted}, not {found}", here, hint)
 
 
 def _type(error: Any, here: Place, _secret: IsSecret) -> Iterator[Diagnostic]:
     types = error.validator_value
-    yield _wrong_type(error.instance, [types] if isinstance(types, str) else types, here)
+    yield _wrong_type(error.instance, [types] if isinstance(types, str) else types, here, [error.schema])
 
 
 def _additional(error: Any, here: Place, secret: IsSecret) -> Iterator[Diagnostic]:
@@ -182,23 +190,35 @@ def _additional(error: Any, here: Place, secret: IsSecret) -> Iterator[Diagnosti
         yield Diagnostic("unknown-field", f"unknown field {quote(key)}{where}", place, hint, at_key=True)
 
 
-def _required(error: Any, here: Place, _secret: IsSecret) -> Iterator[Diagnostic]:
+def _required(error: Any, here: Place, secret: IsSecret) -> Iterator[Diagnostic]:
     # One error for each missing field; jsonschema names it in its message only, in quotes.
     name = error.message.split("'")[1]
+    known = error.schema.get("properties", {})
+    unknown = [key for key in error.instance if key not in known and not secret((*here, key))]
+    if error.schema.get("additionalProperties") is False and any(nearest(key, known) == name for key in unknown):
+        return  # it is told where it is misspelt
     yield Diagnostic("missing-field", f"{_name(here)} needs the field `{name}`", here, at_key=True)
 
 
 def _enum(error: Any, here: Place, secret: IsSecret) -> Iterator[Diagnostic]:
     allowed = [str(one) for one in error.validator_value]
     close = nearest(error.instance, allowed) if isinstance(error.instance, str) and not secret(here) else ""
+    if close and re.sub("[0-9]", "", close) == re.sub("[0-9]", "", error.instance):
+        close = ""  # another number is another thing, not a misspelt one
     hint = f"did you mean `{close}`?" if close else _one_of(allowed)
     yield Diagnostic("bad-value", f"{_said(error.instance, here, secret)} {_is_no(here)}", here, hint)
 
 
 def _pattern(error: Any, here: Place, secret: IsSecret) -> Iterator[Diagnostic]:
-    hint = error.schema.get("description", "").split("\n")[0] if isinstance(error.schema, dict) else ""
     message = f"{_said(error.instance, here, secret)} {_is_no(here)}"
-    yield Diagnostic("bad-value", message, here, hint[:1].lower() + hint[1:].rstrip("."))
+    yield Diagnostic("bad-value", message, here, _described(error.schema))
+
+
+def _described(schema: Any) -> str:
+    """A schema's description as a hint: what begins with a name (`OpenSSL`, `ID`) keeps its capitals."""
+    text: str = schema.get("description", "").split("\n")[0].rstrip(".")
+    first = text.partition(" ")[0]
+    return text[:1].lower() + text[1:] if first[1:].islower() or len(first) == 1 else text
 
 
 def _bound(error: Any, here: Place, _secret: IsSecret) -> Iterator[Diagnostic]:

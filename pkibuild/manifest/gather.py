@@ -49,7 +49,8 @@ class Gathered:
         """The document, and the place in it, of a place of the whole manifest."""
         if len(place) >= 2 and place[0] in self.sections:
             section, name = str(place[0]), str(place[1])
-            name = self.names.get((section, name), name)
+            if name not in self.sections[section]:
+                name = self.names.get((section, name), name)
             entry = self.sections[section].get(name)
             if entry is not None:
                 return entry.document, (section, name, *place[2:])

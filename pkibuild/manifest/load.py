@@ -130,7 +130,7 @@ class _Loader:
             return posixpath.normpath(posixpath.join(self.world.folder(), self.output))
         written = self.gathered.root.data.get("output", "pki")
         normal = posixpath.normpath(written) if isinstance(written, str) and written else "pki"
-        bad = normal.startswith(("/", "..", "-")) or normal == "." or not normal.isprintable()
+        bad = normal.startswith(("/", "..", "-", "~")) or normal == "." or not normal.isprintable()
         if bad:
             self.context.error("bad-output", f"{quote(written)} cannot be the output folder", ("output",),
                                "name a folder below the manifest's own, such as `pki`")  # fmt: skip
@@ -214,20 +214,17 @@ class _Loader:
 
     def _finish(self) -> list[Diagnostic]:
         """Every problem with its span, sorted; raises UserError when there is an error among them."""
-        found = [*self.gathered.told(), *(self._placed(one) for one in self.problems.found)]
-        found = sorted(dict.fromkeys(found), key=self._order)
+        found = sorted(dict.fromkeys(self._told()), key=self._order)
         if any(one.severity == "error" for one in found):
             raise UserError(*found)
         return found
 
     def _failed(self, error: UserError) -> UserError:
-        return UserError(*error.diagnostics, *self.gathered.told(), *map(self._placed, self.problems.found))
+        return UserError(*error.diagnostics, *self._told())
 
-    def _placed(self, one: Diagnostic) -> Diagnostic:
-        spans = ((what, self.gathered.locate(place)) for what, place in one.related)
-        related = (*one.related_spans, *((what, span) for what, span in spans if span is not None))
-        span = self.gathered.locate(one.place, one.at_key) if one.span is None and one.place is not None else one.span
-        return replace(one, span=span, related_spans=related)
+    def _told(self) -> Iterator[Diagnostic]:
+        yield from self.gathered.told()
+        yield from (one.located(self.gathered.locate) for one in self.problems.found)
 
     def _order(self, one: Diagnostic) -> tuple[int, int, int]:
         span = one.span

@@ -16,7 +16,7 @@ from pkibuild.nodes import Plan
 from pkibuild.plan.alike import Alike
 from pkibuild.plan.asbuilt import AsBuilt
 from pkibuild.plan.orphans import Wanted, removed
-from pkibuild.plan.planner import make_plan, with_orphans, with_span
+from pkibuild.plan.planner import make_plan, with_orphans
 from pkibuild.plan.risks import with_risks
 from pkibuild.state.lock import Lock
 
@@ -30,7 +30,7 @@ def make_diff(old: Side, new: Side, now: int) -> Plan:
     texts = Texts(new.read)
     with as_old(old.name):
         built = _units(before.manifest, alike)
-    source = AsBuilt(built, Texts(old.read), texts, now, lambda one: with_span(old.manifest, one))
+    source = AsBuilt(built, Texts(old.read), texts, now, old.manifest.located)
     draft, plan = make_plan(new.manifest, units, source, Lock("", new.manifest.output), now, texts, alike)
     orphans = removed(source, new.manifest, Wanted.by(units.made.values(), draft.seen, plan.actions), now)
     plan = with_risks(with_orphans(plan, orphans), orphans)
@@ -48,7 +48,7 @@ def _units(manifest: Manifest, alike: Alike) -> list[Unit]:
     units = Units(manifest)
     found = list(units.but(alike.has))
     if units.problems.errors:
-        raise UserError(*(with_span(manifest, one) for one in (*manifest.warnings, *units.problems.found)))
+        raise UserError(*map(manifest.located, (*manifest.warnings, *units.problems.found)))
     return found
 
 

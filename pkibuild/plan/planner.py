@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Unit
-from pkibuild.diagnostics import Diagnostic, UserError, warning
+from pkibuild.diagnostics import UserError, warning
 from pkibuild.graph import Units
 from pkibuild.model import SELF, Declaration, Manifest
 from pkibuild.nodes import Action, Orphan, Plan
@@ -84,12 +84,12 @@ def make_plan(
     draft, _ = draft_plan(manifest, coming, source, lock, now, texts, passing)
     draft.problems.found[:0] = units.problems.found
     if draft.problems.errors:
-        raise UserError(*(with_span(manifest, one) for one in (*manifest.warnings, *draft.problems.found)))
+        raise UserError(*map(manifest.located, (*manifest.warnings, *draft.problems.found)))
     actions = tuple(
         replace(action, needs=tuple(id for id in action.needs if id in draft.actions))
         for action in explained(draft.actions, manifest)
     )
-    warnings = (*manifest.warnings, *(with_span(manifest, one) for one in draft.problems.warnings))
+    warnings = (*manifest.warnings, *map(manifest.located, draft.problems.warnings))
     return draft, Plan(
         manifest=manifest.path,
         output=manifest.output,
@@ -156,16 +156,6 @@ def _place(manifest: Manifest, unit: str) -> tuple[str | int, ...] | None:
     found = {"authority": manifest.authorities, "host": manifest.hosts, "certificate": manifest.certificates}
     declaration = found[kind].get(name) if kind in found else None
     return declaration.place if declaration else None
-
-
-def with_span(manifest: Manifest, one: Diagnostic) -> Diagnostic:
-    """The diagnostic with file, line and column."""
-    if one.span is None and one.place is not None:
-        one = one.at(manifest.span(one.place, one.at_key))
-    if one.related and not one.related_spans:
-        spans = ((label, manifest.span(place)) for label, place in one.related)
-        one = replace(one, related_spans=tuple((label, span) for label, span in spans if span))
-    return one
 
 
 def with_orphans(plan: Plan, orphans: Iterable[Orphan], prune: Iterable[Action] = ()) -> Plan:

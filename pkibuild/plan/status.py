@@ -19,7 +19,7 @@ from pkibuild.nodes import Action, Reason, StatusRow
 from pkibuild.plan.draft import Draft
 from pkibuild.plan.issuers import IssuerView
 from pkibuild.plan.observed import Generation, Source
-from pkibuild.plan.planner import draft_plan, with_span
+from pkibuild.plan.planner import draft_plan
 from pkibuild.plan.policies import BY_TIME, list_renews_at, renews_at, root_is_due
 from pkibuild.state.lock import Lock
 from pkibuild.x509.attributes import format_subject
@@ -36,7 +36,7 @@ def status(manifest: Manifest, units: Iterable[Unit], source: Source, lock: Lock
     rows = [row for unit in bare for row in table.of(unit)]
     untold = [one for one in draft.problems.errors if one not in table.told]
     if untold:
-        raise UserError(*(with_span(manifest, one) for one in untold))
+        raise UserError(*map(manifest.located, untold))
     return rows
 
 

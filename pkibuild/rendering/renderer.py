@@ -73,7 +73,7 @@ class Renderer:
             instrument(tree, self.sandbox)
             code: CodeType = self.sandbox.compile(tree, name, name)
         except TemplateSyntaxError as error:
-            raise _template_error(error.message or "wrong syntax", _span(name, text, error.lineno), place) from None
+            raise _template_error(_syntax(error), _span(name, text, error.lineno), place) from None
         except NotAllowed as error:
             raise _template_error(str(error), _span(name, text, error.line), place) from None
         except (RecursionError, MemoryError, SyntaxError):  # the last two come from Python's own compiler
@@ -155,6 +155,12 @@ def _line_in(trace: TracebackType | None, template: Template) -> int:
             found = trace.tb_lineno
         trace = trace.tb_next
     return found
+
+
+def _syntax(error: TemplateSyntaxError) -> str:
+    """Jinja's own words, as messages are written here."""
+    words = error.message or "wrong syntax"
+    return f"{words[0].lower()}{words[1:].rstrip('.')}".replace("'", "`")
 
 
 def _told(error: Exception, context: Mapping[str, Any]) -> str:

@@ -368,11 +368,60 @@ def test_48_both_lines_are_named(project: Project) -> None:
         (host("fqdn: www.abc.com\nissuer: ca\naliasses: [a.b]"), "did you mean `aliases`?"),
         (subject("country: UK"), "write `GB`"),
         (host("fqdn: www.abc.com\nissuer: ca\nkey: ecdsa-256"), "did you mean `ecdsa-p256`?"),
+        (
+            host("fqdn: www.abc.com\nissuer: ca\nvalidity: 10"),
+            "a number from 1 and a unit: `90d`, `52w`, `20y` (365 days each), `36h`, `10m`, `30s`",
+        ),
+        (
+            host("fqdn: www.abc.com\nissuer: ca")
+            + "services:\n  s: {type: apache, host: web, addresses: [999.1.1.1]}\n",
+            "an IPv4 or IPv6 address, or `*`",
+        ),
+        (
+            host("fqdn: www.abc.com\nissuer: ca") + "services:\n  s: {type: qpopper, host: web, ciphers: 'a b'}\n",
+            "OpenSSL cipher list for TLS 1.2 and older. Default: OpenSSL's own",
+        ),
+        (f"{HEAD}output: ~/pki\n", "name a folder below the manifest's own, such as `pki`"),
         ('version: "1"\n', "write `version: 1`, without quotes"),
     ],
 )
 def test_hints(project: Project, text: str, hint: str) -> None:
     assert [one.hint for one in validate(project, text) if one.severity == "error"] == [hint]
+
+
+def test_a_name_is_declared_by_a_pattern_too(project: Project) -> None:
+    text = f'{HEAD}hosts:\n  "w[1:5]": {{fqdn: "w[1:5].abc.com", issuer: ca}}\n  w3: {{fqdn: w.abc.com, issuer: ca}}\n'
+    project.write(text)
+    told = project.run_here("validate", env=NOW).err
+    assert "pki.yaml:7:3: error[name-taken]: `w3` is declared twice\n" in told
+    assert "  pki.yaml:6:13: also declared here\n" in told
+
+
+FLEET = f"""\
+{HEAD}  web-ca: {{issuer: ca, subject: {{common_name: Web CA}}}}
+hosts:
+  "w[1:5]": {{fqdn: "w[1:5].abc.com", issuer: web-ca}}
+  other: {{fqdn: other.abc.com, issuer: web-ca}}
+services:
+"""
+
+
+@pytest.mark.parametrize(
+    ("services", "codes"),
+    [
+        ("  a: {type: qpopper, hosts: ['w*']}\n", ["requires-issuer"]),
+        ("  a: {type: qpopper, hosts: ['*']}\n", ["requires-issuer"] * 2),
+        ("  a: {type: sendmail, hosts: ['w*']}\n  b: {type: sendmail, hosts: ['w*']}\n", ["same-path"]),
+        ("  a: {type: apache, hosts: ['w*']}\n  b: {type: sendmail, hosts: ['w*'], port: 443}\n", ["same-port"]),
+        ("  a: {type: apache, host: w1, client_auth: required, client_authorities: [cb]}\n", ["unknown-issuer"]),
+    ],
+)
+def test_one_fault_is_told_once(project: Project, services: str, codes: list[str]) -> None:
+    project.write(FLEET + services)
+    for command in ("validate", "plan"):
+        told = project.run_here(command, env=NOW)
+        assert told.status == 1
+        assert [line.split("error[")[1].split("]")[0] for line in told.err.splitlines() if "error[" in line] == codes
 
 
 def test_56_a_cycle_is_shown(project: Project) -> None:

@@ -223,14 +223,17 @@ def test_a_schema_may_refer_to_itself() -> None:
 WORDS = {
     "type": "object",
     "additionalProperties": False,
+    "$defs": {"span": {"type": "string", "pattern": "^[0-9]+d|x", "description": "A number and `d`."}},
     "required": ["need"],
     "properties": {
         "need": {}, "list": {"type": "array", "minItems": 1},
         "port": {"type": "integer", "minimum": 1, "maximum": 65535},
-        "kind": {"enum": ["apache", "nginx"]},
+        "kind": {"enum": ["apache", "nginx"]}, "size": {"enum": ["rsa-2048", "rsa-3072"]},
         "text": {"type": ["string", "null"], "minLength": 1, "maxLength": 3},
         "name": {"pattern": "^[a-z]+$", "description": "A name in lower case."},
-        "either": {"anyOf": [{"type": "string", "pattern": "^x"}, {"type": "object", "required": ["y"]}]},
+        "either": {"anyOf": [{"$ref": "#/$defs/x/$defs/span"}, {"type": "object", "required": ["y"]}]},
+        "address": {"anyOf": [{"const": "*"}, {"format": "ipv4"}, {"format": "ipv6"}], "description": "IPv4 or IPv6."},
+        "on": {"type": "boolean"},
         "names": {"propertyNames": {"pattern": "^[a-z]+$"}},
         "one": {"oneOf": [{"required": ["a"]}, {"required": ["b"]}]},
         "items": {"items": {"enum": ["a", "b"]}, "uniqueItems": True}, "secret": {"enum": ["x"]},
@@ -257,9 +260,13 @@ WORDS = {
         ({"text": "abcd"}, "`text` must have 3 characters or fewer", ""),
         ({"name": "A" * 100}, f"`{'A' * 60}…` is no valid `name`", "a name in lower case"),
         ({"name": "a\n"}, "`a\\u000a` is no valid `name`", "a name in lower case"),
-        ({"either": "a"}, "`a` is no valid `either`", ""),
+        ({"either": "a"}, "`a` is no valid `either`", "a number and `d`"),
         ({"either": {}}, "`either` needs the field `y`", ""),
-        ({"either": 5}, "`either` must be text or a mapping, not a whole number", "put it in quotes"),
+        ({"either": 5}, "`either` must be text or a mapping, not a whole number", "a number and `d`"),
+        ({"address": "999.1.1.1"}, "`999.1.1.1` is no valid `address`", "IPv4 or IPv6"),
+        ({"address": "fe80::1%eth0"}, "`fe80::1%eth0` is no valid `address`", "IPv4 or IPv6"),
+        ({"on": "yes"}, "`on` must be true or false, not text", "write `true` or `false`, without quotes"),
+        ({"size": "rsa-1024"}, "`rsa-1024` is no valid `size`", "one of `rsa-2048`, `rsa-3072`"),
         ({"names": {"A": 1}}, "`A` cannot be a name here", ""),
         ({"one": {}}, "`one` needs exactly one of `a`, `b`", ""),
         ({"one": {"a": 1, "b": 1}}, "`one` needs exactly one of `a`, `b`", ""),
@@ -273,6 +280,11 @@ def test_words(value: dict[str, Any], message: str, hint: str) -> None:
     given_value = value if value == {} else {"need": 1, **value}
     found = validator.problems("#/$defs/x", given_value, ("hosts", "web"), lambda place: place[-1] == "secret")
     assert [(one.message, one.hint) for one in found] == [(message, hint)]
+
+
+def test_a_misspelt_field_is_not_told_as_missing_too() -> None:
+    found = Validator({"$defs": {"x": WORDS}}).problems("#/$defs/x", {"neeed": 1}, ("hosts", "web"), no_secret)
+    assert [(one.message, one.hint) for one in found] == [("unknown field `neeed` in `web`", "did you mean `need`?")]
 
 
 def test_a_huge_value_is_not_repeated() -> None:
