@@ -137,6 +137,8 @@ class Write:
     mode: int = 0o644
     keep_copy: bool = False
     """What stands there was changed by hand: a copy is kept in `.cache/edited/`."""
+    inputs: str = ""
+    """Of a config: digest of all that it is rendered from, secrets apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +261,12 @@ class Plan:
     """Said once above the plan (`planned from the lock alone: …`)."""
     base: str = ""
     """The manifest that this one is compared with, as it was named; empty for a plan of what is there."""
+    lock_only: bool = False
+    """It was made from the manifest and the lock alone."""
+    lock: str = ""
+    """Digest of the lock that it was made with; empty where there is none, and of a diff."""
+    aged: tuple[str, ...] = ()
+    """Ids of what a saved plan would make so late that it would be due at once."""
     quiet: Quiet | None = None
     """Set where nothing at all is to be done or told apart."""
 

@@ -10,12 +10,14 @@ from pkibuild.diagnostics import Diagnostic, Problems, UserError
 from pkibuild.graph import Units
 from pkibuild.model import Manifest
 from pkibuild.nodes import Action, GraphNode, Pending, Plan, StatusRow, unit_of
+from pkibuild.plan import saved as saving
 from pkibuild.plan import selection
 from pkibuild.plan.folder import Folder
 from pkibuild.plan.orphans import Wanted, find_orphans, prune
 from pkibuild.plan.planner import make_plan, with_orphans
 from pkibuild.plan.quiet import quiet
 from pkibuild.plan.risks import with_risks
+from pkibuild.plan.saved import Saved
 from pkibuild.plan.status import status as states
 from pkibuild.values import dataclass, replace
 from pkibuild.world import World
@@ -37,6 +39,8 @@ class Options:
     accept_lost_history: tuple[str, ...] = ()
     take_over: bool = False
     strict: bool = False
+    saved: Saved | None = None
+    """The plan that was reviewed: what is planned has to be equal to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +79,37 @@ def plan(manifest: Manifest, world: World, options: Options) -> Plan:
 
 
 def _planned(manifest: Manifest, units: Units, folder: Folder, options: Options, now: int) -> Plan:
+    dated = now
+    if options.saved is not None:
+        saving.check_moment(options.saved, now)
+        dated = options.saved.now
     passing = folder.make_passing() if options.at is None and not options.only else None
-    draft, made = make_plan(manifest, units, folder.observed, folder.lock, now, Texts(), passing)
+    draft, made = make_plan(manifest, units, folder.observed, folder.lock, now, Texts(), passing, dated)
     folder.draft = draft
     wanted = Wanted.by(units.made.values(), draft.seen, made.actions)
     orphans = find_orphans(folder.observed, manifest, wanted, now, passing.passed if passing else ())
     if passing is not None:
         passing.leave_out(unit_of(one.id) for one in orphans)
-    made = with_risks(made, orphans)
+    made = with_risks(made, orphans, dated)
     removed: list[Action] = []
     if options.prune is not None:
-        removed, orphans = prune(orphans, options.prune, now)
+        removed, orphans = prune(orphans, options.prune, dated)
     made = with_orphans(made, orphans, removed)
     selection.check_named(options.only, draft.seen)
     made = selection.only(made, options.only)
     if options.due:
         made = selection.due(made)
-    made = replace(made, warnings=(*made.warnings, *folder.warnings), notes=tuple(folder.notes))
+    made = replace(
+        made,
+        warnings=(*made.warnings, *folder.warnings),
+        notes=tuple(folder.notes),
+        lock_only=folder.lock_only,
+        lock=folder.lock_digest,
+    )
+    if options.saved is not None:
+        from pkibuild.views import plan_saved
+
+        saving.check_same(options.saved, made, plan_saved.actions(made))
     if options.strict and made.warnings:
         raise UserError(*(replace(one, severity="error") for one in made.warnings))
     selection.check_limit(made, options.max_reissue)

@@ -9,6 +9,7 @@ from pkibuild.commands import options
 from pkibuild.commands import plan as plan_command
 from pkibuild.commands.building import add_selection, chosen, load, remember, show_plan
 from pkibuild.commands.output import located, report, warned
+from pkibuild.commands.saved import add_plan
 from pkibuild.views.progress import Progress
 from pkibuild.world import World
 
@@ -22,7 +23,10 @@ def register(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-j", "--jobs", type=options.number, metavar="N", help="workers (default: one for every processor)"
     )
-    parser.add_argument("--dry-run", action="store_true", help="the same as `pkibuild plan`")
+    add_plan(parser)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="the same as `pkibuild plan`; with `--plan`, whether it still holds"
+    )
     parser.add_argument(
         "--accept-lost-history",
         action="append",
@@ -40,6 +44,7 @@ def register(parser: ArgumentParser) -> None:
         ("pkibuild apply", "build everything that pki.yaml declares"),
         ("pkibuild apply --due -q", "from cron: renew what is due, tell only what needs attention"),
         ("pkibuild apply --only 'host/web*'", "some hosts and what they depend on"),
+        ("pkibuild apply --plan plan.json", "exactly what `pkibuild plan --out plan.json` showed, or nothing"),
         ("pkibuild apply --prune", "also remove what is no longer declared"),
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pkibuild.commands import options
 from pkibuild.commands.output import style
 from pkibuild.commands.risks import add_fail_on, fail_on
+from pkibuild.commands.saved import given
 from pkibuild.diagnostics import UserError
 from pkibuild.model import Manifest
 from pkibuild.nodes import Plan
@@ -51,14 +52,17 @@ def add_selection(parser: ArgumentParser) -> None:
 
 
 def chosen(arguments: Namespace, world: World) -> Options:
+    """What the arguments ask for; of a saved plan the choice that it was made with. Raises UserError."""
     from pkibuild.pipeline import Options
 
     at = getattr(arguments, "at", None)
+    saved = given(arguments)
+    choice = arguments if saved is None else saved
     return Options(
         at=None if at is None else options.parsed(lambda: parse_moment(at, world.now())),
-        only=tuple(arguments.only),
-        due=arguments.due,
-        prune=arguments.prune,
+        only=tuple(choice.only),
+        due=choice.due,
+        prune=choice.prune,
         jobs=getattr(arguments, "jobs", None),
         fail_on=fail_on(arguments),
         max_reissue=arguments.max_reissue,
@@ -66,6 +70,7 @@ def chosen(arguments: Namespace, world: World) -> Options:
         take_over=getattr(arguments, "take_over", False),
         lock_only=getattr(arguments, "lock_only", False),
         strict=arguments.strict,
+        saved=saved,
     )
 
 

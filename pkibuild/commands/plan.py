@@ -8,6 +8,7 @@ from pkibuild.commands import options
 from pkibuild.commands.building import add_selection, chosen, load, remember, show_plan
 from pkibuild.commands.output import located, warned
 from pkibuild.commands.risks import stopped
+from pkibuild.commands.saved import add_out, check_out, save
 from pkibuild.world import World
 
 CHANGES = 2
@@ -21,6 +22,7 @@ def register(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--lock-only", action="store_true", help="from the manifest and the lock alone, where no artifacts are"
     )
+    add_out(parser)
     parser.add_argument("--detailed-exitcode", action="store_true", help="exit with 2 where there are changes")
     options.strict(parser)
     options.common(parser, ("text", "json", "markdown"))
@@ -30,6 +32,7 @@ def register(parser: ArgumentParser) -> None:
         ("pkibuild plan --lock-only", "what a change does, told on a machine that has manifest and lock alone"),
         ("pkibuild plan --at 60d", "what will be due in sixty days"),
         ("pkibuild plan --format markdown > comment.md", "for a comment on a pull request"),
+        ("pkibuild plan --out plan.json", "save it; once reviewed, `pkibuild apply --plan plan.json`"),
         ("pkibuild plan --fail-on risk", "exit with 5 on anything that a reviewer must not miss"),
     )
 
@@ -37,6 +40,7 @@ def register(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, world: World) -> int:
     from pkibuild import pipeline
 
+    check_out(arguments)
     wanted = chosen(arguments, world)
     manifest = load(arguments, world)
     with located(manifest):
@@ -46,4 +50,5 @@ def run(arguments: Namespace, world: World) -> int:
     remember(plan, arguments, world)
     if status := stopped(plan, wanted.fail_on, arguments, world):
         return status
+    save(plan, arguments, world)
     return CHANGES if arguments.detailed_exitcode and not plan.is_empty else 0

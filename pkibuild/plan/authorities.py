@@ -252,21 +252,21 @@ def _sign_list(
 ) -> None:
     assert authority.crl is not None
     verb: Verb = "refresh" if seen.state != "absent" else "new"
-    next_update = context.now + authority.crl.validity
+    next_update = context.dated + authority.crl.validity
     key_path = layout.output_path(authority, "key", older)
     recipe = SignCrl(
         path,
         authority.name,
         generation,
         journal_of(authority.name),
-        context.now,
+        context.dated,
         next_update,
         key_path,
         key_path.removesuffix(".key") + ".pub",
         layout.output_path(authority, "certificate", older),
     )
     context.draft.signing.setdefault(authority.id, []).append(id)
-    context.draft.due(id, next_update - authority.crl.refresh_before)
+    context.renews(id, id, next_update - authority.crl.refresh_before)
     serials = tuple(one.serial for one in desired.revoked or ())
     needs = [f"{authority.id}/certificate", f"{authority.id}/import"]
     if older is not None:

@@ -152,7 +152,7 @@ def plan_config(context: Context, want: ConfigWant, unit: Unit, texts: Texts) ->
         _refuse_foreign(context, want)
         return
     verb, reason = _config_reason(seen, data)
-    recipe = Write(want.path, data, want.mode, keep_copy=reason.code == "edited-by-hand")
+    recipe = Write(want.path, data, want.mode, keep_copy=reason.code == "edited-by-hand", inputs=known)
     changes = () if verb == "new" else _shown_changes(want, seen, data, texts)
     name = want.path.rpartition("/")[2]
     action = Action(want.id, "config", verb, (reason,), recipe, (want.path,), changes, detail=name, place=want.place)

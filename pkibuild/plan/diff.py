@@ -33,7 +33,7 @@ def make_diff(old: Side, new: Side, now: int) -> Plan:
     source = AsBuilt(built, Texts(old.read), texts, now, old.manifest.located)
     draft, plan = make_plan(new.manifest, units, source, Lock("", new.manifest.output), now, texts, alike)
     orphans = removed(source, new.manifest, Wanted.by(units.made.values(), draft.seen, plan.actions), now)
-    plan = with_risks(with_orphans(plan, orphans), orphans)
+    plan = with_risks(with_orphans(plan, orphans), orphans, now)
     return replace(
         plan,
         manifest=new.name,

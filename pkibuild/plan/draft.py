@@ -41,6 +41,8 @@ class Draft:
     """Authorities of which nothing is in the folder → whether the lock remembers them."""
     signing: dict[str, list[str]] = field(default_factory=dict)
     """Authority → ids of what it is to sign in this plan."""
+    aged: list[str] = field(default_factory=list)
+    """Ids of what is dated so far back that it would be due as soon as it is made."""
 
     def fresh(self) -> Tally:
         """How far it has come; times are counted anew until `merge`."""

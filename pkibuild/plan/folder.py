@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from pkibuild.artifacts.wants import Unit
 from pkibuild.diagnostics import Diagnostic, UserError, fail
+from pkibuild.facts import sha
 from pkibuild.model import Manifest
 from pkibuild.plan.clone import keys_elsewhere
 from pkibuild.plan.draft import Draft
@@ -72,6 +73,11 @@ class Folder:
     def observed(self) -> Files | Remembered:
         """Where the planner looks things up."""
         return Remembered(self.lock, self.tree, self.now) if self.lock_only else self.source
+
+    @property
+    def lock_digest(self) -> str:
+        """SHA-256 in hex of the lock's bytes; empty where there is none."""
+        return sha(self.lock_data) if self.lock_data else ""
 
     def _read_lock(self) -> Lock:
         name, own = shown(self.lock_path, self.manifest), posixpath.basename(self.manifest.path)

@@ -55,6 +55,14 @@ class Context:
     source: Source
     draft: Draft
     now: int
+    dated: int
+    """The time by which what is signed is dated: an earlier one where a saved plan is carried out."""
+
+    def renews(self, node: str, named: str, when: int) -> None:
+        """What is to be signed (`node`, told as `named`) is due again at a time."""
+        self.draft.due(named, when)
+        if self.dated < when <= self.now:
+            self.draft.aged.append(node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +87,9 @@ class _Case:
 def plan_pair(context: Context, pair: Pair, issuer: IssuerView | None, authority: Authority | None = None) -> PairView:
     """Decide on a key and its certificate, and add what is to be done to the draft."""
     case = _observe(context, pair, issuer, authority)
-    desired = _desired(case, context.now, "")
+    desired = _desired(case, context.dated, "")
     verdict = keys.decide(_key_state(case, desired, context.now))
-    desired = _desired(case, context.now, verdict.public)
+    desired = _desired(case, context.dated, verdict.public)
     if verdict.problem is not None:
         context.draft.problems.found.append(verdict.problem)
     key_action = _key_action(context, case, verdict)
@@ -137,10 +145,10 @@ def _observe_key(source: Source, pair: Pair) -> tuple[KeySeen, Moves]:
     return there, key_moves(want, there, old)
 
 
-def _desired(case: _Case, now: int, public: str | None) -> Desired:
+def _desired(case: _Case, dated: int, public: str | None) -> Desired:
     want, issuer = case.pair.certificate, case.issuer
     not_before, not_after, asked_end = window(
-        now, want.validity, issuer.not_before if issuer else None, issuer.not_after if issuer else None
+        dated, want.validity, issuer.not_before if issuer else None, issuer.not_after if issuer else None
     )
     return Desired(
         profile=want.profile,
@@ -353,7 +361,7 @@ def _issue(
         context.draft.signing.setdefault(signer, []).append(want.id)
     _note_clamp(context, case, desired.asked_end, desired.not_after)
     if want.clock_renews:
-        context.draft.due(case.pair.unit, desired.not_after - want.renew_before + 1)
+        context.renews(want.id, case.pair.unit, desired.not_after - want.renew_before + 1)
     action = Action(
         want.id,
         "certificate",

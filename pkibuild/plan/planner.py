@@ -48,10 +48,14 @@ def draft_plan(
     now: int,
     texts: Texts,
     passing: PassesOver | None = None,
+    dated: int | None = None,
 ) -> tuple[Draft, dict[str, IssuerView]]:
-    """Decide on every unit; what is wrong is in the draft's problems. The authorities' facets are told besides."""
+    """Decide on every unit; what is wrong is in the draft's problems. The authorities' facets are told besides.
+
+    What is signed is dated by now, or by the time (`dated`) of a saved plan that is carried out.
+    """
     draft = Draft(lock)
-    context = Context(source, draft, now)
+    context = Context(source, draft, now, now if dated is None else dated)
     views: dict[str, IssuerView] = {}
     if passing is not None:
         passing.join(draft, views)
@@ -75,13 +79,14 @@ def make_plan(
     now: int,
     texts: Texts,
     passing: PassesOver | None = None,
+    dated: int | None = None,
 ) -> tuple[Draft, Plan]:
     """What is to be done so that everything is as the manifest says. Raises UserError with all problems found.
 
     Orphans are added by the caller, who knows the folder.
     """
     coming = units if passing is None else units.but(passing.over)
-    draft, _ = draft_plan(manifest, coming, source, lock, now, texts, passing)
+    draft, _ = draft_plan(manifest, coming, source, lock, now, texts, passing, dated)
     draft.problems.found[:0] = units.problems.found
     if draft.problems.errors:
         raise UserError(*map(manifest.located, (*manifest.warnings, *draft.problems.found)))
@@ -99,6 +104,7 @@ def make_plan(
         warnings=warnings,
         unchanged=draft.unchanged,
         next_due=draft.next_due,
+        aged=tuple(draft.aged),
     )
 
 

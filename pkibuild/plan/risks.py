@@ -180,9 +180,12 @@ def list_risks(before: CrlFacts | None, validity: int) -> tuple[Reason, ...]:
 # -- the plan as a whole -----------------------------------------------------------------------------------------------
 
 
-def with_risks(plan: Plan, orphans: Iterable[Orphan]) -> Plan:
-    """The plan with what can only be seen of all of it; `orphans` are those found, pruned or not."""
-    moved = _moved(plan.actions, orphans, format_date(plan.now))
+def with_risks(plan: Plan, orphans: Iterable[Orphan], dated: int) -> Plan:
+    """The plan with what can only be seen of all of it; `orphans` are those found, pruned or not.
+
+    What is to be written into the manifest is dated by `dated`.
+    """
+    moved = _moved(plan.actions, orphans, format_date(dated))
     actions = tuple(_marked(one, moved.get(one.id, ())) for one in plan.actions)
     return replace(plan, actions=actions)
 

@@ -12,8 +12,8 @@ _HOSTS = f"{_IDS} | sed -n 's,^host/,,p'"
 
 
 def _what(name: str) -> str:
-    """What stands where `name` is asked for: `manifest`, `folder`, `ids`, `hosts`, or nothing that is known."""
-    return {"MANIFEST": "manifest", "DIR": "folder", "ID": "ids", "HOST": "hosts"}.get(name, "")
+    """What stands where `name` is asked for: `manifest`, `file`, `folder`, `ids`, `hosts`, or nothing that is known."""
+    return {"MANIFEST": "manifest", "FILE": "file", "DIR": "folder", "ID": "ids", "HOST": "hosts"}.get(name, "")
 
 
 # -- bash ---------------------------------------------------------------------------
@@ -66,6 +66,7 @@ def _bash_reply(one: Option | Argument) -> str:
         return f"IFS=' '; COMPREPLY=($(compgen -W '{' '.join(one.choices)}' -- \"$cur\"))"
     sources = {
         "manifest": 'compgen -d -- "$cur"; compgen -f -X "!*.yaml" -- "$cur"; compgen -f -X "!*.yml" -- "$cur"',
+        "file": 'compgen -f -- "$cur"',
         "folder": 'compgen -d -- "$cur"',
         "ids": f'compgen -W "$({_IDS})" -- "$cur"',
         "hosts": f'compgen -W "$({_HOSTS})" -- "$cur"',
@@ -128,6 +129,7 @@ def _zsh_action(one: Option | Argument) -> str:
         return f"({' '.join(one.choices)})"
     actions = {
         "manifest": '_files -g "*.(yaml|yml)"',
+        "file": "_files",
         "folder": "_files -/",
         "ids": "_pkibuild_ids",
         "hosts": "_pkibuild_hosts",
@@ -171,18 +173,19 @@ def _fish_command(command: Command) -> list[str]:
 
 def _fish_option(option: Option) -> str:
     flags = [f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}" for flag in option.flags]
-    takes = [] if not option.value or option.optional else [f"-x {_fish_reply(option)}".rstrip()]
+    takes = [] if not option.value or option.optional else [f"-r {_fish_reply(option) or '-f'}"]
     return " ".join([*flags, *takes, f"-d {_fish_text(option.help)}"])
 
 
 def _fish_reply(one: Option | Argument) -> str:
     if one.choices:
-        return f"-a {_fish_text(' '.join(one.choices))}"
+        return f"-f -a {_fish_text(' '.join(one.choices))}"
     replies = {
-        "manifest": "-a '(__fish_complete_suffix .yaml)'",
-        "folder": "-a '(__fish_complete_directories)'",
-        "ids": f"-a '({_IDS})'",
-        "hosts": f'-a "({_HOSTS})"',
+        "manifest": "-f -a '(__fish_complete_suffix .yaml)'",
+        "file": "-F",
+        "folder": "-f -a '(__fish_complete_directories)'",
+        "ids": f"-f -a '({_IDS})'",
+        "hosts": f'-f -a "({_HOSTS})"',
     }
     return replies.get(_what(one.value if isinstance(one, Option) else one.name), "")
 

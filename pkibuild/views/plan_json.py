@@ -30,7 +30,7 @@ def value(plan: Plan) -> dict[str, Any]:
         "base": plan.base or None,
         "output": plan.output,
         "now": format_time(plan.now),
-        "actions": [_action(one) for one in plan.actions],
+        "actions": [action(one) for one in plan.actions],
         "orphans": [_orphan(one) for one in plan.orphans],
         "pending": [_pending(one) for one in plan.pending],
         "warnings": diagnostics.values(plan.warnings),
@@ -40,7 +40,7 @@ def value(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _action(one: Action) -> dict[str, Any]:
+def action(one: Action) -> dict[str, Any]:
     return {
         "id": one.id,
         "kind": one.kind,

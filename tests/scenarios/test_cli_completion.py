@@ -50,6 +50,7 @@ LINES = [
     ("pkibuild show host/", {"host/www"}),
     ("pkibuild bundle w", {"www"}),
     ("pkibuild validate lab", {"lab.yml"}),
+    ("pkibuild apply --plan oth", {"other.txt"}),
 ]
 
 

@@ -167,7 +167,7 @@ def orphan(name: str, *names: str, valid: bool = True) -> Orphan:
 
 
 def moved(*actions: Action, orphans: tuple[Orphan, ...] = ()) -> dict[str, list[str]]:
-    plan = with_risks(Plan("m", "o", NOW, actions, orphans), orphans)
+    plan = with_risks(Plan("m", "o", NOW, actions, orphans), orphans, NOW)
     return {one.id: [risk.message for risk in one.risks if risk.code == "name-moved"] for one in plan.actions}
 
 
@@ -196,7 +196,7 @@ def test_a_name_whose_certificate_has_expired() -> None:
 
 def test_what_was_edited_by_hand_is_marked() -> None:
     edited = Action("a", "config", "restore", (Reason("edited-by-hand", ""),), Write("x", b""), ())
-    plan = with_risks(Plan("m", "o", NOW, (edited,)), ())
+    plan = with_risks(Plan("m", "o", NOW, (edited,)), (), NOW)
     assert codes(plan.actions[0].risks) == ["edited-by-hand"]
 
 
