@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pkibuild import graph as graphs
-from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Unit
 from pkibuild.build.progress import Progress
 from pkibuild.diagnostics import Diagnostic, Problems, UserError
@@ -84,7 +83,7 @@ def _planned(manifest: Manifest, units: Units, folder: Folder, options: Options,
         saving.check_moment(options.saved, now)
         dated = options.saved.now
     passing = folder.make_passing() if options.at is None and not options.only else None
-    draft, made = make_plan(manifest, units, folder.observed, folder.lock, now, Texts(), passing, dated)
+    draft, made = make_plan(manifest, units, folder.observed, folder.lock, now, folder.texts, passing, dated)
     folder.draft = draft
     wanted = Wanted.by(units.made.values(), draft.seen, made.actions)
     orphans = find_orphans(folder.observed, manifest, wanted, now, passing.passed if passing else ())

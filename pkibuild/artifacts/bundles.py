@@ -63,9 +63,8 @@ def parts_in(data: bytes, der: bool, public_of: Callable[[bytes], str]) -> tuple
     return tuple(found)
 
 
-def assemble(files: Sequence[bytes], der: bool) -> bytes:
-    """The bytes of a bundle from those of its parts, each a PEM file of which the first block counts."""
-    blocks = [pem.blocks(data)[0] for data in files]
+def assemble(blocks: Sequence[pem.Block], der: bool) -> bytes:
+    """The bytes of a bundle from its parts."""
     if der:
         return blocks[0].der()
     return b"".join(block.text.strip() + b"\n" for block in blocks)

@@ -35,6 +35,7 @@ class Texts:
         self._read = read
         self._templates: dict[str, tuple[str, str]] = {}
         self._renderer: Renderer | None = None
+        self._inputs: dict[tuple[str, bool], str] = {}
 
     def _template(self, want: ConfigWant) -> tuple[str, str]:
         """The template's text and its digest. Raises UserError."""
@@ -60,9 +61,14 @@ class Texts:
 
         The lock is committed, and a secret that people can remember could be guessed from its digest.
         """
-        _, digest = self._template(want)
-        context = json.dumps(_masked(want) if public else want.file.context, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(f"{digest}\n{want.file.language}\n{context}".encode()).hexdigest()
+        masks = public and bool(want.file.secrets)
+        known = self._inputs.get((want.id, masks))
+        if known is None:
+            _, digest = self._template(want)
+            context = json.dumps(_masked(want) if masks else want.file.context, sort_keys=True, separators=(",", ":"))
+            known = hashlib.sha256(f"{digest}\n{want.file.language}\n{context}".encode()).hexdigest()
+            self._inputs[want.id, masks] = known
+        return known
 
     def render(self, want: ConfigWant) -> bytes:
         """The config's bytes. Raises UserError with the place of a value that cannot be said."""

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from pkibuild.artifacts.bundles import assemble
+from pkibuild.artifacts.bundles import assemble, certificate_part
 from pkibuild.artifacts.certificates import public_path
+from pkibuild.build.ledger import Journals, Ledger
+from pkibuild.build.made import Done
 from pkibuild.build.signers import Opened
 from pkibuild.build.workers import Made, PairJob, Signer, make, workers
 from pkibuild.diagnostics import fail
-from pkibuild.facts import CertificateFacts, CrlFacts, sha
+from pkibuild.facts import KeyFacts, sha
 from pkibuild.keys import backend
 from pkibuild.nodes import (
     Action,
@@ -24,6 +26,7 @@ from pkibuild.nodes import (
     FinishKey,
     Import,
     MakeKey,
+    Part,
     Remove,
     SetMode,
     Sign,
@@ -33,12 +36,12 @@ from pkibuild.nodes import (
 )
 from pkibuild.plan.files import NEXT
 from pkibuild.plan.imports import openssl_changes
+from pkibuild.plan.observed import Recorded
 from pkibuild.state.histories import Histories
-from pkibuild.state.journal import Writer
+from pkibuild.state.journal import draft
 from pkibuild.units import format_date
-from pkibuild.values import dataclass, field
 from pkibuild.world.files import Tree
-from pkibuild.x509 import inspect, pem
+from pkibuild.x509 import pem
 from pkibuild.x509.issue import Issuer, new_serial, sign_crl
 
 TOGETHER = 256
@@ -46,15 +49,6 @@ TOGETHER = 256
 
 KEY_MODE = 0o400
 FOLDER_MODE = 0o700
-
-
-@dataclass(slots=True)
-class Done:
-    """What was carried out, for the records."""
-
-    ids: list[str] = field(default_factory=list)
-    certificates: dict[str, CertificateFacts] = field(default_factory=dict)
-    lists: dict[str, CrlFacts] = field(default_factory=dict)
 
 
 class Executor:
@@ -69,6 +63,7 @@ class Executor:
         processors: int,
         generations: Mapping[str, int],
         step: Callable[[str], None],
+        ledger: Ledger | None = None,
     ) -> None:
         self._tree = tree
         self._histories = histories
@@ -78,7 +73,8 @@ class Executor:
         self._generations = dict(generations)
         """Authority's id → generation of its present key."""
         self._step = step
-        self._writers: dict[str, Writer] = {}
+        self.journals = Journals(tree, histories)
+        self._ledger = ledger or self.journals
         self._signers: dict[str, Signer] = {}
         self._making: dict[str, Action] = {}
         """Keys to be made, by path, until their certificate comes."""
@@ -87,6 +83,8 @@ class Executor:
         """What is put together from the batch."""
         self._waiting: set[str] = set()
         """Ids of the batch and of what comes after it."""
+        self._blocks: dict[str, tuple[pem.Block, str]] = {}
+        """By path: certificates that bundles are put together from, each with what it is as a part."""
         self.done = Done()
 
     def run(self, actions: Iterable[Action]) -> None:
@@ -132,6 +130,7 @@ class Executor:
         self._waiting = {action.id for action in self._making.values()}
         for action in after:
             self._carry_out(action)
+        self._blocks.clear()
 
     def _make_pairs(self) -> None:
         batch, self._batch = self._batch, []
@@ -165,7 +164,7 @@ class Executor:
             passphrase=self._opened.passphrases.get(recipe.key_path),
             key=b"" if fresh or making is not None else self._public(recipe),
             profile=recipe.profile,
-            serial=new_serial(self._writer(recipe.journal).has_serial),
+            serial=new_serial(self.journals.writer(recipe.journal).has_serial),
             not_before=recipe.not_before,
             not_after=recipe.not_after,
             signer="" if recipe.issuer == recipe.unit else self._signer(recipe.issuer),
@@ -200,20 +199,27 @@ class Executor:
         self._tree.flush()
         for key, action, one in made:
             self._record(key, action, one)
-        self._append_journals()
+        self._ledger.commit()
         for key, action, one in made:
             if key is not None:
                 self._place_key(key)
+                self._note_key(key, one)
             recipe = action.recipe
             assert isinstance(recipe, Sign)
-            self._tree.write(recipe.path, pem.to_pem(one.der, pem.CERTIFICATE))
-            self.done.certificates[action.id] = one.facts
+            self._put_certificate(action.id, recipe, one)
             self._finish(action)
             self._signers.pop(recipe.unit, None)
             if recipe.unit.startswith("authority/"):
                 self._generations[recipe.unit] = recipe.generation
                 if key is not None:
                     self._reopen(recipe, one)
+
+    def _put_certificate(self, id: str, recipe: Sign, one: Made) -> None:
+        data = pem.to_pem(one.der, pem.CERTIFICATE)
+        self._tree.write(recipe.path, data)
+        self._blocks[recipe.path] = pem.blocks(data)[0], certificate_part(one.facts.fingerprint)
+        self.done.digests[recipe.path] = sha(data)
+        self.done.certificates[id] = Recorded(one.facts, recipe.generation, recipe.asked_end)
 
     def _reopen(self, recipe: Sign, one: Made) -> None:
         """An authority's new key signs from now on."""
@@ -248,28 +254,27 @@ class Executor:
             self._tree.rename(recipe.public_path + NEXT, recipe.public_path)
         self._finish(action)
 
-    # -- journals --------------------------------------------------------------------------------------------------
+    def _note_key(self, action: Action, one: Made) -> None:
+        recipe = action.recipe
+        assert isinstance(recipe, MakeKey)
+        if one.key and recipe.passphrase is None:
+            self.done.keys[recipe.path] = KeyFacts(one.facts.algorithm, one.facts.public)
+        if recipe.public_path:
+            self.done.digests[recipe.public_path] = sha(one.public)
 
-    def _writer(self, path: str) -> Writer:
-        if path not in self._writers:
-            journal = self._histories.at(path)
-            if journal.torn_at is not None:
-                self._tree.truncate(path, journal.torn_at)
-            self._writers[path] = Writer(journal)
-        return self._writers[path]
+    # -- journals --------------------------------------------------------------------------------------------------
 
     def _record(self, key: Action | None, action: Action, one: Made) -> None:
         recipe = action.recipe
         assert isinstance(recipe, Sign)
         facts = one.facts
-        authority = recipe.unit.startswith("authority/")
-        if authority and key is not None:
+        if recipe.unit.startswith("authority/") and key is not None:
             own = f"authorities/{recipe.unit.removeprefix('authority/')}/journal.jsonl"
             detail = {"algorithm": facts.algorithm}
-            writer = self._writer(own)
-            writer.add("key", self._now, key.id, generation=recipe.generation, public=facts.public, detail=detail)
+            made = draft("key", self._now, key.id, generation=recipe.generation, public=facts.public, detail=detail)
+            self._ledger.add(own, made)
         by = recipe.generation if recipe.issuer == recipe.unit else self._generations.get(recipe.issuer, 1)
-        self._writer(recipe.journal).add(
+        issued = draft(
             "issue",
             self._after_the_last(action.id, recipe.journal),
             action.id,
@@ -282,6 +287,7 @@ class Executor:
             der=one.der,
             detail={"issuer_generation": by} if by != 1 else None,
         )
+        self._ledger.add(recipe.journal, issued)
 
     def _after_the_last(self, node: str, journal: str) -> int:
         """The time of a node's new entry: it must be the newest in whatever journal, though the clock stands still."""
@@ -290,13 +296,6 @@ class Executor:
             return self._now
         here = self._histories.at(journal).newest(node)
         return last.time if here is not None and here.serial == last.serial else last.time + 1
-
-    def _append_journals(self) -> None:
-        """The commit point: every line that was added is on the disk afterwards."""
-        for path, writer in self._writers.items():
-            data = writer.taken()
-            if data:
-                self._tree.append(path, data)
 
     # -- everything else ---------------------------------------------------------------------------------------------
 
@@ -308,13 +307,14 @@ class Executor:
                 self._place_key(action)
                 return
             case SignCrl():
-                self._sign_crl(action, recipe)
+                self._sign_crl(recipe)
             case Assemble():
                 self._assemble(recipe)
             case Write():
                 if recipe.keep_copy:
                     self._keep_copy(recipe.path)
                 self._tree.write(recipe.path, recipe.data, recipe.mode)
+                self.done.digests[recipe.path] = sha(recipe.data)
             case SetMode():
                 self._tree.set_mode(recipe.path, recipe.mode)
             case Stay():
@@ -332,10 +332,10 @@ class Executor:
     def _finish(self, action: Action) -> None:
         self.done.ids.append(action.id)
 
-    def _sign_crl(self, action: Action, recipe: SignCrl) -> None:
+    def _sign_crl(self, recipe: SignCrl) -> None:
         key = self._opened.keys[recipe.key_path]
         certificate = pem.only_der(self._tree.read(recipe.certificate_path) or b"", pem.CERTIFICATE)
-        writer = self._writer(recipe.journal)
+        writer = self.journals.writer(recipe.journal)
         journal = writer.journal()
         number = max(journal.crl_number() + 1, recipe.this_update)
         revoked = []
@@ -353,23 +353,34 @@ class Executor:
         )
         detail = {"number": number, "this_update": recipe.this_update, "next_update": recipe.next_update}
         id = f"authority/{recipe.authority}/crl"
-        writer.add("crl", self._now, id, generation=recipe.generation, der=der, detail=detail)
-        self._append_journals()
+        writer.add(draft("crl", self._now, id, generation=recipe.generation, der=der, detail=detail))
+        self.journals.commit()
         self._tree.write(recipe.path, pem.to_pem(der, pem.CRL))
-        self.done.lists[action.id] = inspect.crl_facts(der)
 
     def _assemble(self, recipe: Assemble) -> None:
-        files = []
-        for part in recipe.parts:
-            data = self._tree.read(part.path)
-            if data is None:
-                raise fail("missing", f"`{part.path}` went missing while it was needed for `{recipe.path}`")
-            files.append(data)
+        found = [self._block(part, recipe.path) for part in recipe.parts]
         if recipe.keep_copy:
             self._keep_copy(recipe.path)
         if recipe.mode == KEY_MODE:
             self._tree.make_folder(recipe.path.rpartition("/")[0])
-        self._tree.write(recipe.path, assemble(files, recipe.der), recipe.mode)
+        data = assemble([block for block, _ in found], recipe.der)
+        self._tree.write(recipe.path, data, recipe.mode)
+        if all(part.role == "certificate" for part in recipe.parts):  # of what holds a key, no digest is kept
+            self.done.bundles[recipe.path] = tuple(part for _, part in found)
+            self.done.digests[recipe.path] = sha(data)
+
+    def _block(self, part: Part, path: str) -> tuple[pem.Block, str]:
+        """A part of a bundle: the first block of its file, and what it is."""
+        if part.path in self._blocks:
+            return self._blocks[part.path]
+        data = self._tree.read(part.path)
+        if data is None:
+            raise fail("missing", f"`{part.path}` went missing while it was needed for `{path}`")
+        block = pem.blocks(data)[0]
+        if part.role != "certificate":
+            return block, ""
+        self._blocks[part.path] = block, certificate_part(sha(block.der()))
+        return self._blocks[part.path]
 
     def _keep_copy(self, path: str) -> None:
         data = self._tree.read(path)
@@ -386,11 +397,10 @@ class Executor:
         self._tree.remove_empty_folders(recipe.path.rpartition("/")[0])
 
     def _adopt(self, action: Action, recipe: Adopt) -> None:
-        writer = self._writer(recipe.journal)
-        entry = writer.journal().by_serial(recipe.serial)
+        entry = self._histories.at(recipe.journal).by_serial(recipe.serial)
         if entry is None:
             raise fail("missing", f"certificate {recipe.serial} went missing from `{recipe.journal}`")
-        writer.add(
+        adopted = draft(
             "adopt",
             self._after_the_last(action.id, recipe.journal),
             action.id,
@@ -403,17 +413,18 @@ class Executor:
             der=entry.der,
             detail={**entry.detail, "former": entry.id},
         )
-        self._append_journals()
+        self._ledger.add(recipe.journal, adopted)
+        self._ledger.commit()
 
     def _import(self, recipe: Import) -> None:
         """Take what plain OpenSSL did into the journal, with the certificates themselves."""
-        writer = self._writer(recipe.journal)
+        writer = self.journals.writer(recipe.journal)
         generation = self._generations.get(f"authority/{recipe.authority}", 1)
         found = openssl_changes(self._tree, recipe.authority, writer.journal())
         by = {"issuer_generation": generation} if generation != 1 else {}
         for one in found.certificates:
             facts = one.facts
-            writer.add(
+            issued = draft(
                 "issue",
                 self._now,
                 f"openssl/{recipe.authority}/{one.serial}",
@@ -424,16 +435,13 @@ class Executor:
                 der=one.der,
                 detail={**by, **({} if one.der else {"subject": one.subject})},
             )
+            writer.add(issued)
         for revoked in found.revocations:
             entry = writer.journal().by_serial(revoked.serial)
-            writer.add(
-                "revoke",
-                self._now,
-                entry.id if entry else f"openssl/{recipe.authority}/{revoked.serial}",
-                serial=revoked.serial,
-                detail={"on": min(revoked.on, self._now), "reason": revoked.reason},
-            )
+            id = entry.id if entry else f"openssl/{recipe.authority}/{revoked.serial}"
+            detail = {"on": min(revoked.on, self._now), "reason": revoked.reason}
+            writer.add(draft("revoke", self._now, id, serial=revoked.serial, detail=detail))
         if found.crl_number is not None:
             id = f"authority/{recipe.authority}/crl"
-            writer.add("crl", self._now, id, generation=generation, detail={"number": found.crl_number})
-        self._append_journals()
+            writer.add(draft("crl", self._now, id, generation=generation, detail={"number": found.crl_number}))
+        self.journals.commit()

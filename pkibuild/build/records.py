@@ -10,14 +10,16 @@ from dataclasses import replace
 
 from pkibuild import layout
 from pkibuild.artifacts.bundles import key_part
+from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Rights, Unit
-from pkibuild.facts import CertificateFacts, FileFacts, KeyFacts, sha
+from pkibuild.build.made import AfterRun
+from pkibuild.facts import CertificateFacts, FileFacts, KeyFacts
 from pkibuild.model import Authority, Declaration, Manifest
 from pkibuild.plan.entries import bundle_entry, certificate_entry, config_entry, key_entry, older_entry
 from pkibuild.plan.files import Files
 from pkibuild.services.expansion import Expansion
 from pkibuild.state import openssl, openssl_config, output
-from pkibuild.state.lock import JournalMark, LockEntry
+from pkibuild.state.lock import JournalMark, LockEntry, lines_of
 from pkibuild.state.receipt import NAME, Receipt, ReceiptBuild, ReceiptCommand, ReceiptFile, ReceiptFolder
 from pkibuild.units import DAY
 from pkibuild.world.files import Tree
@@ -34,6 +36,19 @@ def mark_folder(tree: Tree, manifest: str) -> None:
     put(tree, output.MARKER, output.Marker(manifest).serialise(), durable=True)
     if tree.read(".gitignore") is None:
         put(tree, ".gitignore", output.GITIGNORE, durable=True)
+
+
+def record(unit: Unit, source: AfterRun, texts: Texts) -> dict[str, bytes]:
+    """Write a unit's receipt; its lines of the lock, by node."""
+    found = {entry.id: entry for entry in entries(unit, source)}
+    inputs = {config.id: texts.inputs(config) for config in unit.configs}
+    made = receipt(unit, source, inputs, found)
+    if made.files:
+        put(source.tree, unit.receipt_path, made.serialise())
+    for config in unit.configs:
+        if config.id in found:
+            found[config.id] = replace(found[config.id], inputs=texts.inputs(config, public=True))
+    return lines_of(found.values())
 
 
 # -- the lock --------------------------------------------------------------------------------------------
@@ -94,7 +109,7 @@ def marks(source: Files) -> dict[str, JournalMark]:
 # -- receipts --------------------------------------------------------------------------------------------
 
 
-def receipt(unit: Unit, source: Files, inputs: Mapping[str, str], found: Mapping[str, LockEntry]) -> Receipt:
+def receipt(unit: Unit, source: AfterRun, inputs: Mapping[str, str], found: Mapping[str, LockEntry]) -> Receipt:
     """A unit's files with their owners, groups and modes on the host, and what is to be run there.
 
     `inputs` has the digests of what each config was rendered from.
@@ -102,10 +117,9 @@ def receipt(unit: Unit, source: Files, inputs: Mapping[str, str], found: Mapping
     files: dict[str, ReceiptFile] = {}
 
     def note(node: str, path: str, rights: Rights, *, secret: bool = False, noted: str = "") -> None:
-        data = None if secret else source.tree.read(path)
-        if (secret and source.tree.stat(path) is None) or (not secret and data is None):
+        digest = source.digest(path) if not secret else "" if source.is_there(path) else None
+        if digest is None:
             return
-        digest = "" if data is None else sha(data)
         name = path.removeprefix(unit.folder + "/")
         files[name] = ReceiptFile(node, rights.mode, rights.owner, rights.group, secret, digest, noted)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pkibuild.artifacts.certificates import public_path
-from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Unit
 from pkibuild.build import records
 from pkibuild.build.execute import Executor
+from pkibuild.build.made import AfterRun, Done
 from pkibuild.build.progress import Progress
 from pkibuild.build.signers import Opened, Opener
 from pkibuild.diagnostics import Diagnostic, warning
@@ -21,7 +21,6 @@ from pkibuild.plan.folder import Folder, marker_of
 from pkibuild.plan.quiet import RUNNING
 from pkibuild.plan.selection import without
 from pkibuild.plan.settled import paths_of
-from pkibuild.state.lock import LockEntry
 from pkibuild.world import World
 from pkibuild.world.files import TEMPORARY, remove_leftover, write_file
 
@@ -41,7 +40,7 @@ def carry_out(
     actions, waiting = without(plan, (action.id for action in plan.actions if _blocked(action, opened)))
     _sweep(folder)
     if not actions:
-        _record(manifest, units, folder, Files(tree, folder.lock, folder.now, folder.memo.keys), set(), ())
+        _record(manifest, units, folder, Done(), ())
         return [], _pending(waiting, opened), _told(opened)
     records.mark_folder(tree, marker_of(manifest))
     tree.create(RUNNING, b"", 0o600, durable=False)
@@ -56,10 +55,8 @@ def carry_out(
     try:
         executor.run(actions)
     finally:
-        after = Files(tree, folder.lock, folder.now, folder.memo.keys)
-        after.learn(executor.done.certificates.values())
         gone = [action.id for action in actions if isinstance(action.recipe, Remove)]
-        _record(manifest, units, folder, after, set(executor.done.ids), gone)
+        _record(manifest, units, folder, executor.done, gone)
         tree.remove(RUNNING)
         tree.flush()
     return executor.done.ids, _pending(waiting, opened), _told(opened)
@@ -105,36 +102,25 @@ def _sweep(folder: Folder) -> None:
     tree.remove(RUNNING)
 
 
-def _record(
-    manifest: Manifest, units: Sequence[Unit], folder: Folder, source: Files, done: set[str], gone: Sequence[str]
-) -> None:
+def _record(manifest: Manifest, units: Sequence[Unit], folder: Folder, made: Done, gone: Sequence[str]) -> None:
     """Bring receipts, OpenSSL's files and the lock in step with what is there."""
     draft = folder.draft
     assert draft is not None
     tree = folder.tree
-    texts = Texts()
-    changed: list[LockEntry] = []
+    source = AfterRun(tree, folder.lock, folder.now, folder.memo.keys, made)
+    done = set(made.ids)
+    changed: dict[str, bytes] = {}
     for unit in units:
         ids = _ids(unit)
         untouched = done.isdisjoint(ids) and draft.kept.keys().isdisjoint(ids)
         if untouched and records.is_current(unit, source.receipt_at(unit.receipt_path)):
             continue
-        found = {entry.id: entry for entry in records.entries(unit, source)}
-        inputs = {config.id: texts.inputs(config) for config in unit.configs}
-        receipt = records.receipt(unit, source, inputs, found)
-        if receipt.files:
-            records.put(tree, unit.receipt_path, receipt.serialise())
-        public = {config.id: texts.inputs(config, public=True) for config in unit.configs}
-        changed += [_with_inputs(entry, public) for entry in found.values()]
+        changed.update(records.record(unit, source, folder.texts))
     records.drop_receipts(tree, manifest, source)
     for authority in manifest.authorities.values():
         records.write_openssl(tree, manifest, authority, source, folder.now)
     paths = {path for unit in units for path in paths_of(unit)}
     _write_lock(folder, source, changed, [*gone, *_forgotten(folder, paths)])
-
-
-def _with_inputs(entry: LockEntry, inputs: dict[str, str]) -> LockEntry:
-    return replace(entry, inputs=inputs[entry.id]) if entry.id in inputs else entry
 
 
 def _ids(unit: Unit) -> set[str]:
@@ -163,7 +149,7 @@ def _forgotten(folder: Folder, paths: Container[str]) -> Iterator[str]:
             yield node
 
 
-def _write_lock(folder: Folder, source: Files, changed: Sequence[LockEntry], gone: Sequence[str]) -> None:
+def _write_lock(folder: Folder, source: Files, changed: Mapping[str, bytes], gone: Sequence[str]) -> None:
     lock = folder.lock.with_changes(changed, gone, records.marks(source))
     # It may have been garbled, or be another manifest's that was renamed.
     lock = replace(lock, manifest=posixpath.basename(folder.manifest.path), output=folder.manifest.output)

@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Unit
 from pkibuild.diagnostics import Diagnostic, UserError, fail
 from pkibuild.facts import sha
@@ -19,7 +20,7 @@ from pkibuild.quick import Signature, signature
 from pkibuild.state import cache, output
 from pkibuild.state.committed import flaws, read_lock
 from pkibuild.state.histories import journal_of
-from pkibuild.state.journal import Writer
+from pkibuild.state.journal import Writer, draft
 from pkibuild.state.lock import Lock
 from pkibuild.world import World
 from pkibuild.world.files import Tree, exists, read_file
@@ -44,6 +45,7 @@ class Folder:
         self.lock_data = b""
         self._parsed: Lock | None = None
         self.draft: Draft | None = None
+        self.texts = Texts()
         self.passing: Passing | None = None
         self.refresh()
 
@@ -164,7 +166,7 @@ class Folder:
                 )
             writer = Writer(journal)
             detail = {"length": mark.length, "head": mark.head}
-            writer.add("gap", self.now, f"authority/{name}/certificate", detail=detail)
+            writer.add(draft("gap", self.now, f"authority/{name}/certificate", detail=detail))
             if journal.torn_at is not None:
                 self.tree.truncate(path, journal.torn_at)
             self.tree.append(path, writer.taken())

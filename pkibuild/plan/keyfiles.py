@@ -45,6 +45,14 @@ class KeyFiles:
             return "present", remembered, found.mode
         return (*self._read(path, public, found), found.mode)
 
+    def learn(self, path: str, facts: KeyFacts) -> int | None:
+        """Remember what a key in clear is that was just made; its mode, or None when it is not there."""
+        found = self._tree.stat(path)
+        if found is None:
+            return None
+        self._remember(path, found, facts)
+        return found.mode
+
     def _remembered(self, path: str, found: Stat) -> KeyFacts | None:
         """What was read earlier from a file that has not changed since."""
         known = self._memo.get(path)

@@ -29,6 +29,10 @@ class Histories:
             self._read[path] = parse(self._tree.read(path) or b"", f"{self._tree.root}/{path}")
         return self._read[path]
 
+    def put(self, path: str, journal: Journal) -> None:
+        """What a journal holds by now, known without reading it."""
+        self._read[path] = journal
+
     def paths(self) -> list[str]:
         """Every journal of the folder, those of authorities no longer declared too."""
         if self._paths is None:

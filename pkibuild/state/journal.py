@@ -9,18 +9,16 @@ and `next_update`; an issued certificate has `issuer_generation` where it is not
 
 from __future__ import annotations
 
-from base64 import b64encode
 from binascii import a2b_base64
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import Any
 
 from pkibuild.diagnostics import UserError, fail
 from pkibuild.facts import Revocation
-from pkibuild.state.entries import END, FIRST, HEAD, JournalEntry, damaged, decode, encode, quoted
+from pkibuild.state.entries import END, FIRST, HEAD, Draft, JournalEntry, bound, damaged, decode, draft, quoted
 from pkibuild.values import dataclass
 
-__all__ = ["FIRST", "Issued", "Journal", "JournalEntry", "Writer", "parse"]
+__all__ = ["FIRST", "Draft", "Issued", "Journal", "JournalEntry", "Writer", "draft", "parse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +95,7 @@ class Journal:
 
     def der(self, index: int) -> bytes:
         """The certificate in a line, without decoding the rest of it; empty when it has none."""
-        line = self._lines[index]
-        at = line.rfind(b',"der":"')  # its last field; a text in the line cannot hold an unescaped quote
-        return b"" if at < 0 else a2b_base64(line[at + 8 : -2])
+        return _der_in(self._lines[index])
 
     def by_serial(self, serial: str) -> JournalEntry | None:
         found = self._index.serials.get(serial.encode())
@@ -161,6 +157,11 @@ class Journal:
 
     def extended(self, lines: Sequence[bytes], head: str) -> Journal:
         return Journal(self.name, [*self._lines, *lines], head)
+
+
+def _der_in(line: bytes) -> bytes:
+    at = line.rfind(b',"der":"')  # its last field; a text in the line cannot hold an unescaped quote
+    return b"" if at < 0 else a2b_base64(line[at + 8 : -2])
 
 
 def _start(seq: int) -> bytes:
@@ -242,52 +243,22 @@ class Writer:
         self._serials: set[str] = set()
         self._taken = 0
 
-    def add(
-        self,
-        event: str,
-        time: int,
-        id: str,
-        *,
-        generation: int | None = None,
-        serial: str = "",
-        not_before: int | None = None,
-        not_after: int | None = None,
-        asked_end: int | None = None,
-        public: str = "",
-        der: bytes = b"",
-        detail: Mapping[str, Any] | None = None,
-    ) -> JournalEntry:
-        """Add an entry. Raises ValueError for a serial that this journal already has, of another certificate."""
-        if serial and event in ("issue", "adopt"):
-            if self.has_serial(serial) and not (event == "adopt" and self._is_known(serial, der)):
-                raise ValueError(f"the serial {serial} was used before")
-            self._serials.add(serial)
-        entry = JournalEntry(
-            self._journal.length + len(self._added) + 1,
-            self._head,
-            time,
-            event,
-            id,
-            generation,
-            serial,
-            not_before,
-            not_after,
-            asked_end,
-            public,
-            b64encode(der).decode("ascii"),
-            dict(detail or {}),
-        )
-        line = encode(entry)
+    def add(self, one: Draft) -> None:
+        """Add a line. Raises ValueError for a serial that this journal already has, of another certificate."""
+        if one.serial and one.event in ("issue", "adopt"):
+            if self.has_serial(one.serial) and not (one.event == "adopt" and self._is_known(one)):
+                raise ValueError(f"the serial {one.serial} was used before")
+            self._serials.add(one.serial)
+        line = bound(one, self._journal.length + len(self._added) + 1, self._head)
         self._added.append(line)
         self._head = sha256(line).hexdigest()
-        return entry
 
     def has_serial(self, serial: str) -> bool:
         return serial in self._serials or self._journal.has_serial(serial)
 
-    def _is_known(self, serial: str, der: bytes) -> bool:
-        entry = self.journal().by_serial(serial)
-        return entry is not None and entry.der == der
+    def _is_known(self, one: Draft) -> bool:
+        entry = self.journal().by_serial(one.serial)
+        return entry is not None and entry.der == _der_in(one.body)
 
     @property
     def pending(self) -> bytes:

@@ -150,16 +150,15 @@ class Lock:
 
     def with_changes(
         self,
-        changed: Iterable[LockEntry] = (),
+        changed: Mapping[str, bytes] | None = None,
         removed: Iterable[str] = (),
         journals: Mapping[str, JournalMark] | None = None,
     ) -> Lock:
-        """This lock with other entries; `journals` are added to those that it has."""
+        """This lock with other lines (`lines_of`), by node; `journals` are added to those that it has."""
         lines = dict(self._lines)
         for node in removed:
             lines.pop(node, None)
-        for entry in changed:
-            lines[entry.id] = encode(entry)
+        lines.update(changed or {})
         marks = {**self.journals, **(journals or {})}
         return Lock(self.manifest, self.output, marks, None, lines)
 
@@ -252,8 +251,12 @@ def _garbled(name: str, number: int, lines: list[bytes]) -> Diagnostic:
     )
 
 
-def encode(entry: LockEntry) -> bytes:
-    """The node's line, without its newline."""
+def lines_of(entries: Iterable[LockEntry]) -> dict[str, bytes]:
+    """The line of every node, without its newline."""
+    return {entry.id: _encode(entry) for entry in entries}
+
+
+def _encode(entry: LockEntry) -> bytes:
     data: dict[str, Any] = {"id": entry.id, "kind": entry.kind}
     if entry.path:
         data["path"] = entry.path

@@ -15,7 +15,7 @@ from pkibuild.model import Authority, Crl, KeySpec, Validity
 from pkibuild.plan.files import Files
 from pkibuild.plan.missing import remembered_authorities
 from pkibuild.plan.remembered import Remembered
-from pkibuild.state.lock import Lock, LockEntry
+from pkibuild.state.lock import Lock, LockEntry, lines_of
 from pkibuild.units import DAY, YEAR
 from pkibuild.world.files import Tree
 from pkibuild.x509 import inspect
@@ -51,7 +51,7 @@ ENTRIES = (
 
 @pytest.fixture
 def source(tmp_path: Path) -> Remembered:
-    lock = Lock("pki.yaml", "pki").with_changes(ENTRIES)
+    lock = Lock("pki.yaml", "pki").with_changes(lines_of(ENTRIES))
     return Remembered(Lock.parse(lock.serialise(), "pki.lock"), Tree(str(tmp_path)), NOW)
 
 

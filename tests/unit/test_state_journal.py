@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from pkibuild.diagnostics import UserError
 from pkibuild.facts import Revocation
-from pkibuild.state.journal import FIRST, Journal, JournalEntry, Writer, parse
+from pkibuild.state.journal import FIRST, Journal, JournalEntry, Writer, draft, parse
 from pkibuild.units import END_OF_TIME
 
 HOST = "host/myhost/certificate"
@@ -19,14 +21,25 @@ HOST = "host/myhost/certificate"
 
 def example() -> Writer:
     writer = Writer(Journal("j"))
-    writer.add("key", 100, "authority/a/key", generation=1, public="aa", detail={"algorithm": "rsa-4096"})
+    writer.add(draft("key", 100, "authority/a/key", generation=1, public="aa", detail={"algorithm": "rsa-4096"}))
     writer.add(
-        "issue", 100, "authority/a/certificate", generation=1, serial="01", not_before=0, not_after=9000, der=b"root"
+        draft(
+            "issue",
+            100,
+            "authority/a/certificate",
+            generation=1,
+            serial="01",
+            not_before=0,
+            not_after=9000,
+            der=b"root",
+        )
     )
-    writer.add("issue", 200, HOST, generation=1, serial="02", not_before=50, not_after=900, asked_end=990, der=b"old")
-    writer.add("crl", 250, "authority/a/crl", generation=1, detail={"number": 7, "next_update": 900})
-    writer.add("issue", 300, HOST, generation=2, serial="03", der=b"new", detail={"issuer_generation": 2})
-    writer.add("crl", 400, "authority/a/crl", generation=2, detail={"number": 5})
+    writer.add(
+        draft("issue", 200, HOST, generation=1, serial="02", not_before=50, not_after=900, asked_end=990, der=b"old")
+    )
+    writer.add(draft("crl", 250, "authority/a/crl", generation=1, detail={"number": 7, "next_update": 900}))
+    writer.add(draft("issue", 300, HOST, generation=2, serial="03", der=b"new", detail={"issuer_generation": 2}))
+    writer.add(draft("crl", 400, "authority/a/crl", generation=2, detail={"number": 5}))
     return writer
 
 
@@ -80,8 +93,8 @@ def test_what_it_answers() -> None:
 
 def test_revocations() -> None:
     writer = example()
-    writer.add("revoke", 500, HOST, serial="03", detail={"on": 450, "reason": "superseded"})
-    writer.add("revoke", 500, HOST, serial="02", detail={"on": 460, "reason": "certificate_hold"})
+    writer.add(draft("revoke", 500, HOST, serial="03", detail={"on": 450, "reason": "superseded"}))
+    writer.add(draft("revoke", 500, HOST, serial="02", detail={"on": 460, "reason": "certificate_hold"}))
     assert writer.journal().revocations() == (
         Revocation("02", 460, "certificate_hold"),
         Revocation("03", 450, "superseded"),
@@ -89,7 +102,7 @@ def test_revocations() -> None:
     assert writer.journal().revocations(generation=1) == (Revocation("02", 460, "certificate_hold"),)
     assert writer.journal().revocations(generation=2) == (Revocation("03", 450, "superseded"),)
     for serial in ("02", "03"):  # a hold can end, a revocation cannot
-        writer.add("revoke", 600, HOST, serial=serial, detail={"on": 600, "reason": "remove_from_crl"})
+        writer.add(draft("revoke", 600, HOST, serial=serial, detail={"on": 600, "reason": "remove_from_crl"}))
     assert parse(writer.taken(), "j").revocations() == (Revocation("03", 450, "superseded"),)
 
 
@@ -107,13 +120,13 @@ def test_a_writer_gives_its_lines_once_and_goes_on() -> None:
     writer = example()
     first = writer.taken()
     assert writer.pending == b""
-    writer.add("gap", 700, "authority/a")
+    writer.add(draft("gap", 700, "authority/a"))
     assert writer.pending.count(b"\n") == 1
     journal = parse(first + writer.taken(), "j")
     assert journal.length == 7
     assert journal.head == writer.journal().head
     again = Writer(journal)
-    again.add("gap", 800, "authority/a")
+    again.add(draft("gap", 800, "authority/a"))
     assert parse(first + b"".join([journal._lines[6], b"\n"]) + again.taken(), "j").length == 8
 
 
@@ -121,24 +134,24 @@ def test_a_serial_is_never_used_twice() -> None:
     writer = example()
     assert writer.has_serial("03")
     with pytest.raises(ValueError, match="used before"):
-        writer.add("issue", 1, HOST, serial="03")
+        writer.add(draft("issue", 1, HOST, serial="03"))
     later = Writer(parse(writer.taken(), "j"))
     with pytest.raises(ValueError, match="used before"):
-        later.add("adopt", 1, HOST, serial="01")
-    later.add("revoke", 1, HOST, serial="01")  # this is about a certificate, and makes none
+        later.add(draft("adopt", 1, HOST, serial="01"))
+    later.add(draft("revoke", 1, HOST, serial="01"))  # this is about a certificate, and makes none
 
 
 def test_a_journal_knows_its_own_past() -> None:
     writer = example()
     past = writer.journal()
-    writer.add("gap", 1, "authority/a")
+    writer.add(draft("gap", 1, "authority/a"))
     now = parse(writer.taken(), "j")
     assert now.contains(past.length, past.head)
     assert now.contains(now.length, now.head)
     assert not past.contains(now.length, now.head)
     assert not now.contains(past.length - 1, past.head)
     fork = Writer(past)
-    fork.add("gap", 2, "authority/a")
+    fork.add(draft("gap", 2, "authority/a"))
     assert not fork.journal().contains(now.length, now.head)
 
 
@@ -152,8 +165,8 @@ def test_damage_is_told_by_line() -> None:
     assert damage(b"{}\n").startswith("is damaged at line 1")
     assert damage(data + b"\n").startswith("is damaged at line 7")
     ours, theirs = Writer(parse(data, "j")), Writer(parse(data, "j"))
-    ours.add("gap", 1, "x")
-    theirs.add("gap", 2, "x")
+    ours.add(draft("gap", 1, "x"))
+    theirs.add(draft("gap", 2, "x"))
     merged = data + b"<<<<<<< HEAD\n" + ours.taken() + b"=======\n" + theirs.taken() + b">>>>>>> x\n"
     assert "conflict markers at line 7" in damage(merged)
 
@@ -193,17 +206,22 @@ additions = st.fixed_dictionaries(
 )
 
 
-def written(values: list[dict[str, object]]) -> tuple[list[JournalEntry], bytes]:
+def written(values: list[dict[str, Any]]) -> tuple[list[JournalEntry], bytes]:
+    """What the lines should say, and the lines."""
     writer = Writer(Journal("j"))
-    entries = []
+    entries: list[JournalEntry] = []
     for one in values:
-        if not writer.has_serial(str(one.get("serial", ""))):
-            entries.append(writer.add(**one))  # type: ignore[arg-type]  # values of all types in one mapping
+        if not writer.has_serial(one.get("serial", "")):
+            prev = hashlib.sha256(writer.pending.splitlines()[-1]).hexdigest() if entries else FIRST
+            told = {name: value for name, value in one.items() if name != "der"}
+            der = base64.b64encode(one.get("der", b"")).decode()
+            entries.append(JournalEntry(seq=len(entries) + 1, prev=prev, base64=der, **told))
+            writer.add(draft(**one))
     return entries, writer.taken()
 
 
 @given(st.lists(additions, max_size=8))
-def test_what_is_written_is_read(values: list[dict[str, object]]) -> None:
+def test_what_is_written_is_read(values: list[dict[str, Any]]) -> None:
     entries, data = written(values)
     journal = parse(data, "j")
     assert list(journal.entries) == entries
@@ -216,9 +234,7 @@ def test_what_is_written_is_read(values: list[dict[str, object]]) -> None:
 
 
 @given(st.lists(additions, min_size=1, max_size=5), st.data())
-def test_a_truncated_journal_is_a_torn_one_or_an_earlier_one(
-    values: list[dict[str, object]], data: st.DataObject
-) -> None:
+def test_a_truncated_journal_is_a_torn_one_or_an_earlier_one(values: list[dict[str, Any]], data: st.DataObject) -> None:
     entries, whole = written(values)
     cut = whole[: data.draw(st.integers(0, len(whole)))]
     journal = parse(cut, "j")
@@ -231,7 +247,7 @@ def test_a_truncated_journal_is_a_torn_one_or_an_earlier_one(
 
 
 @given(st.lists(additions, min_size=2, max_size=5), st.data())
-def test_any_changed_byte_before_the_last_line_is_noticed(values: list[dict[str, object]], data: st.DataObject) -> None:
+def test_any_changed_byte_before_the_last_line_is_noticed(values: list[dict[str, Any]], data: st.DataObject) -> None:
     _, whole = written(values)
     end = whole[:-1].rfind(b"\n") + 1
     if not end:

@@ -12,7 +12,7 @@ from pkibuild.diagnostics import UserError
 from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, Revocation
 from pkibuild.model import Constraints, Names, Subtrees
 from pkibuild.state.codec import from_json, to_json
-from pkibuild.state.lock import JournalMark, Lock, LockEntry
+from pkibuild.state.lock import JournalMark, Lock, LockEntry, lines_of
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 lists = st.lists(texts, max_size=2).map(tuple)
@@ -81,7 +81,7 @@ def read(lock: Lock) -> Lock:
 
 @given(unique, st.dictionaries(texts, marks, max_size=3))
 def test_what_is_written_is_read(found: list[LockEntry], journals: dict[str, JournalMark]) -> None:
-    lock = read(EMPTY.with_changes(found, journals=journals))
+    lock = read(EMPTY.with_changes(lines_of(found), journals=journals))
     assert lock.damaged is None
     assert [lock.entry(one.id) for one in found] == found
     assert list(lock.ids()) == sorted(one.id for one in found)
@@ -94,13 +94,13 @@ def test_what_is_written_is_read(found: list[LockEntry], journals: dict[str, Jou
 def test_the_order_of_entries_does_not_show(found: list[LockEntry], random: st.DataObject) -> None:
     shuffled = list(found)
     random.shuffle(shuffled)  # type: ignore[attr-defined]  # a random.Random, which hypothesis has no name for
-    assert EMPTY.with_changes(shuffled).serialise() == EMPTY.with_changes(found).serialise()
+    assert EMPTY.with_changes(lines_of(shuffled)).serialise() == EMPTY.with_changes(lines_of(found)).serialise()
 
 
 @given(unique, entries)
 def test_a_node_more_is_a_line_more(found: list[LockEntry], added: LockEntry) -> None:
-    before = EMPTY.with_changes([one for one in found if one.id != added.id])
-    after = before.with_changes([added])
+    before = EMPTY.with_changes(lines_of([one for one in found if one.id != added.id]))
+    after = before.with_changes(lines_of([added]))
     old, new = before.serialise().split(b"\n"), after.serialise().split(b"\n")
     (line,) = [one for one in new if one not in old]
     assert [one for one in new if one != line] == old
@@ -113,7 +113,7 @@ def test_facts_survive_json(found: CertificateFacts) -> None:
 
 
 def test_a_line_says_no_more_than_there_is() -> None:
-    (line,) = EMPTY.with_changes([KEY]).serialise().splitlines()[1:]
+    (line,) = EMPTY.with_changes(lines_of([KEY])).serialise().splitlines()[1:]
     assert json.loads(line) == {
         "id": "host/b/key",
         "kind": "key",
@@ -128,7 +128,7 @@ def test_unknown_fields_are_passed_over_and_kept() -> None:
     data = EMPTY.serialise() + line + b"\n"
     lock = Lock.parse(data, "pki.lock")
     assert lock.entry("x") == LockEntry("x", "key", facts=KeyFacts("a", "b"))
-    assert line in lock.with_changes([KEY]).serialise()
+    assert line in lock.with_changes(lines_of([KEY])).serialise()
 
 
 def error(data: bytes) -> tuple[str, str]:
@@ -140,7 +140,7 @@ def error(data: bytes) -> tuple[str, str]:
 
 @pytest.mark.parametrize("style", ["merge", "diff3", "header"])
 def test_conflict_markers(style: str) -> None:
-    ours, theirs = EMPTY.with_changes([KEY]).serialise(), EMPTY.serialise()
+    ours, theirs = EMPTY.with_changes(lines_of([KEY])).serialise(), EMPTY.serialise()
     base = b"||||||| base\n" if style == "diff3" else b""
     head, body = (b"", ours) if style == "header" else (theirs, ours.splitlines(keepends=True)[1])
     data = head + b"<<<<<<< HEAD\n" + body + base + b"=======\n" + b">>>>>>> branch\n"
@@ -174,7 +174,7 @@ def test_garbage_is_flagged(garbage: bytes) -> None:
 
 def test_a_garbled_lock_still_knows_its_journals_and_whole_lines() -> None:
     mark = JournalMark(3, "ab", 7)
-    whole = EMPTY.with_changes([KEY], journals={"authorities/a/journal.jsonl": mark}).serialise()
+    whole = EMPTY.with_changes(lines_of([KEY]), journals={"authorities/a/journal.jsonl": mark}).serialise()
     for data in (whole.split(b"\n", 1)[1], whole.replace(b"\n", b"\n{{{\n", 1), whole[:30] + b"\n" + whole):
         lock = Lock.parse(data, "pki.lock")
         assert lock.damaged is not None
@@ -183,7 +183,7 @@ def test_a_garbled_lock_still_knows_its_journals_and_whole_lines() -> None:
 
 
 def test_a_node_twice_is_garbled() -> None:
-    line = EMPTY.with_changes([KEY]).serialise().splitlines(keepends=True)[1]
+    line = EMPTY.with_changes(lines_of([KEY])).serialise().splitlines(keepends=True)[1]
     assert Lock.parse(EMPTY.serialise() + line + line, "pki.lock").damaged is not None
 
 
@@ -210,7 +210,7 @@ def test_a_garbled_line_is_an_error_when_it_is_asked_for(line: bytes) -> None:
 
 
 def test_what_is_not_there() -> None:
-    lock = read(EMPTY.with_changes([KEY]))
+    lock = read(EMPTY.with_changes(lines_of([KEY])))
     assert lock.entry("host/c/key") is None
     assert "host/c/key" not in lock
     assert KEY.id in lock
@@ -219,10 +219,12 @@ def test_what_is_not_there() -> None:
 
 def test_nodes_are_found_by_their_path() -> None:
     lock = Lock("pki.yaml", "pki").with_changes(
-        [
-            LockEntry("host/a/key", "key", "hosts/a/a.key", KeyFacts("ed25519", "p")),
-            LockEntry('service/x@a/é"', "config", 'hosts/a/"é', FileFacts("d")),
-            LockEntry("nowhere", "key"),
-        ]
+        lines_of(
+            [
+                LockEntry("host/a/key", "key", "hosts/a/a.key", KeyFacts("ed25519", "p")),
+                LockEntry('service/x@a/é"', "config", 'hosts/a/"é', FileFacts("d")),
+                LockEntry("nowhere", "key"),
+            ]
+        )
     )
     assert lock.by_path() == {"hosts/a/a.key": "host/a/key", 'hosts/a/"é': 'service/x@a/é"'}

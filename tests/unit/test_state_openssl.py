@@ -20,7 +20,7 @@ from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 
 from pkibuild.state import oneline, openssl, openssl_config
-from pkibuild.state.journal import Journal, Writer
+from pkibuild.state.journal import Journal, Writer, draft
 from pkibuild.units import DAY
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl program")
@@ -59,7 +59,7 @@ class Authority:
     def record(self, *additions: tuple[str, Mapping[str, Any]]) -> None:
         writer = Writer(self.journal)
         for event, values in additions:
-            writer.add(event, NOW, **values)
+            writer.add(draft(event, NOW, **values))
         self.journal = writer.journal()
 
     def issue(self, name: x509.Name, node: str = "host/a/certificate", **how: Any) -> x509.Certificate:

@@ -1,0 +1,75 @@
+"""Where what was issued is written down: a line in a journal is the commit point of a certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from pkibuild.state.histories import Histories
+from pkibuild.state.journal import Draft, Writer
+from pkibuild.world.files import Tree
+
+Drafts = list[tuple[str, Draft]]
+"""Output paths of journals, and what each is to say."""
+
+
+class Ledger(Protocol):
+    """Takes lines, and brings them to the disk."""
+
+    def add(self, path: str, line: Draft) -> None: ...
+
+    def commit(self) -> None:
+        """The commit point: every line that was added is on the disk afterwards. Raises UserError."""
+        ...
+
+
+class Journals:
+    """The journals themselves: one process alone binds their lines and writes them."""
+
+    def __init__(self, tree: Tree, histories: Histories) -> None:
+        self._tree = tree
+        self._histories = histories
+        self._writers: dict[str, Writer] = {}
+
+    def writer(self, path: str) -> Writer:
+        """What continues a journal; a torn line at its end is cut off first."""
+        if path not in self._writers:
+            journal = self._histories.at(path)
+            if journal.torn_at is not None:
+                self._tree.truncate(path, journal.torn_at)
+            self._writers[path] = Writer(journal)
+        return self._writers[path]
+
+    def add(self, path: str, line: Draft) -> None:
+        self.writer(path).add(line)
+
+    def add_all(self, lines: Iterable[tuple[str, Draft]]) -> None:
+        for path, line in lines:
+            self.add(path, line)
+
+    def commit(self) -> None:
+        for path, writer in self._writers.items():
+            data = writer.taken()
+            if data:
+                self._tree.append(path, data)
+
+    def hand_over(self, histories: Histories) -> None:
+        """Let others see what was written, without reading it again."""
+        for path, writer in self._writers.items():
+            histories.put(path, writer.journal())
+
+
+class Asking:
+    """Of a process that works for another one: it asks that one to commit."""
+
+    def __init__(self, ask: Callable[[Drafts], None]) -> None:
+        self._ask = ask
+        self._lines: Drafts = []
+
+    def add(self, path: str, line: Draft) -> None:
+        self._lines.append((path, line))
+
+    def commit(self) -> None:
+        lines, self._lines = self._lines, []
+        if lines:
+            self._ask(lines)

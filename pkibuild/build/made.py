@@ -1,0 +1,65 @@
+"""What a run has made, and the output folder as it is after it: what was just made need not be read again."""
+
+from __future__ import annotations
+
+from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit
+from pkibuild.facts import KeyFacts, sha
+from pkibuild.plan.files import Files
+from pkibuild.plan.keyfiles import KeyMemo
+from pkibuild.plan.observed import BundleSeen, CertificateSeen, ConfigSeen, KeySeen, Recorded
+from pkibuild.state.lock import Lock
+from pkibuild.values import dataclass, field
+from pkibuild.world.files import Tree
+
+
+@dataclass(slots=True)
+class Done:
+    """What was carried out, for the records."""
+
+    ids: list[str] = field(default_factory=list)
+    keys: dict[str, KeyFacts] = field(default_factory=dict)
+    """By path: keys in clear that were made."""
+    certificates: dict[str, Recorded] = field(default_factory=dict)
+    """By id: certificates that were issued, and reached their place."""
+    bundles: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By path: what was put together, part by part."""
+    digests: dict[str, str] = field(default_factory=dict)
+    """By path: SHA-256 of what was written, keys apart. What has a secret in it is recorded without."""
+
+
+class AfterRun(Files):
+    """The output folder after a run."""
+
+    def __init__(self, tree: Tree, lock: Lock, now: int, memo: KeyMemo, done: Done) -> None:
+        super().__init__(tree, lock, now, memo)
+        self._done = done
+        self.learn(one.facts for one in done.certificates.values())
+
+    def key(self, want: KeyWant, certificate_id: str) -> KeySeen:
+        facts = self._done.keys.get(want.path)
+        mode = self._keys.learn(want.path, facts) if facts is not None else None
+        return super().key(want, certificate_id) if mode is None else KeySeen("present", facts, mode)
+
+    def certificate(self, pair: Pair) -> CertificateSeen:
+        made = self._done.certificates.get(pair.certificate.id)
+        return super().certificate(pair) if made is None else CertificateSeen("present", made.facts, made)
+
+    def bundle(self, want: BundleWant, unit: Unit) -> BundleSeen:
+        parts = self._done.bundles.get(want.path)
+        return super().bundle(want, unit) if parts is None else BundleSeen("present", parts, want.mode, parts)
+
+    def config(self, want: ConfigWant, unit: Unit) -> ConfigSeen:
+        digest = self._done.digests.get(want.path)
+        if digest is None:
+            return super().config(want, unit)
+        return ConfigSeen("present", digest, mode=want.mode, remembered=digest, ours=True)
+
+    def digest(self, path: str) -> str | None:
+        """SHA-256 of a file; None when there is none."""
+        if path in self._done.digests:
+            return self._done.digests[path]
+        data = self.tree.read(path)
+        return None if data is None else sha(data)
+
+    def is_there(self, path: str) -> bool:
+        return path in self._done.keys or path in self._done.bundles or self.tree.stat(path) is not None
