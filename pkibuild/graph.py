@@ -116,7 +116,7 @@ def _host_unit(manifest: Manifest, host: Host, services: list[Service], expander
             if want.kind == "file" and not one.problems
         ),
         folders=(
-            (layout.key_folder(host), own),
+            *(((layout.key_folder(host), own),) if host.platform in layout.OWN_PRIVATE_FOLDER else ()),
             *((f"{folder}/{want.path}", _rights(want.rights)) for one in expansions for want in one.folders),
         ),
         expansions=expansions,

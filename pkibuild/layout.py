@@ -20,6 +20,9 @@ PRIVATE_FOLDER: dict[Platform, str] = {
     "freebsd": "usr/local/etc/ssl/private",
     "user": "etc/ssl/private",
 }
+OWN_PRIVATE_FOLDER = frozenset[Platform]({"freebsd", "user"})
+"""Where the private folder is ours alone. Elsewhere the system brings it, with rights of its own (Debian's `ssl-cert`:
+0710 root:ssl-cert), which nothing of ours may change."""
 
 SUFFIX = {
     "key": "key",

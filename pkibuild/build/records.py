@@ -145,7 +145,8 @@ def _orders(unit: Unit) -> Receipt:
         path.removeprefix(unit.folder + "/"): ReceiptFolder(rights.mode, rights.owner, rights.group)
         for path, rights in unit.folders
     }
-    return Receipt({}, folders, _builds(unit.expansions), _commands(unit, "check"), _commands(unit, "reload"))
+    commands = (_commands(unit, kind) for kind in ("enable", "check", "reload", "start"))
+    return Receipt({}, folders, _builds(unit.expansions), *commands)
 
 
 def is_current(unit: Unit, found: Receipt) -> bool:

@@ -48,7 +48,7 @@ class ReceiptFolder:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptCommand:
-    """A check or a reload, run without a shell."""
+    """A command to be run on the host, without a shell."""
 
     service: str
     argv: tuple[str, ...]
@@ -69,8 +69,12 @@ class Receipt:
     files: Mapping[str, ReceiptFile] = field(default_factory=dict)
     folders: Mapping[str, ReceiptFolder] = field(default_factory=dict)
     builds: tuple[ReceiptBuild, ...] = ()
+    enables: tuple[ReceiptCommand, ...] = ()
+    """Run before the checks, once (`a2ensite`)."""
     checks: tuple[ReceiptCommand, ...] = ()
     reloads: tuple[ReceiptCommand, ...] = ()
+    starts: tuple[ReceiptCommand, ...] = ()
+    """In place of a reload, where the service does not run yet."""
 
     def serialise(self) -> bytes:
         parts = [f'"format":{FORMAT}']
@@ -79,7 +83,8 @@ class Receipt:
             lines = [f"{json.dumps(key)}:{_dump(value)}" for key, value in sorted(values.items())]
             parts.append(f'"{name}":{_block("{", lines, "}")}')
         steps: tuple[tuple[str, tuple[Any, ...]], ...]
-        steps = (("builds", self.builds), ("checks", self.checks), ("reloads", self.reloads))
+        steps = (("builds", self.builds), ("enables", self.enables), ("checks", self.checks))
+        steps += (("reloads", self.reloads), ("starts", self.starts))
         for name, commands in steps:
             parts.append(f'"{name}":{_block("[", [_dump(one) for one in commands], "]")}')
         return ("{\n" + ",\n".join(parts) + "\n}\n").encode("ascii")
@@ -112,8 +117,10 @@ def parse(data: bytes, name: str) -> Receipt:
             {path: from_json(ReceiptFile, _with_mode(one)) for path, one in found.get("files", {}).items()},
             {path: from_json(ReceiptFolder, _with_mode(one)) for path, one in found.get("folders", {}).items()},
             tuple(from_json(ReceiptBuild, one) for one in found.get("builds", [])),
-            tuple(from_json(ReceiptCommand, one) for one in found.get("checks", [])),
-            tuple(from_json(ReceiptCommand, one) for one in found.get("reloads", [])),
+            *(
+                tuple(from_json(ReceiptCommand, one) for one in found.get(kind, []))
+                for kind in ("enables", "checks", "reloads", "starts")
+            ),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise _garbled(name) from None

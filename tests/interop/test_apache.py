@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 
@@ -179,8 +178,3 @@ def test_the_error_log_is_clean(server: Machine) -> None:
     assert "resuming normal operations" in log
     told = [line for line in log.splitlines() if re.search(r":(warn|error|crit|emerg)\]", line)]
     assert not [line for line in told if "AH01882" not in line]  # that one is about Debian's own build of mod_ssl
-
-
-def test_the_receipt_names_the_check(built: Project) -> None:
-    receipt = json.loads(built.path("hosts/web/.install.json").read_text())
-    assert {"service": "site", "argv": ["apache2ctl", "-t"]} in receipt["checks"]

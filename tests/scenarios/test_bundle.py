@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import io
+import json
 import os
 import pty
 import shutil
@@ -50,7 +51,6 @@ MAIL = {
     "etc/mail/site.config.m4": ("root", "root", 0o644),
     "etc/mail/submit.mc": ("root", "root", 0o644),
     "etc/ssl/certs/mail.crt": ("root", "root", 0o644),
-    "etc/ssl/private/": ("root", "root", 0o700),
     "etc/ssl/private/mail.key": ("root", "root", 0o400),
 }
 
@@ -116,11 +116,14 @@ def test_it_holds_what_the_receipt_lists(estate: Estate) -> None:
 
 
 def test_no_folder_of_the_system_is_in_it(estate: Estate) -> None:
-    own = {"mail": {"etc/mail/private/", "etc/mail/certs/"}, "home": {"var/log/apache2/", "var/run/apache2/"}}
+    own = {
+        "mail": {"etc/mail/private/", "etc/mail/certs/"},
+        "home": {"etc/ssl/private/", "var/log/apache2/", "var/run/apache2/"},
+    }
     for host in ("www", "mail", "home"):
         listed = subprocess.run(["tar", "-t"], input=bundle(estate, host), capture_output=True, check=True).stdout
         folders = [line for line in listed.decode().splitlines() if line.endswith("/")]
-        assert sorted(folders) == sorted({"etc/ssl/private/"} | own.get(host, set()))
+        assert sorted(folders) == sorted(own.get(host, set()))
         assert b".install.json" not in listed
 
 
@@ -138,6 +141,8 @@ def test_unpacked_by_root_everything_is_as_the_packs_say(estate: Estate, tmp_pat
     there = tmp_path / "host"
     there.mkdir()
     (there / "etc/mail").mkdir(parents=True)
+    (there / "etc/ssl/private").mkdir(parents=True)
+    (there / "etc/ssl/private").chmod(0o710)  # as Debian's ssl-cert has it
     (there / "etc").chmod(0o711)
     (there / "etc/mail").chmod(0o2755)
     subprocess.run(["tar", "-xpC", str(there)], input=bundle(estate, "mail"), check=True)
@@ -145,6 +150,7 @@ def test_unpacked_by_root_everything_is_as_the_packs_say(estate: Estate, tmp_pat
         found = (there / name).stat()
         assert stat.S_IMODE(found.st_mode) == mode, name
         assert (found.st_uid, found.st_gid) == (0, group if owning == "smmsp" else 0), name
+    assert stat.S_IMODE((there / "etc/ssl/private").stat().st_mode) == 0o710
     assert stat.S_IMODE((there / "etc").stat().st_mode) == 0o711
     assert stat.S_IMODE((there / "etc/mail").stat().st_mode) == 0o2755
 
@@ -254,7 +260,6 @@ def test_what_is_no_longer_wanted_is_not_in_it(estate: Estate) -> None:
     estate.apply()
     assert members(bundle(estate, "mail")).keys() == {
         "etc/ssl/certs/mail.crt",
-        "etc/ssl/private/",
         "etc/ssl/private/mail.key",
     }
     assert "etc/ssl/private/www.pem" not in members(bundle(estate, "www"))
@@ -280,3 +285,11 @@ def test_a_terminal_gets_no_tar(estate: Estate) -> None:
         os.close(master)
     assert done.returncode == 1
     assert b"error[tar-to-terminal]" in done.stderr
+
+
+def test_the_receipt_names_what_is_to_be_run_on_the_host(estate: Estate) -> None:
+    receipt = json.loads(estate.path("hosts/www/.install.json").read_text())
+    assert {"service": "web", "argv": ["a2ensite", "-q", "web"]} in receipt["enables"]
+    assert receipt["checks"] == [{"service": "web", "argv": ["apache2ctl", "-t"]}]
+    assert receipt["reloads"] == [{"service": "web", "argv": ["systemctl", "reload", "apache2"]}]
+    assert receipt["starts"] == [{"service": "web", "argv": ["systemctl", "enable", "--now", "apache2"]}]
