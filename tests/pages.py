@@ -1,6 +1,7 @@
 """The manual's pages as something to run: what is written in a fenced block is done in a folder of the page's own.
 
-The first line of a block says what it is, in words that no reader of the rendered page sees:
+The first line of a block says what it is, in words that no reader of the rendered page sees (four backticks where what
+it shows has fences of its own):
 
     ```yaml file=pki.yaml     a file to write; a manifest is validated too
     ```yaml into=pki.yaml     a part of a manifest: laid over that file, and validated with it (not written)
@@ -29,7 +30,9 @@ import yaml
 from helpers import EXAMPLES, ROOT, environment
 
 PASSPHRASE = "correct horse battery staple"
-FENCE = re.compile(r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(
+    r"^(?P<indent> *)(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=indent)(?P=fence)$", re.MULTILINE | re.DOTALL
+)
 
 
 @dataclass(frozen=True)

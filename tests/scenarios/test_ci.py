@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from helpers import ROOT, Project, environment
-from test_diff import commit, git
+from repository import commit, git
 
 MANIFEST = """\
 version: 1

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 from estate import WEB_CA
 from helpers import ROOT, Project, Result
+from repository import commit, git
 
 MANIFEST = (
     WEB_CA
@@ -237,22 +238,6 @@ def test_a_template_of_a_pack_is_compared_too(sides: Project) -> None:
 # -- git ---------------------------------------------------------------------------------------------------------------
 
 
-def git(folder: Path, *argv: str) -> str:
-    env = {
-        **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
-        **{f"GIT_{who}_{what}": "test@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
-        "GIT_CONFIG_GLOBAL": "/dev/null",
-    }
-    done = subprocess.run(["git", *argv], cwd=folder, env=env, check=True, capture_output=True, text=True)
-    return done.stdout
-
-
-def commit(folder: Path, message: str = "change") -> str:
-    git(folder, "add", "-A")
-    git(folder, "commit", "-qm", message)
-    return git(folder, "rev-parse", "HEAD").strip()
-
-
 SPLIT = """\
 version: 1
 packs: [packs/proxy]
@@ -278,7 +263,7 @@ def repository(project: Project) -> Project:
     (folder / "x.j2").write_text("# pkibuild\nname {{ host.fqdn }}\n")
     project.write(SPLIT)
     git(folder, "init", "-qb", "main")
-    commit(folder, "first")
+    commit(folder)
     return project
 
 

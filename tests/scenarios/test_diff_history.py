@@ -4,14 +4,12 @@ none besides (`Estate.apply` holds the touched files to the plan's paths)."""
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 from estate import Estate
 from helpers import Project
+from repository import commit, git
 
 FIRST = """\
 version: 1
@@ -53,17 +51,6 @@ CHANGES = (
 )  # fmt: skip
 
 
-def git(folder: Path, *argv: str) -> None:
-    who = {f"GIT_{who}_{what}": "test@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    env = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": "/dev/null", **who}
-    subprocess.run(["git", *argv], cwd=folder, env=env, check=True, capture_output=True)
-
-
-def commit(estate: Estate) -> None:
-    git(estate.folder, "add", "pki.yaml")
-    git(estate.folder, "commit", "-qm", "change")
-
-
 def told(plan: dict[str, Any]) -> list[tuple[str, str, list[str]]]:
     return [(one["id"], one["action"], [reason["code"] for reason in one["reasons"]]) for one in plan["actions"]]
 
@@ -73,7 +60,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Estate:
     made = Estate(Project(tmp_path_factory.mktemp("history")))
     made.write(FIRST)
     git(made.folder, "init", "-q")
-    commit(made)
+    commit(made.folder, "pki.yaml")
     made.apply()
     return made
 
@@ -82,7 +69,7 @@ def test_each_change_is_told_before_it_is_made(estate: Estate) -> None:
     for what, old, new in CHANGES:
         estate.later("1d")
         estate.edit(old, new)
-        commit(estate)
+        commit(estate.folder, "pki.yaml")
         result = estate.run("diff", "HEAD~1:pki.yaml", "HEAD:pki.yaml", "--format", "json", env={"ROOT_PASSPHRASE": ""})
         assert result.status == 0, f"{what}: {result.err}"
         plan = json.loads(result.out)
