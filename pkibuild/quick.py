@@ -66,15 +66,22 @@ def _manifest(argv: Sequence[str]) -> str | None:
     return rest[0] if rest else "pki.yaml"
 
 
-def _read(manifest: str) -> tuple[Any, ...] | None:
-    """The cached answer. The lock's first line tells where the output folder is."""
+def output_of(manifest: str) -> str | None:
+    """The output folder, which the lock's first line tells before the manifest is read. Raises OSError, ValueError."""
     with open(os.path.splitext(manifest)[0] + ".lock", "rb") as lock:
         head = lock.readline(4096)
     start = head.find(b'"output":"')
     end = head.find(b'"', start + 10)
     if start < 0 or end < 0 or b"\\" in head:
         return None
-    root = os.path.join(os.path.dirname(manifest), head[start + 10 : end].decode("utf-8"))
+    return os.path.join(os.path.dirname(manifest), head[start + 10 : end].decode("utf-8"))
+
+
+def _read(manifest: str) -> tuple[Any, ...] | None:
+    """The cached answer."""
+    root = output_of(manifest)
+    if root is None:
+        return None
     with open(f"{root}/{ANSWER}", "rb") as file:
         data = memoryview(file.read())
     start = SIZE + int(data[:SIZE])

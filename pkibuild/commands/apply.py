@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pkibuild.commands import options
 from pkibuild.commands import plan as plan_command
-from pkibuild.commands.building import add_selection, chosen, load, remember, show_plan
+from pkibuild.commands.building import add_selection, chosen, keep, load, recall, remember, show_plan
 from pkibuild.commands.output import located, report, warned
 from pkibuild.commands.saved import add_plan
 from pkibuild.views.progress import Progress
@@ -56,7 +56,8 @@ def run(arguments: Namespace, world: World) -> int:
     from pkibuild import pipeline
 
     wanted = chosen(arguments, world)
-    manifest = load(arguments, world)
+    documents = recall(arguments, world)
+    manifest = load(arguments, world, documents)
     progress = Progress(world, enabled=world.err_is_terminal() and not arguments.quiet)
     with located(manifest):
         try:
@@ -68,6 +69,7 @@ def run(arguments: Namespace, world: World) -> int:
     told = replace(plan, actions=tuple(action for action in plan.actions if action.id in done))
     if not arguments.quiet or arguments.format != "text":
         show_plan(told, arguments, world, "Applied")
+    keep(documents, manifest, world)
     remember(plan, arguments, world)
     report(result.diagnostics, arguments, world)
     return WAITING if plan.pending or result.pending else 0

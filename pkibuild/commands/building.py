@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
@@ -16,15 +17,45 @@ from pkibuild.units import parse_moment
 from pkibuild.world import World
 
 if TYPE_CHECKING:
+    from pkibuild.documents import Memory
     from pkibuild.pipeline import Options
 
 
-def load(arguments: Namespace, world: World) -> Manifest:
-    """The manifest that the arguments name. Raises UserError with all of its problems."""
+def load(arguments: Namespace, world: World, memory: Memory | None = None) -> Manifest:
+    """The manifest that the arguments name, with the help of `memory`. Raises UserError with all of its problems."""
     from pkibuild import manifest
 
-    loaded: Manifest = manifest.load(options.manifest_path(arguments), world, output=arguments.output)
+    path = options.manifest_path(arguments)
+    loaded: Manifest = manifest.load(path, world, output=arguments.output, memory=memory)
     return loaded
+
+
+def recall(arguments: Namespace, world: World) -> Memory:
+    """Large documents as the last run read them."""
+    from pkibuild.documents import Memory
+    from pkibuild.quick import output_of
+    from pkibuild.state import memory
+
+    if arguments.output is not None:
+        return Memory()
+    try:
+        root = output_of(options.manifest_path(arguments))
+        return Memory() if root is None else memory.read(world.tree(posixpath.join(world.folder(), root)))
+    except (OSError, ValueError, UserError):  # there is none, or the long way tells what is wrong
+        return Memory()
+
+
+def keep(documents: Memory, manifest: Manifest, world: World) -> None:
+    """Keep them for the next run, unless it cannot know where they lie."""
+    from pkibuild.plan.folder import output_root
+    from pkibuild.state import memory
+
+    if posixpath.isabs(manifest.output):
+        return
+    try:
+        memory.write(world.tree(output_root(manifest)), documents)
+    except UserError:  # as in `remember`
+        return
 
 
 def add_selection(parser: ArgumentParser) -> None:

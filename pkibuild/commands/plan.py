@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from pkibuild.commands import options
-from pkibuild.commands.building import add_selection, chosen, load, remember, show_plan
+from pkibuild.commands.building import add_selection, chosen, keep, load, recall, remember, show_plan
 from pkibuild.commands.output import located, warned
 from pkibuild.commands.risks import stopped
 from pkibuild.commands.saved import add_out, check_out, save
@@ -42,11 +42,13 @@ def run(arguments: Namespace, world: World) -> int:
 
     check_out(arguments)
     wanted = chosen(arguments, world)
-    manifest = load(arguments, world)
+    documents = recall(arguments, world)
+    manifest = load(arguments, world, documents)
     with located(manifest):
         plan = pipeline.plan(manifest, world, wanted)
     warned(plan.warnings, arguments, world)
     show_plan(plan, arguments, world)
+    keep(documents, manifest, world)
     remember(plan, arguments, world)
     if status := stopped(plan, wanted.fail_on, arguments, world):
         return status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pkibuild.documents.document import Document, read_document
+from pkibuild.documents.known import Memory
 from pkibuild.documents.source import Disk, Source
 
-__all__ = ["Disk", "Document", "Source", "read_document"]
+__all__ = ["Disk", "Document", "Memory", "Source", "read_document"]

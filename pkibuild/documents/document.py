@@ -6,6 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING, Any
 
 from pkibuild.diagnostics import Diagnostic, Place, Span, UserError
+from pkibuild.documents.known import Memory, Starts, known
 from pkibuild.documents.region import IsSecret, Region, declaration
 from pkibuild.documents.secrets import mask_unparsed
 from pkibuild.documents.source import Source
@@ -69,17 +70,29 @@ _SHORT = 20_000
 """Characters; a shorter document is indexed at once."""
 
 
-def read_document(source: Source, path: str, name: str) -> Document:
+def read_document(source: Source, path: str, name: str, memory: Memory | None = None) -> Document:
     """Read and parse a YAML file. Raises UserError with every problem of its YAML, each at its place."""
     try:
         data = source.read(path, LIMIT)
     except OSError as error:
         raise UserError(Diagnostic("read-failed", f"cannot read `{name}`: {explain_error(error)}")) from None
-    return parse_document(decode(data, name), path, name)
+    text = decode(data, name)
+    if memory is None:
+        return parse_document(text, path, name)
+    found = memory.read(path, text)
+    if found is None:
+        starts: Starts = {}
+        document = parse_document(text, path, name, starts)
+        found = known(text, document.data, starts)
+    memory.take(path, found)
+    return Document(name, path, text, found.data)
 
 
-def parse_document(text: str, path: str, name: str) -> Document:
-    """Parse the text of a YAML file. Raises UserError with the problems of its YAML, each at its place."""
+def parse_document(text: str, path: str, name: str, starts: Starts | None = None) -> Document:
+    """Parse the text of a YAML file. Raises UserError with the problems of its YAML, each at its place.
+
+    `starts` are added to as by `reader.parse`.
+    """
     import yaml
 
     from pkibuild.documents import reader
@@ -87,7 +100,7 @@ def parse_document(text: str, path: str, name: str) -> Document:
     document = Document(name, path, text)
     problems = _Problems(name, text)
     try:
-        document.data = reader.parse(text, problems.found)
+        document.data = reader.parse(text, problems.found, starts)
     except yaml.MarkedYAMLError as error:
         problems.syntax(error)
     except UserError:

@@ -22,6 +22,7 @@ from yaml.events import (
 )
 
 from pkibuild.diagnostics import Diagnostic, UserError
+from pkibuild.documents.known import Starts
 from pkibuild.values import dataclass, field
 
 MAX_DEPTH = 40
@@ -69,10 +70,11 @@ def parser(text: str) -> Any:
     return loader(text.encode())
 
 
-def parse(text: str, found: Found) -> Any:
+def parse(text: str, found: Found, starts: Starts | None = None) -> Any:
     """The value of the only document in `text`; None when it is empty.
 
-    Problems that leave a value go to `found`. Raises yaml.YAMLError, and UserError where reading cannot go on.
+    Problems that leave a value go to `found`. Where anchors leave each part to mean the same by itself, `starts` are
+    added to. Raises yaml.YAMLError, and UserError where reading cannot go on.
     """
     events = parser(text)
     events.get_event()
@@ -83,12 +85,32 @@ def parse(text: str, found: Found) -> Any:
         found("yaml-version", "a YAML version other than 1.2", begin, "take the `%YAML` line out")
     if begin.tags:
         found("yaml-tag", "tags are not allowed", begin, "take the `%TAG` line out")
-    value = _Builder(events.get_event, found).build(events.get_event(), 0)
+    builder = _Builder(events.get_event, found)
+    value = builder.build(events.get_event(), 0)
+    if starts is not None and not builder.anchors:
+        starts.update(builder.starts)
     events.get_event()
     after = events.get_event()
     if type(after) is not StreamEndEvent:
         found("yaml-documents", "a second document begins here", after, "a manifest is one document: use `include`")
     return value
+
+
+def parse_entries(text: str, found: Found) -> tuple[dict[str, Any], list[int]]:
+    """Some entries of a block mapping that is the value of a top-level key, and where each begins.
+
+    Raises yaml.YAMLError, and UserError when they are anything else.
+    """
+    events = parser(text)
+    events.get_event()
+    begin, mapping = events.get_event(), events.get_event()
+    if type(mapping) is not MappingStartEvent or mapping.flow_style or mapping.anchor or mapping.tag or begin.explicit:
+        raise UserError
+    builder, starts = _Builder(events.get_event, found), list[int]()
+    value = builder._mapping(2, starts)
+    if events.get_event().explicit or type(events.get_event()) is not StreamEndEvent or builder.anchors:
+        raise UserError
+    return value, starts
 
 
 @dataclass(slots=True)
@@ -100,6 +122,7 @@ class _Builder:
     anchors: dict[str, Any] = field(default_factory=dict)
     sizes: dict[int, int] = field(default_factory=dict)
     aliased: int = 0
+    starts: Starts = field(default_factory=dict)
 
     def build(self, event: Any, depth: int) -> Any:
         kind = type(event)
@@ -121,7 +144,7 @@ class _Builder:
             self._size(value)
         return value
 
-    def _mapping(self, depth: int) -> dict[str, Any]:
+    def _mapping(self, depth: int, starts: list[int] | None = None) -> dict[str, Any]:
         value: dict[str, Any] = {}
         next_event, keys, build = self.next, self.keys, self.build
         while True:
@@ -140,10 +163,14 @@ class _Builder:
                 self.found("yaml-merge", "merge keys are not allowed", event, "write the fields out, or use `defaults`")
             elif key in value:
                 self.found("duplicate-key", f"`{key}` is written twice", event, "")
+            if starts is not None:
+                starts.append(event.start_mark.index)
             item = next_event()
             key = keys.setdefault(key, key)
             if type(item) is ScalarEvent and item.tag is None and item.anchor is None:  # the common case, made short
                 value[key] = scalar(item.value) if item.implicit[0] else item.value
+            elif depth == 1 and type(item) is MappingStartEvent and not (item.flow_style or item.anchor or item.tag):
+                value[key] = self._mapping(2, self.starts.setdefault(key, []))
             else:
                 value[key] = build(item, depth)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pkibuild.diagnostics import Diagnostic, Place, Problems, Span, UserError, nearest
-from pkibuild.documents import Document, Source, read_document
+from pkibuild.documents import Document, Memory, Source, read_document
 from pkibuild.documents.schema import quote
 from pkibuild.documents.text import LIMIT
 from pkibuild.values import dataclass, field, replace
@@ -83,12 +83,12 @@ class Gathered:
         return document.locate(inside, at_key)
 
 
-def gather(source: Source, path: str, name: str, problems: Problems) -> Gathered:
+def gather(source: Source, path: str, name: str, problems: Problems, memory: Memory | None = None) -> Gathered:
     """Read a manifest and everything that it includes. Raises UserError when the manifest itself cannot be read."""
-    root = read_document(source, path, name)
+    root = read_document(source, path, name, memory)
     gathered = Gathered(root)
     if isinstance(root.data, dict):
-        _Gatherer(source, gathered, problems, {source.real(path)}).take(root, (name,))
+        _Gatherer(source, gathered, problems, {source.real(path)}, memory).take(root, (name,))
     else:
         gathered.documents.append(root)
         gathered.watched.append(path)
@@ -102,6 +102,7 @@ class _Gatherer:
     problems: Problems
     seen: set[str]
     """Real paths of the files taken so far."""
+    memory: Memory | None
     open: list[str] = field(default_factory=list)
     """Real paths of the files whose includes are being followed."""
     size: int = 0
@@ -169,7 +170,7 @@ class _Gatherer:
 
     def _read(self, document: Document, place: Place, path: str, name: str, chain: tuple[str, ...]) -> None:
         try:
-            included = read_document(self.source, path, name)
+            included = read_document(self.source, path, name, self.memory)
         except UserError as error:
             for one in error.diagnostics:
                 if one.span is None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pkibuild
 from pkibuild.diagnostics import Diagnostic, Place, Problems, UserError
-from pkibuild.documents import Disk, Source
+from pkibuild.documents import Disk, Memory, Source
 from pkibuild.documents.schema import Validator, quote
 from pkibuild.documents.secrets import SECRET_NAME
 from pkibuild.manifest.authorities import (
@@ -43,16 +43,23 @@ from pkibuild.world import World
 
 
 def load(
-    path: str, world: World, *, output: str | None = None, source: Source | None = None, name: str = ""
+    path: str,
+    world: World,
+    *,
+    output: str | None = None,
+    source: Source | None = None,
+    name: str = "",
+    memory: Memory | None = None,
 ) -> Manifest:
     """Read, check and decode a manifest.
 
     `path` is relative to the current folder; `output`, relative to it too, takes the place of the manifest's own.
-    `name` is what the manifest is called in messages, its path unless given.
+    `name` is what the manifest is called in messages, its path unless given; with `memory`, large documents are read
+    with its help, and put into it.
     Raises UserError with every problem, placed and sorted.
     """
     with _without_collector():
-        return _Loader(path, world, output, source or Disk(), name or path).load()
+        return _Loader(path, world, output, source or Disk(), name or path, memory).load()
 
 
 @contextmanager
@@ -68,18 +75,21 @@ def _without_collector() -> Iterator[None]:
 
 
 class _Loader:
-    def __init__(self, path: str, world: World, output: str | None, source: Source, name: str) -> None:
+    def __init__(
+        self, path: str, world: World, output: str | None, source: Source, name: str, memory: Memory | None
+    ) -> None:
         self.path = path
         self.name = name
         self.world = world
         self.output = output
         self.source = source
+        self.memory = memory
         self.problems = Problems()
 
     def load(self) -> Manifest:
         absolute = posixpath.normpath(posixpath.join(self.world.folder(), self.path))
         try:
-            self.gathered = gather(self.source, absolute, self.name, self.problems)
+            self.gathered = gather(self.source, absolute, self.name, self.problems, self.memory)
         except UserError as error:
             raise _with_hint(error) from None
         check_version(self.gathered.root)

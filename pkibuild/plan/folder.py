@@ -22,10 +22,9 @@ from pkibuild.state.committed import flaws, read_lock
 from pkibuild.state.histories import journal_of
 from pkibuild.state.journal import Writer, draft
 from pkibuild.state.lock import Lock
+from pkibuild.state.memory import RUN_LOCK
 from pkibuild.world import World
 from pkibuild.world.files import Tree, exists, read_file
-
-RUN_LOCK = ".cache/run.lock"
 
 
 class Folder:
