@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from pkibuild import layout
@@ -238,10 +238,10 @@ def _check_ports(expansions: tuple[Expansion, ...], clashes: set[tuple[Place, Pl
 # -- the graph, to be looked at ---------------------------------------------------------------------------------------
 
 
-def nodes(manifest: Manifest) -> list[GraphNode]:
+def nodes(manifest: Manifest, units: Iterable[Unit]) -> list[GraphNode]:
     """Every artifact with what it needs, as `(id, facet)`."""
     found: list[GraphNode] = []
-    for unit in Units(manifest):
+    for unit in units:
         by_unit = {pair.unit: pair for pair in unit.pairs}
         for pair in unit.pairs:
             found.append(GraphNode(pair.key.id, "key", pair.key.path))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pkibuild.diagnostics import Diagnostic, Place
+from pkibuild.diagnostics import Diagnostic, Place, Span
 from pkibuild.facts import Profile
 from pkibuild.model import Secret
 from pkibuild.values import dataclass, field
@@ -328,3 +328,46 @@ class GraphNode:
     kind: str
     path: str
     needs: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A place of the manifest that asks for an artifact, or says how it is to be."""
+
+    place: Place
+    span: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What an artifact is made from, directly or by way of what it needs."""
+
+    node: GraphNode
+    facets: tuple[str, ...]
+    by: str
+    """Id of what needs it."""
+    depth: int
+    """How many steps it is away, from 1."""
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What is made again when an artifact changes in some way."""
+
+    when: str
+    """In words, as what follows `if`."""
+    facets: tuple[str, ...]
+    """What of it is another then."""
+    nodes: tuple[GraphNode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why an artifact is there, and what hangs on it."""
+
+    node: GraphNode
+    origins: tuple[Origin, ...]
+    needs: tuple[Need, ...]
+    """As a tree, each below what needs it; what is needed by several only once."""
+    consequences: tuple[Consequence, ...]

@@ -8,7 +8,7 @@ from pkibuild.build.progress import Progress
 from pkibuild.diagnostics import Diagnostic, Problems, UserError
 from pkibuild.graph import Units
 from pkibuild.model import Manifest
-from pkibuild.nodes import Action, GraphNode, Pending, Plan, StatusRow, unit_of
+from pkibuild.nodes import Action, GraphNode, Pending, Plan, StatusRow, Why, unit_of
 from pkibuild.plan import saved as saving
 from pkibuild.plan import selection
 from pkibuild.plan.folder import Folder
@@ -18,6 +18,7 @@ from pkibuild.plan.quiet import quiet
 from pkibuild.plan.risks import with_risks
 from pkibuild.plan.saved import Saved
 from pkibuild.plan.status import status as states
+from pkibuild.plan.why import explain
 from pkibuild.values import dataclass, replace
 from pkibuild.world import World
 
@@ -175,5 +176,10 @@ def bundle(manifest: Manifest, world: World, host: str) -> bytes:
 
 def graph(manifest: Manifest) -> list[GraphNode]:
     """Every artifact and what it needs. Raises UserError."""
-    check(manifest)
-    return graphs.nodes(manifest)
+    return graphs.nodes(manifest, check(manifest))
+
+
+def why(manifest: Manifest, id: str) -> Why:
+    """What asks for an artifact, what it is made from, and what follows from its changes. Raises UserError."""
+    units = check(manifest)
+    return explain(manifest, units, graphs.nodes(manifest, units), id)

@@ -153,15 +153,18 @@ class _Causes:
         return tuple(dict.fromkeys(at for field in fields for at in self._at(own, *field)))
 
     def _at(self, own: Place, *field: str) -> tuple[str, ...]:
-        """Where a field is written: in the declaration, else in the defaults, else the declaration itself lacks it."""
-        is_written = self._manifest.is_written
-        inherited = own[0] != "authorities" or field[0] not in _NOT_FOR_AUTHORITIES
-        for base in (own, ("defaults",)) if inherited else (own,):
-            for length in range(len(field), 0, -1):
-                place = (*base, *field[:length])
-                if is_written is not None and is_written(place):
-                    return (pointer(place),)
-        return (pointer(own),)
+        return (pointer(written_at(self._manifest, own, *field)),)
+
+
+def written_at(manifest: Manifest, own: Place, *field: str) -> Place:
+    """Where a field is written: in the declaration, else in the defaults, else the declaration itself lacks it."""
+    inherited = own[0] != "authorities" or field[0] not in _NOT_FOR_AUTHORITIES
+    for base in (own, ("defaults",)) if inherited else (own,):
+        for length in range(len(field), 0, -1):
+            place = (*base, *field[:length])
+            if manifest.is_written is not None and manifest.is_written(place):
+                return place
+    return own
 
 
 def _changed(change: Change) -> list[str]:

@@ -8,12 +8,14 @@ from pkibuild.views.usage import Argument, Command, Option
 
 _IDS = "pkibuild show --ids 2>/dev/null"
 """What the scripts run for ids: it reads the manifest of the current folder."""
+_ARTIFACTS = "pkibuild graph --ids 2>/dev/null"
 _HOSTS = f"{_IDS} | sed -n 's,^host/,,p'"
 
 
 def _what(name: str) -> str:
-    """What stands where `name` is asked for: `manifest`, `file`, `folder`, `ids`, `hosts`, or nothing that is known."""
-    return {"MANIFEST": "manifest", "FILE": "file", "DIR": "folder", "ID": "ids", "HOST": "hosts"}.get(name, "")
+    """What stands where `name` is asked for: a word of those below, or nothing that is known."""
+    known = {"MANIFEST": "manifest", "FILE": "file", "DIR": "folder", "ID": "ids", "ARTIFACT": "artifacts"}
+    return {**known, "HOST": "hosts"}.get(name, "")
 
 
 # -- bash ---------------------------------------------------------------------------
@@ -69,6 +71,7 @@ def _bash_reply(one: Option | Argument) -> str:
         "file": 'compgen -f -- "$cur"',
         "folder": 'compgen -d -- "$cur"',
         "ids": f'compgen -W "$({_IDS})" -- "$cur"',
+        "artifacts": f'compgen -W "$({_ARTIFACTS})" -- "$cur"',
         "hosts": f'compgen -W "$({_HOSTS})" -- "$cur"',
     }
     source = sources.get(_what(one.value if isinstance(one, Option) else one.name))
@@ -83,6 +86,7 @@ def zsh(commands: Sequence[Command]) -> str:
         "#compdef pkibuild",
         "# zsh completion for pkibuild: put it as _pkibuild into a folder of $fpath",
         '_pkibuild_ids() { local -a ids; ids=(${(f)"$(' + _IDS + ')"}); compadd -a ids }',
+        '_pkibuild_artifacts() { local -a ids; ids=(${(f)"$(' + _ARTIFACTS + ')"}); compadd -a ids }',
         '_pkibuild_hosts() { local -a ids; ids=(${(f)"$(' + _HOSTS + ')"}); compadd -a ids }',
         "_pkibuild() {",
         "  local -a commands",
@@ -132,6 +136,7 @@ def _zsh_action(one: Option | Argument) -> str:
         "file": "_files",
         "folder": "_files -/",
         "ids": "_pkibuild_ids",
+        "artifacts": "_pkibuild_artifacts",
         "hosts": "_pkibuild_hosts",
     }
     return actions.get(_what(one.value if isinstance(one, Option) else one.name), " ")
@@ -185,6 +190,7 @@ def _fish_reply(one: Option | Argument) -> str:
         "file": "-F",
         "folder": "-f -a '(__fish_complete_directories)'",
         "ids": f"-f -a '({_IDS})'",
+        "artifacts": f"-f -a '({_ARTIFACTS})'",
         "hosts": f'-f -a "({_HOSTS})"',
     }
     return replies.get(_what(one.value if isinstance(one, Option) else one.name), "")

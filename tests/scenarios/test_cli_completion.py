@@ -49,6 +49,7 @@ LINES = [
     ("pkibuild completion f", {"fish"}),
     ("pkibuild show host/", {"host/www"}),
     ("pkibuild bundle w", {"www"}),
+    ("pkibuild graph --why host/www/k", {"host/www/key"}),
     ("pkibuild validate lab", {"lab.yml"}),
     ("pkibuild apply --plan oth", {"other.txt"}),
 ]
