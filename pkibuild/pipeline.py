@@ -93,7 +93,7 @@ def _planned(manifest: Manifest, units: Units, folder: Folder, options: Options,
     made = with_risks(made, orphans, dated)
     removed: list[Action] = []
     if options.prune is not None:
-        removed, orphans = prune(orphans, options.prune, dated)
+        removed, orphans = prune(orphans, options.prune, dated, folder.observed)
     made = with_orphans(made, orphans, removed)
     selection.check_named(options.only, draft.seen)
     made = selection.only(made, options.only)

@@ -126,7 +126,9 @@ def _orphan(facts: CertificateFacts | None, node: str, path: str, kind: str, now
     return Orphan(node, word, (path,))
 
 
-def prune(orphans: Iterable[Orphan], pattern: str, now: int) -> tuple[list[Action], list[Orphan]]:
+def prune(
+    orphans: Iterable[Orphan], pattern: str, now: int, source: Files | Remembered
+) -> tuple[list[Action], list[Orphan]]:
     """The actions that remove orphans, and the orphans that stay. Keys go to the attic."""
     orphans = list(orphans)
     chosen = [
@@ -151,7 +153,17 @@ def prune(orphans: Iterable[Orphan], pattern: str, now: int) -> tuple[list[Actio
         )
         for one in chosen
         for path in one.paths
-        for attic in [f".attic/{format_date(now)}/{path}" if one.kind in SECRET else ""]
+        for attic in [_attic(source, path, now) if one.kind in SECRET else ""]
     ]
     ids = {one.id for one in chosen}
     return actions, [one for one in orphans if one.id not in ids]
+
+
+def _attic(source: Files | Remembered, path: str, now: int) -> str:
+    """A free place for a key: the second one of a name in a day does not take the first one's."""
+    folder = f".attic/{format_date(now)}"
+    place, number = f"{folder}/{path}", 2
+    while source.taken(place, path):
+        place = f"{folder}-{number}/{path}"
+        number += 1
+    return place

@@ -29,13 +29,16 @@ TEMPORARY = ".pkibuild-tmp-"
 @dataclass(frozen=True, slots=True)
 class Stat:
     kind: str
-    """`file`, `folder`, `link` or `other`."""
+    """`file`, `folder`, `link`, `other`, or `hidden`: in a folder that this user may not enter."""
     mode: int
     size: int
     mtime_ns: int
     ctime_ns: int
     inode: int
     owner: int
+
+
+_HIDDEN = Stat("hidden", 0, 0, 0, 0, 0, -1)
 
 
 def _stat(found: os.stat_result) -> Stat:
@@ -163,7 +166,7 @@ class Tree:
         """Called before every change on disk; a test's subclass kills the run here."""
 
     def _told(self, what: str, name: str) -> _Told:
-        return _Told(what, f"{self.root}/{name}")
+        return _Told(what, f"{self.root}/{name}" if name else self.root)
 
     def _check_parents(self, name: str) -> None:
         """Refuse a path on which a symbolic link lies."""
@@ -171,7 +174,7 @@ class Tree:
         if not parent or parent in self._sound or parent in self._absent:
             return
         self._check_parents(parent)
-        found = stat_of(f"{self.root}/{parent}") if parent.rpartition("/")[0] not in self._absent else None
+        found = self._look(parent) if parent.rpartition("/")[0] not in self._absent else None
         if found is None:
             self._absent.add(parent)
             return
@@ -192,16 +195,24 @@ class Tree:
 
     # -- reading ----------------------------------------------------------------
 
+    def _look(self, name: str) -> Stat | None:
+        with self._told("read", name):
+            try:
+                return stat_of(self.path(name))
+            except PermissionError:
+                return _HIDDEN
+
     def stat_root(self) -> Stat | None:
         """The folder itself; a link to it is followed, as it is the user's."""
-        try:
-            return _stat(os.stat(self.root))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        with self._told("read", ""):
+            try:
+                return _stat(os.stat(self.root))
+            except (FileNotFoundError, NotADirectoryError):
+                return None
 
     def stat(self, name: str) -> Stat | None:
         self._check_parents(name)
-        return None if name.rpartition("/")[0] in self._absent else stat_of(self.path(name))
+        return None if name.rpartition("/")[0] in self._absent else self._look(name)
 
     def read(self, name: str) -> bytes | None:
         """The file's bytes, or None when there is none. A link is refused. Raises UserError."""
@@ -254,7 +265,7 @@ class Tree:
                 if found is not None and found.mode & 0o077:
                     self.step("chmod", name)
                     with self._told("change the mode of", name):
-                        os.chmod(self.path(name), mode, follow_symlinks=False)
+                        self._close_folder(name, mode)
             return
         parent = name.rpartition("/")[0]
         if parent:
@@ -273,9 +284,16 @@ class Tree:
                 if found is None or found.kind != "folder":
                     raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self.path(name)) from None
                 if mode & 0o077 == 0 and found.mode & 0o077:
-                    os.chmod(self.path(name), mode, follow_symlinks=False)
+                    self._close_folder(name, mode)
         self._sound.add(name)
         self._absent.discard(name)
+
+    def _close_folder(self, name: str, mode: int) -> None:
+        descriptor = os.open(self.path(name), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fchmod(descriptor, mode)
+        finally:
+            os.close(descriptor)
 
     def _parent(self, name: str) -> str:
         self._check_parents(name)

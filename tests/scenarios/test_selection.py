@@ -190,6 +190,20 @@ def test_prune_removes_and_keeps_keys_in_the_attic(estate: Estate) -> None:
     assert estate.plan()["orphans"] == []
 
 
+def test_the_attic_has_room_for_two_keys_of_a_name_in_a_day(estate: Estate) -> None:
+    declared = (estate.folder / "pki.yaml").read_text()
+    keys = {estate.host_key("old")}
+    without_old(estate)
+    estate.apply("--prune")
+    estate.write(declared)
+    estate.apply()
+    keys.add(estate.host_key("old"))
+    without_old(estate)
+    estate.apply("--prune")
+    assert len(keys) == 2
+    assert keys == {path.read_bytes() for path in estate.path(".attic").rglob("old.key")}
+
+
 def test_a_host_that_comes_back_is_new(estate: Estate) -> None:
     without_old(estate)
     estate.apply("--prune")
