@@ -1,8 +1,9 @@
 """The no-op answer from the cache: `plan` and `apply` of an unchanged tree, before anything else is imported.
 
-Imports sys, os, time, gc and marshal only (graph.md, "The fast path"). The answer is trusted only when nothing on its
-watch list differs (size, times, inode, mode; paths that must stay absent stay absent) and the clock stands between the
-time it was made and the first time at which anything could become due. Any unusual option goes the long way.
+Imports sys, os, stat, time, gc and marshal only (graph.md, "The fast path"). The answer is trusted only when it was
+made here, when nothing on its watch list differs (size, times, inode, mode; paths that must stay absent stay absent)
+and the clock stands between the time it was made and the first time at which anything could become due. Any unusual
+option goes the long way.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import marshal
 import os
 import sys
 import time
+from stat import S_ISLNK
 
 from pkibuild import __version__
 
@@ -21,14 +23,16 @@ if TYPE_CHECKING:  # typing itself would be imported for this alone
     from typing import Any
 
 ANSWER = ".cache/answer"
-FORMAT = 3
+MARKER = ".pkibuild"
+"""Says in an output folder whose it is."""
+FORMAT = 4
 SIZE = 8
 """Digits in which the length of the answer's head is written."""
 TICK = 50_000_000
 """Nanoseconds. What changed so short before a look may change again unseen: file times are no finer than the kernel's
 clock tick. Such a tree is not answered for."""
 
-Signature = tuple[int, int, int, int, int]
+Signature = tuple[int, ...]
 Watched = tuple[str, Signature | None]
 Texts = tuple[str, str, str, str]
 """Standard output plain and coloured, standard error plain and coloured."""
@@ -43,9 +47,7 @@ def answer(argv: Sequence[str]) -> int | None:
         found = _read(manifest)
         if found is None:
             return None
-        version, made_at, until, name, user, texts, watched = found
-        if (version, name, user) != ((FORMAT, __version__), manifest, os.geteuid()):
-            return None
+        made_at, until, texts, watched = found
         if not made_at <= time.time() < until or not _unchanged(watched()):
             return None
     except (OSError, ValueError, TypeError, EOFError):
@@ -82,11 +84,11 @@ def _read(manifest: str) -> tuple[Any, ...] | None:
     root = output_of(manifest)
     if root is None:
         return None
-    with open(f"{root}/{ANSWER}", "rb") as file:
-        data = memoryview(file.read())
+    with open(os.open(f"{root}/{ANSWER}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        data = _under(seal(root, FORMAT, manifest, os.geteuid()), file.read())
     start = SIZE + int(data[:SIZE])
-    *found, first = marshal.loads(data[SIZE:start])  # noqa: S302 - our own file, mode 0600, in a folder of ours
-    return (*found, lambda: _watched(first, data[start:])) if len(found) == 6 else None
+    *found, first = marshal.loads(data[SIZE:start])  # noqa: S302 - written on this machine, as its seal says
+    return (*found, lambda: _watched(first, data[start:])) if len(found) == 3 else None
 
 
 def _watched(first: list[Watched], rest: memoryview) -> Iterable[Watched]:
@@ -101,13 +103,51 @@ def _watched(first: list[Watched], rest: memoryview) -> Iterable[Watched]:
             gc.enable()
 
 
+def seal(root: str, *what: object) -> bytes | None:
+    """How a memory in `.cache/` of an output folder begins; None where the folder has no marker.
+
+    It tells the marker's inode and times, which nobody can foretell: what came with a checkout is not even decoded.
+    """
+    marker = signature(f"{root}/{MARKER}")
+    return None if marker is None else repr((__version__, what, marker)).encode("utf-8", "surrogatepass") + b"\n"
+
+
+def sealed(value: Any, seal: bytes) -> bytes:
+    return seal + marshal.dumps(value)
+
+
+def unseal(data: bytes, seal: bytes | None) -> Any:
+    """What was `sealed`. Raises ValueError, TypeError or EOFError for what was not, or not under this seal."""
+    return marshal.loads(_under(seal, data))  # noqa: S302 - written on this machine, as its seal says
+
+
+def _under(seal: bytes | None, data: bytes) -> memoryview:
+    if seal is None or not data.startswith(seal):
+        raise ValueError("a memory of another version, folder or machine")
+    return memoryview(data)[len(seal) :]
+
+
 def signature(path: str) -> Signature | None:
-    """What tells whether a file or folder changed; None when there is none."""
+    """What tells whether a file or folder changed, for a link what it leads to as well; None when there is none."""
     try:
         found = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_mode
+    except PermissionError:  # a key in a folder of another user's: nothing is known of it, now as then
+        return (0, 0, 0, 0, 0)
+    own = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_mode)
+    if not S_ISLNK(found.st_mode):
+        return own
+    try:
+        target = os.stat(path)
+    except OSError:
+        return own
+    return (*own, target.st_size, target.st_mtime_ns, target.st_ctime_ns, target.st_ino, target.st_mode)
+
+
+def changed_at(seen: Signature) -> int:
+    """When it changed last, in nanoseconds."""
+    return max(*seen[1::5], *seen[2::5])
 
 
 def _unchanged(watched: Iterable[Watched]) -> bool:
@@ -124,19 +164,22 @@ def _tell(texts: Texts) -> None:
 
 
 def pack(
-    manifest: str, user: int, texts: dict[str, Texts], started: float, until: float, watched: Iterable[str]
+    root: str, manifest: str, user: int, texts: dict[str, Texts], started: float, until: float, watched: Iterable[str]
 ) -> bytes | None:
     """The answer to be kept for the next run; None when something changed since this run began (or a moment before).
 
-    It is a head, its length before it, and the rest of the watch list. `started` is when this run began to look, in
-    seconds; `manifest` as on the command line.
+    It is a seal, a head, its length before it, and the rest of the watch list. `started` is when this run began to
+    look, in seconds; `manifest` as on the command line.
     """
+    first = seal(root, FORMAT, manifest, user)
     newest = int(started * 1e9) - TICK
     seen: list[Watched] = []
     for path in watched:
         found = signature(path)
-        if found is not None and max(found[1], found[2]) >= newest:
+        if found is not None and changed_at(found) >= newest:
             return None
         seen.append((path, found))
-    head = marshal.dumps(((FORMAT, __version__), started, until, manifest, user, texts, seen[:1]))
-    return b"%0*d" % (SIZE, len(head)) + head + marshal.dumps(seen[1:])
+    if first is None:
+        return None
+    head = marshal.dumps((started, until, texts, seen[:1]))
+    return first + b"%0*d" % (SIZE, len(head)) + head + marshal.dumps(seen[1:])

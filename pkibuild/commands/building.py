@@ -139,7 +139,7 @@ def remember(plan: Plan, arguments: Namespace, world: World) -> None:
     err = [diagnostics.text(plan.warnings, Style(coloured)) if plan.warnings else "" for coloured in (False, True)]
     texts = dict.fromkeys(("plan", "apply"), (out[0], out[1], err[0], err[1]))
     name = options.manifest_path(arguments)
-    data = quick.pack(name, world.user(), texts, quiet.started, quiet.until, quiet.watched)
+    data = quick.pack(quiet.root, name, world.user(), texts, quiet.started, quiet.until, quiet.watched)
     if data is not None:
         try:
             world.tree(quiet.root).write(quick.ANSWER, data, 0o600)

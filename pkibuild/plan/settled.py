@@ -9,7 +9,6 @@ Local and uncommitted; without it everything is looked at again.
 from __future__ import annotations
 
 import json
-import marshal
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 
@@ -19,12 +18,12 @@ from pkibuild.manifest.options import files_in
 from pkibuild.model import Authority, Declaration, Manifest, Service
 from pkibuild.plan.draft import Draft, Tally
 from pkibuild.plan.issuers import IssuerView
-from pkibuild.quick import TICK, Signature, signature
+from pkibuild.quick import TICK, Signature, changed_at, seal, sealed, signature, unseal
 from pkibuild.values import dataclass, field
 from pkibuild.world.files import Tree
 
 PATH = ".cache/settled"
-FORMAT = 2
+FORMAT = 3
 
 Files = tuple[tuple[str, Signature | None], ...]
 Memory = tuple[str, int, int, int, tuple[str, int] | None, Files]
@@ -49,10 +48,10 @@ def read(tree: Tree) -> Settled:
     if data is None:
         return Settled()
     try:
-        version, ground, units = marshal.loads(data)  # noqa: S302 - our own file, mode 0600, in a folder of ours
+        ground, units = unseal(data, seal(tree.root, PATH, FORMAT))
     except (ValueError, EOFError, TypeError):
         return Settled()
-    if version != (FORMAT, __version__) or not isinstance(units, dict):
+    if not isinstance(units, dict):
         return Settled()
     return Settled(ground, units)
 
@@ -60,8 +59,9 @@ def read(tree: Tree) -> Settled:
 def write(tree: Tree, settled: Settled, ground: str) -> None:
     """Remember what was passed over or found right, on the ground as it is now."""
     units = {**settled.passed, **settled.found}
-    if units and (ground != settled.ground or settled.found or len(units) != len(settled.units)):
-        tree.write(PATH, marshal.dumps(((FORMAT, __version__), ground, units)), 0o600)
+    first = seal(tree.root, PATH, FORMAT)
+    if first is not None and units and (ground != settled.ground or settled.found or len(units) != len(settled.units)):
+        tree.write(PATH, sealed((ground, units), first), 0o600)
 
 
 def ground_of(manifest: Manifest, views: Mapping[str, IssuerView], lock: bytes, journals: object) -> str:
@@ -185,7 +185,7 @@ class Passing:
         files: list[tuple[str, Signature | None]] = []
         for path in paths_of(unit):
             seen = signature(f"{self._tree.root}/{path}")
-            if seen is not None and max(seen[1], seen[2]) >= self._newest:
+            if seen is not None and changed_at(seen) >= self._newest:
                 return
             files.append((path, seen))
         due = draft.next_due

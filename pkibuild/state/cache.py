@@ -5,13 +5,12 @@ Kept in `.cache/` of the output folder, mode 0600, never committed. It holds pub
 
 from __future__ import annotations
 
-import marshal
-
+from pkibuild.quick import seal, sealed, unseal
 from pkibuild.values import dataclass, field
 from pkibuild.world.files import Tree
 
 PATH = ".cache/keys"
-FORMAT = 1
+FORMAT = 2
 
 KeyMemo = dict[str, tuple[int, int, int, int, str, str]]
 """Output path → (mtime, ctime, size, inode, algorithm, public digest)."""
@@ -30,10 +29,10 @@ def read(tree: Tree) -> Cache:
     if data is None:
         return Cache()
     try:
-        version, keys = marshal.loads(data)  # noqa: S302 - our own file in a folder of ours; it is checked below
+        keys = unseal(data, seal(tree.root, PATH, FORMAT))
     except (ValueError, EOFError, TypeError):
         return Cache()
-    if version != FORMAT or not isinstance(keys, dict):
+    if not isinstance(keys, dict):
         return Cache()
     kept = {path: one for path, one in keys.items() if isinstance(one, tuple) and len(one) == 6}
     return Cache(kept, dict(kept))
@@ -41,6 +40,7 @@ def read(tree: Tree) -> Cache:
 
 def write(tree: Tree, cache: Cache) -> None:
     """Remember it, if it is more than was read."""
-    if cache.keys != cache._read:
-        tree.write(PATH, marshal.dumps((FORMAT, cache.keys)), 0o600)
+    first = seal(tree.root, PATH, FORMAT)
+    if first is not None and cache.keys != cache._read:
+        tree.write(PATH, sealed(cache.keys, first), 0o600)
         cache._read = dict(cache.keys)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
+from pkibuild import quick
 from pkibuild.diagnostics import fail
 from pkibuild.values import dataclass
 
-MARKER = ".pkibuild"
+MARKER = quick.MARKER
 FORMAT = 1
 
 GITIGNORE = b"""\

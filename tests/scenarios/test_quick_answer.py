@@ -1,0 +1,110 @@
+"""The answer from the cache: given only where it was made, and only while everything that it hangs on is the same."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import time
+from pathlib import Path
+
+import pytest
+from helpers import Project
+
+from pkibuild import __version__, quick
+
+MANIFEST = """\
+version: 1
+include: [{include}]
+defaults: {issuer: ca}
+authorities:
+  ca: {subject: {common_name: CA}}
+hosts:
+  www: {fqdn: www.abc.com}
+"""
+
+
+def settled(project: Project, include: str = "") -> None:
+    """Build, and let a plan be remembered."""
+    project.write(MANIFEST.replace("{include}", include))
+    project.run("apply").ok()
+    time.sleep(quick.TICK / 1e9 * 2)
+    project.run("plan").ok()
+    assert project.path(quick.ANSWER).exists()
+
+
+def answered(project: Project) -> bool:
+    """Whether a plan would be told from the cache."""
+    os.chdir(project.folder)
+    return quick.answer(["plan"]) == 0
+
+
+@pytest.fixture(autouse=True)
+def _stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path.cwd())
+    monkeypatch.delenv("PKIBUILD_NOW", raising=False)
+
+
+def test_an_unchanged_tree_is_answered_for_until_something_changes(project: Project) -> None:
+    settled(project)
+    assert answered(project)
+    project.edit("www.abc.com", "web.abc.com")
+    assert not answered(project)
+    assert "host/www/certificate" in project.run("plan").ok().out
+
+
+def test_an_edit_behind_a_link_is_seen(project: Project) -> None:
+    """A manifest may be a link into another place, as many tools put it there."""
+    settled(project)
+    real = project.folder / "elsewhere" / "real.yaml"
+    real.parent.mkdir()
+    (project.folder / "pki.yaml").rename(real)
+    (project.folder / "pki.yaml").symlink_to(real)
+    time.sleep(quick.TICK / 1e9 * 2)
+    project.run("plan").ok()
+    assert answered(project)
+    real.write_text(real.read_text().replace("www.abc.com", "web.abc.com"))
+    assert not answered(project)
+    assert "host/www/certificate" in project.run("plan").ok().out
+
+
+def test_a_file_that_comes_into_a_folder_behind_a_link_is_seen(project: Project) -> None:
+    real = project.folder / "real"
+    real.mkdir()
+    (project.folder / "more").symlink_to(real)
+    (real / "mail.yaml").write_text("hosts: {mail: {fqdn: mail.abc.com}}\n")
+    settled(project, "more/*.yaml")
+    assert answered(project)
+    (real / "shop.yaml").write_text("hosts: {shop: {fqdn: shop.abc.com}}\n")
+    assert not answered(project)
+
+
+def test_an_answer_that_came_with_a_checkout_is_not_given(project: Project) -> None:
+    """It may say anything; even to decode it would be too much."""
+    settled(project)
+    text = ("nothing to do", "nothing to do", "", "")
+    forged = (0.0, 1e10, {"plan": text, "apply": text}, [])
+    path = project.path(quick.ANSWER)
+    real = path.read_bytes()
+    first = repr((__version__, (quick.FORMAT, "pki.yaml", os.geteuid()), (1, 2, 3, 4, 5))).encode() + b"\n"
+    for data in (marshal.dumps(forged), first + marshal.dumps(forged)):
+        path.write_bytes(data)
+        assert not answered(project)
+    path.write_bytes(real)
+    assert answered(project)
+    marker = project.path(quick.MARKER)
+    marker.write_bytes(marker.read_bytes())
+    assert not answered(project), "another marker, as after a checkout"
+    marker.unlink()
+    path.write_bytes(repr((__version__, (quick.FORMAT, "pki.yaml", os.geteuid()), None)).encode() + b"\n" + real)
+    assert not answered(project)
+
+
+@pytest.mark.parametrize("name", ["keys", "settled"])
+def test_what_was_not_remembered_here_is_not_believed(project: Project, name: str) -> None:
+    settled(project)
+    memory = project.path(f".cache/{name}")
+    marker = quick.signature(str(project.path(quick.MARKER)))
+    assert repr(marker).encode() in memory.read_bytes().split(b"\n")[0]
+    memory.write_bytes(b"\xdb" + b"\xff" * 40)  # a list of four thousand million things
+    project.path(quick.ANSWER).unlink()
+    assert "Nothing to do" in project.run("plan").ok().out
