@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from pkibuild.artifacts.bundles import assemble, certificate_part
 from pkibuild.artifacts.certificates import public_path
+from pkibuild.artifacts.wants import KEY_MODE
 from pkibuild.build.ledger import Journals, Ledger
 from pkibuild.build.made import Done
 from pkibuild.build.signers import Opened
@@ -40,6 +41,7 @@ from pkibuild.plan.observed import Recorded
 from pkibuild.state.histories import Histories
 from pkibuild.state.journal import draft
 from pkibuild.units import format_date
+from pkibuild.values import replace
 from pkibuild.world.files import Tree
 from pkibuild.x509 import pem
 from pkibuild.x509.issue import Issuer, new_serial, sign_crl
@@ -47,7 +49,6 @@ from pkibuild.x509.issue import Issuer, new_serial, sign_crl
 TOGETHER = 256
 """How many pairs share their flushes. What a kill can cost is the work of so many, never a key."""
 
-KEY_MODE = 0o400
 FOLDER_MODE = 0o700
 
 
@@ -342,7 +343,8 @@ class Executor:
         for one in journal.revocations(recipe.generation):
             entry = journal.by_serial(one.serial)
             if entry is None or entry.not_after is None or entry.not_after >= self._now:
-                revoked.append(one)
+                # The clock may have gone back a little since; a list tells of nothing later than itself.
+                revoked.append(replace(one, on=min(one.on, recipe.this_update)))
         der = sign_crl(
             Issuer.of(certificate),
             key,
@@ -361,8 +363,6 @@ class Executor:
         found = [self._block(part, recipe.path) for part in recipe.parts]
         if recipe.keep_copy:
             self._keep_copy(recipe.path)
-        if recipe.mode == KEY_MODE:
-            self._tree.make_folder(recipe.path.rpartition("/")[0])
         data = assemble([block for block, _ in found], recipe.der)
         self._tree.write(recipe.path, data, recipe.mode)
         if all(part.role == "certificate" for part in recipe.parts):  # of what holds a key, no digest is kept
@@ -391,9 +391,8 @@ class Executor:
     def _remove(self, recipe: Remove) -> None:
         if recipe.attic:
             self._tree.make_folder(".attic", FOLDER_MODE)
-            self._tree.rename(recipe.path, recipe.attic)
-        else:
-            self._tree.remove(recipe.path)
+            self._tree.link(recipe.path, recipe.attic)  # which takes no other file's place, as a renaming would
+        self._tree.remove(recipe.path)
         self._tree.remove_empty_folders(recipe.path.rpartition("/")[0])
 
     def _adopt(self, action: Action, recipe: Adopt) -> None:
@@ -420,7 +419,8 @@ class Executor:
         """Take what plain OpenSSL did into the journal, with the certificates themselves."""
         writer = self.journals.writer(recipe.journal)
         generation = self._generations.get(f"authority/{recipe.authority}", 1)
-        found = openssl_changes(self._tree, recipe.authority, writer.journal())
+        own = self._histories.newest(f"authority/{recipe.authority}/certificate")
+        found = openssl_changes(self._tree, recipe.authority, writer.journal(), own)
         by = {"issuer_generation": generation} if generation != 1 else {}
         for one in found.certificates:
             facts = one.facts

@@ -57,7 +57,10 @@ def plan_authority(context: Context, unit: Unit, views: Mapping[str, IssuerView]
 
 
 def check_signing(context: Context, authority: Authority) -> None:
-    """What must hold before an authority's journal is written to: it is whole, and the clock goes forward."""
+    """What must hold before an authority's journal is written to, or files follow it: it is whole.
+
+    And the clock goes forward.
+    """
     history = context.source.history(authority)
     signing = authority.id in context.draft.signing
     if history.behind:
@@ -68,7 +71,7 @@ def check_signing(context: Context, authority: Authority) -> None:
                 authority.place,
                 f"bring `authorities/{authority.name}` up to date; after a real loss, "
                 f"`apply --accept-lost-history {authority.name}` records the gap",
-                "error" if signing else "warning",
+                "error" if signing or authority.name in context.draft.restoring else "warning",
             )
         )
     if not signing:
@@ -222,7 +225,10 @@ def _restored(
     """The newest list of the journal, when it is still right and the file is not it."""
     from pkibuild.x509 import inspect
 
-    recorded = seen.recorded_facts or inspect.crl_facts(seen.recorded)
+    try:
+        recorded = seen.recorded_facts or inspect.crl_facts(seen.recorded)
+    except ValueError:  # damaged, so another one is signed
+        return None
     if crl_reasons(desired, recorded, context.now):
         return None
     verb: Verb = "restore"
@@ -236,6 +242,7 @@ def _restored(
         reason = Reason("edited-by-hand", "it was changed by hand, and is put back")
     data = pem.to_pem(seen.recorded, pem.CRL)
     recipe = Write(path, data, keep_copy=reason.code == "edited-by-hand")
+    context.draft.restoring.add(authority.name)
     return Action(id, "crl", verb, (reason,), recipe, (path,), place=(*authority.place, "crl"))
 
 

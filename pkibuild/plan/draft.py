@@ -43,6 +43,8 @@ class Draft:
     """Authority → ids of what it is to sign in this plan."""
     aged: list[str] = field(default_factory=list)
     """Ids of what is dated so far back that it would be due as soon as it is made."""
+    restoring: set[str] = field(default_factory=set)
+    """Names of authorities whose journals bring something back in this plan."""
 
     def fresh(self) -> Tally:
         """How far it has come; times are counted anew until `merge`."""

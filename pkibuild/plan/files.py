@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from pkibuild.artifacts.bundles import certificate_part, parts_in
 from pkibuild.artifacts.certificates import public_path
 from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit
-from pkibuild.diagnostics import UserError
-from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, Revocation, sha
+from pkibuild.diagnostics import UserError, fail
+from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, Revocation, sha
 from pkibuild.model import Attributes, Authority
 from pkibuild.nodes import unit_of
 from pkibuild.plan.imports import openssl_changes
@@ -69,12 +69,23 @@ class Files:
     def key(self, want: KeyWant, certificate_id: str) -> KeySeen:
         self._keys.next_unit()
         public = public_path(want.path)
-        staging = self.tree.stat(want.path + NEXT) is not None
-        half = not staging and self.tree.stat(public + NEXT) is not None  # the key comes to its place first
+        staging = self._lies(want.path + NEXT)
+        half = not staging and self._lies(public + NEXT)  # the key comes to its place first
         state, facts, mode = self._keys.at(want.path, public + NEXT if half else public)
         staged = self._keys.at(want.path + NEXT, public + NEXT)[1] if staging else None
         known = want.id in self.lock or self.histories.newest(certificate_id) is not None
-        return KeySeen(state, facts, mode, staged, staging, half and state == "present", known)
+        replaced = self._generation_of(facts, certificate_id) if staged else None
+        return KeySeen(state, facts, mode, staged, staging, half and state == "present", known, replaced)
+
+    def _generation_of(self, facts: KeyFacts | None, certificate_id: str) -> int | None:
+        """The generation under which the journals know a key, by the last certificate that was made for it."""
+        journals = (self.histories.at(path) for path in self.histories.paths())
+        entries = [entry for journal in journals for entry in journal.issued(certificate_id)]
+        return next((one.generation for one in reversed(entries) if facts and one.public == facts.public), None)
+
+    def _lies(self, path: str) -> bool:
+        found = self.tree.stat(path)
+        return found is not None and found.kind != "hidden"
 
     # -- certificates --------------------------------------------------------------
 
@@ -118,10 +129,16 @@ class Files:
         except ValueError:
             return "damaged", b""
 
-    def _recorded(self, entry: JournalEntry, remembered: CertificateFacts | None) -> Recorded | None:
+    def _recorded(self, entry: JournalEntry, remembered: CertificateFacts | None) -> Recorded:
         der = entry.der
         facts = self._facts(der, sha(der), remembered)
-        return Recorded(facts, entry.generation, entry.asked_end, der) if facts else None
+        if facts is None:  # a new certificate in its place would be a new root by accident
+            raise fail(
+                "journal-damaged",
+                f"entry {entry.seq} of a journal, `{entry.id}`, has no certificate that can be read",
+                hint="bring the journal back from a backup or from git",
+            )
+        return Recorded(facts, entry.generation, entry.asked_end, der)
 
     def issued_last(self, node: str) -> CertificateFacts | None:
         """The newest certificate of a node in the journals; None where it is none."""
@@ -208,7 +225,7 @@ class Files:
         try:
             data = self.tree.read(want.path) or b""
         except UserError:
-            if want.secret and found.kind == "file":
+            if want.secret and found.kind in ("file", "hidden"):
                 return BundleSeen("closed", remembered=remembered)
             raise
         try:
@@ -246,9 +263,9 @@ class Files:
 
     def crl(self, id: str, path: str, der: bool, authority: Authority, generation: int) -> CrlSeen:
         data = self.tree.read(path)
-        newest = self._newest_list(authority, generation)
+        newest, is_last = self._newest_list(authority, generation)
         if data is None:
-            return CrlSeen("absent", recorded=newest)
+            return CrlSeen("absent", recorded=newest if is_last else b"")
         try:
             content = data if der else pem.only_der(data, pem.CRL)
             entry = self.lock.entry(id)
@@ -260,14 +277,25 @@ class Files:
                 facts = inspect.crl_facts(content)
         except ValueError:
             return CrlSeen("damaged", recorded=newest)
-        return CrlSeen("present", facts, b"" if newest == content else newest)
+        same = newest == content or (bool(newest) and self._is_later(facts, content, newest, path))
+        return CrlSeen("present", facts, b"" if same else newest)
 
-    def _newest_list(self, authority: Authority, generation: int) -> bytes:
-        found = b""
-        for entry in self.histories.at(journal_of(authority.name)).crls():
-            if (entry.generation or 1) == generation and entry.base64:
-                found = entry.der
-        return found
+    def _newest_list(self, authority: Authority, generation: int) -> tuple[bytes, bool]:
+        """The newest list that is in the journal, and whether no later one is known: plain OpenSSL's has its number."""
+        lists = self.histories.at(journal_of(authority.name)).crls()
+        found = [one for one in lists if (one.generation or 1) == generation]
+        kept = [one for one in found if one.base64]
+        return (kept[-1].der, kept[-1] is found[-1]) if kept else (b"", True)
+
+    def _is_later(self, facts: CrlFacts, content: bytes, newest: bytes, path: str) -> bool:
+        """Whether the list in the file was signed by the authority after the journal's: its number never goes back."""
+        from pkibuild.x509 import inspect
+
+        certificate = self._der_at(path.removesuffix(".der").removesuffix(".crl") + ".crt")[1]
+        try:
+            return facts.number > inspect.crl_facts(newest).number and inspect.crl_signed_by(content, certificate)
+        except ValueError:
+            return False
 
     def history(self, authority: Authority) -> History:
         if authority.name not in self._histories:
@@ -287,7 +315,7 @@ class Files:
         older = tuple(self._older(authority, present))
         kept = [name for name in self.tree.list(folder) if name != "private/"]
         known = bool(kept) or bool(self.tree.list(f"{folder}/private"))
-        imported = openssl_changes(self.tree, authority.name, journal)
+        imported = openssl_changes(self.tree, authority.name, journal, newest)
         return History(
             generation=generation,
             known=known,
@@ -318,9 +346,9 @@ class Files:
             if one.not_after >= now:
                 entry = journal.entry(one.index)
                 ends[entry.issuer_generation] = max(ends.get(entry.issuer_generation, 0), entry.not_after or 0)
-        found = ((number, self._recorded(entry, None)) for number, entry in sorted(last.items()))
         return [
-            Generation(number, recorded, number in ends, ends.get(number)) for number, recorded in found if recorded
+            Generation(number, self._recorded(entry, None), number in ends, ends.get(number))
+            for number, entry in sorted(last.items())
         ]
 
     def authorities(self) -> Mapping[str, Attributes]:

@@ -30,13 +30,16 @@ from pkibuild.world.files import Tree, exists, read_file
 class Folder:
     """Everything that a run looks at on the disk. `tree` is the one way to it."""
 
-    def __init__(self, manifest: Manifest, world: World, now: int, tree: Tree, lock_only: bool = False) -> None:
+    def __init__(
+        self, manifest: Manifest, world: World, now: int, tree: Tree, lock_only: bool = False, take_over: bool = False
+    ) -> None:
         self.manifest = manifest
         self.world = world
         self.now = now
         self.tree = tree
         self.lock_only = lock_only
         """The lock alone is believed."""
+        self._take_over = take_over
         self.lock_path = lock_path(manifest)
         self.warnings: list[Diagnostic] = []
         self.notes: list[str] = []
@@ -53,17 +56,15 @@ class Folder:
         cls, manifest: Manifest, world: World, now: int, *, take_over: bool = False, lock_only: bool = False
     ) -> Folder:
         """Look at the folder. Raises UserError when it belongs to another manifest or another user."""
-        root = output_root(manifest)
-        tree = world.tree(root)
-        if lock_only:
-            return cls(manifest, world, now, tree, lock_only)
-        _check_owner(tree, world)
-        if not take_over:
-            _check_marker(tree, manifest)
-        return cls(manifest, world, now, tree)
+        tree = world.tree(output_root(manifest))
+        if not lock_only:
+            _check_owner(tree, world)
+        return cls(manifest, world, now, tree, lock_only, take_over)
 
     def refresh(self) -> None:
-        """Look again: nothing that was read before is believed."""
+        """Look again: nothing that was read before is believed. Raises UserError where it is another manifest's."""
+        if not (self.lock_only or self._take_over):
+            _check_marker(self.tree, self.manifest)
         self.warnings.clear()
         self.tree.forget()
         self.lock = self._read_lock()

@@ -39,7 +39,7 @@ class KeyFiles:
         if found is None:
             return "absent", None, None
         if found.kind != "file":
-            return "damaged", None, found.mode
+            return ("closed", None, None) if found.kind == "hidden" else ("damaged", None, found.mode)
         remembered = self._remembered(path, found)
         if remembered is not None:
             return "present", remembered, found.mode

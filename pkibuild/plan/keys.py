@@ -57,8 +57,9 @@ def _present(state: KeyState) -> str | None:
 
 
 def _usable_stage(state: KeyState) -> bool:
-    staged = state.seen.staged
-    return staged is not None and staged.algorithm == state.want.spec.algorithm
+    """Whether the key that a killed run left is what is asked for still: no key in clear where it is to be sealed."""
+    staged, spec = state.seen.staged, state.want.spec
+    return staged is not None and (staged.algorithm, staged.encrypted) == (spec.algorithm, spec.passphrase is not None)
 
 
 def decide(state: KeyState) -> KeyVerdict:
@@ -83,7 +84,8 @@ def _interrupted(state: KeyState) -> KeyVerdict | None:
         return KeyVerdict("finish", facts.public, generation, (reason,), half=True)
     if staged is None or staged.public != state.certified or (facts and facts.public == state.certified):
         return None
-    retire = max(1, generation - 1) if state.seen.state != "absent" else None
+    replaced = state.seen.replaced or max(1, generation - 1)
+    retire = replaced if state.seen.state != "absent" else None
     return KeyVerdict("finish", staged.public, generation, (reason,), staged=True, retire=retire)
 
 

@@ -32,6 +32,8 @@ class KeySeen:
     """The key is in place, and a killed run has left its public half beside the place."""
     known: bool = False
     """Whether the lock or the journal has heard of it."""
+    replaced: int | None = None
+    """The generation of the key in place, where a killed run has left its successor beside it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,7 +200,8 @@ def _key_action(context: Context, case: _Case, verdict: KeyVerdict) -> Action | 
         told = describe_key(want)
         return Action(want.id, "key", verb, verdict.reasons, recipe, paths, (), told, (), want.place, risks)
     if verdict.verb == "finish":
-        public = public_path(want.path) if verdict.half else public
+        sealed = seen.staged is not None and seen.staged.encrypted
+        public = public_path(want.path) if verdict.half or sealed else ""
         paths = tuple(path for path in ("" if verdict.half else want.path, public, retire, retired_public) if path)
         finish = FinishKey(want.path, public, retire, retired_public, verdict.half)
         return Action(want.id, "key", "restore", verdict.reasons, finish, paths, place=want.place)
@@ -282,6 +283,9 @@ def _certificate(
     view = _held_view(case, verdict, held)
     _note_times(context, case, desired, held)
     if case.lost:
+        signer = case.issuer.authority if case.issuer else case.authority
+        if signer is not None:
+            context.draft.restoring.add(signer.name)
         return _restore(case), view
     if seen.former is not None:
         return _adopt(context, case, seen.former), view

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pkibuild.facts import CertificateFacts, CrlFacts, Profile, Revocation
-from pkibuild.model import Validity
+from pkibuild.model import Constraints, Validity
 from pkibuild.nodes import Reason
 from pkibuild.units import DAY, MINUTE, YEAR, format_date, format_duration, same_span
 from pkibuild.values import dataclass
@@ -90,9 +90,15 @@ def constraints(desired: Desired, held: Held, now: int) -> Reason | None:
         return Reason("usage-changed", "it becomes an authority" if profile.ca else "it is an authority no more")
     if profile.path_length != facts.path_length:
         return Reason("path-length-changed", "path length changed")
-    if profile.constraints != facts.constraints:
+    if _limits(profile.constraints) != _limits(facts.constraints):
         return Reason("constraints-changed", "name constraints changed")
     return None
+
+
+def _limits(constraints: Constraints) -> list[list[str]]:
+    """What constraints say, in whatever order they are written."""
+    sides = (constraints.permitted, constraints.excluded)
+    return [sorted(names) for side in sides for names in (side.dns, side.ip, side.email)]
 
 
 def names(desired: Desired, held: Held, now: int) -> Reason | None:

@@ -9,6 +9,7 @@ and `next_update`; an issued certificate has `issuer_generation` where it is not
 
 from __future__ import annotations
 
+from base64 import b64decode
 from binascii import a2b_base64
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
@@ -182,8 +183,17 @@ def parse(data: bytes, name: str) -> Journal:
     if lines:
         if not HEAD.match(lines[-1]):
             raise damaged(name, len(lines), "it is no line of a journal")
-        journal.entry(len(lines) - 1)  # no later line vouches for the last one
+        _check_last(journal)
     return journal
+
+
+def _check_last(journal: Journal) -> None:
+    """No later line vouches for the last one."""
+    last = journal.entry(journal.length - 1)
+    try:
+        b64decode(last.base64, validate=True)
+    except ValueError:
+        raise damaged(journal.name, journal.length, "its certificate or list is no base64") from None
 
 
 def _blame(lines: Sequence[bytes], seq: int, name: str) -> UserError:

@@ -16,7 +16,7 @@ from pkibuild.diagnostics import Diagnostic, warning
 from pkibuild.facts import CertificateFacts, Revocation
 from pkibuild.state import oneline
 from pkibuild.state.journal import Journal
-from pkibuild.units import format_time
+from pkibuild.units import END_OF_TIME, format_time
 from pkibuild.values import dataclass
 
 INDEX_ATTRIBUTES = b"unique_subject = no\n"
@@ -46,6 +46,8 @@ _READ_REASONS: Mapping[str, str] = MappingProxyType(
 
 _DATE = re.compile(r"(?:[1-9][0-9])?[0-9]{2}(?:0[1-9]|1[0-2])[0-9]{8}Z")
 _SERIAL = re.compile(r"[0-9A-Fa-f]+")
+_LONGEST_NUMBER = 39
+"""Hexadecimal digits of a CRL number."""
 _CERTIFICATE_NAME = re.compile(r"([0-9A-Fa-f]+)\.pem")
 
 
@@ -226,9 +228,13 @@ def read_index(data: bytes, name: str = "index.txt") -> tuple[list[Row], list[Di
 
 def _is_row(parts: list[str]) -> bool:
     status, end, revoked, number = parts[:4]
-    if status not in ("V", "R", "E") or not _DATE.fullmatch(end) or not _SERIAL.fullmatch(number):
+    if status not in ("V", "R", "E") or not _is_date(end) or not _SERIAL.fullmatch(number):
         return False
-    return status != "R" or _DATE.fullmatch(revoked.split(",")[0]) is not None
+    return status != "R" or _is_date(revoked.split(",")[0])
+
+
+def _is_date(text: str) -> bool:
+    return _DATE.fullmatch(text) is not None and _seconds(text) <= END_OF_TIME
 
 
 def _normal(number: str) -> str:
@@ -281,5 +287,6 @@ def _read_revocation(row: Row) -> Revocation:
 
 def _last_number(crlnumber: bytes, known: int) -> int | None:
     text = crlnumber.strip().decode("ascii", "replace")
-    last = int(text, 16) - 1 if _SERIAL.fullmatch(text) else 0
+    # One that leaves no room to rise within 20 octets (RFC 5280 5.2.3) is no number of a list.
+    last = int(text, 16) - 1 if _SERIAL.fullmatch(text) and len(text.lstrip("0")) <= _LONGEST_NUMBER else 0
     return last if last > known else None

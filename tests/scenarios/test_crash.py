@@ -59,10 +59,11 @@ def first(estate: Estate) -> None:
 
 
 def rekeyed_authority(estate: Estate) -> None:
+    """A generation is skipped: the replaced key is that of the first one all the same."""
     estate.later("1d")
     estate.edit(
         "    subject: {common_name: ABC Web CA}\n",
-        "    subject: {common_name: ABC Web CA}\n    key: {generation: 2}\n    protect: false\n",
+        "    subject: {common_name: ABC Web CA}\n    key: {generation: 3}\n    protect: false\n",
     )
 
 

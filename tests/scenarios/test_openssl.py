@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from estate import Estate, crl_number, serials
 from helpers import Project
 
@@ -118,6 +120,59 @@ def test_a_revocation_stays_and_openssl_goes_on(estate: Estate) -> None:
     made = x509.load_pem_x509_crl((estate.folder / "theirs.crl").read_bytes())
     assert serials(made) == {first.serial_number, second.serial_number}
     assert crl_number(made) > crl_number(estate.crl("web-ca"))
+
+
+def test_a_list_that_openssl_made_in_place_of_ours_stays(estate: Estate) -> None:
+    """The journal knows only its number: it is not taken for an edit by hand, or the number would go back."""
+    listed = estate.path("authorities/web-ca/web-ca.crl")
+    openssl(estate, "ca", "-batch", "-config", "openssl.cnf", "-gencrl", "-out", str(listed))
+    made = crl_number(estate.crl("web-ca"))
+    run = estate.apply()
+    assert ("authority/web-ca/import", "import") in run.actions
+    assert ("authority/web-ca/crl", "restore") not in run.actions
+    assert crl_number(estate.crl("web-ca")) == made
+    listed.unlink()
+    estate.apply()
+    assert crl_number(estate.crl("web-ca")) > made
+
+
+def test_a_list_with_a_high_number_that_another_signed_is_put_back(estate: Estate) -> None:
+    before = estate.path("authorities/web-ca/web-ca.crl").read_bytes()
+    forged = x509.load_pem_x509_crl(before)
+    data = forged.public_bytes(Encoding.DER)
+    number = crl_number(forged)
+    raised = data.replace(number.to_bytes(4, "big"), (number + 9).to_bytes(4, "big"))
+    assert raised != data
+    estate.path("authorities/web-ca/web-ca.crl").write_bytes(raised)
+    assert ("authority/web-ca/crl", "restore") in estate.apply().actions
+    assert estate.path("authorities/web-ca/web-ca.crl").read_bytes() == before
+
+
+@pytest.mark.parametrize("digits", [40, 6000])
+def test_a_number_beyond_what_a_list_can_have_is_left_out(estate: Estate, digits: int) -> None:
+    """In the journal it would stay for ever, and no list could be signed any more (RFC 5280 5.2.3)."""
+    estate.path("authorities/web-ca/crlnumber").write_text("F" * digits + "\n")
+    assert estate.plan()["actions"] == []
+    estate.later("25d")
+    estate.apply()
+    assert crl_number(estate.crl("web-ca")).bit_length() < 40
+
+
+def test_a_row_with_an_end_that_no_clock_can_tell_is_left_out(estate: Estate) -> None:
+    """In the journal it would be a line that nobody can read."""
+    index = estate.path("authorities/web-ca/index.txt")
+    index.write_text(index.read_text() + "V\t99991299999999Z\t\t0A0B\tunknown\t/CN=x\n")
+    assert "openssl-index" in estate.apply(settled=False).warnings()
+    estate.settled()
+
+
+def test_what_another_authority_issued_is_not_taken_in(estate: Estate) -> None:
+    theirs = estate.authority("web-ca")
+    path = estate.path(f"authorities/web-ca/newcerts/{theirs.serial_number:X}.pem")
+    shutil.copy(estate.path("authorities/web-ca/web-ca.crt"), path)
+    plan = estate.plan()
+    assert plan["actions"] == []
+    assert "openssl-certificate" in [one["code"] for one in plan["warnings"]]
 
 
 def test_what_openssl_issued_verifies(estate: Estate) -> None:

@@ -18,6 +18,7 @@ from estate import PASSPHRASE, Estate, aside, crl_number
 from helpers import Project, environment
 
 from pkibuild import cli
+from pkibuild.plan.folder import Folder
 from pkibuild.world import World
 from pkibuild.world.files import Tree
 
@@ -91,6 +92,24 @@ def test_another_manifest_does_not_take_the_folder(estate: Estate) -> None:
     (estate.folder / "pki.yaml").rename(estate.folder / "other.yaml")
     assert estate.refused("apply", "other.yaml") == ["output-taken"]
     assert estate.refused("plan", "other.yaml") == ["output-taken"]
+
+
+def test_two_manifests_do_not_take_one_new_folder(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one's first run comes between the look at the folder and the lock on it."""
+    estate = Estate(project)
+    estate.write(MANIFEST)
+    project.write(MANIFEST, "other.yaml")
+    held = Folder.locked
+
+    def late(folder: Folder) -> AbstractContextManager[None]:
+        monkeypatch.setattr(Folder, "locked", held)
+        assert estate.run("apply", "other.yaml").status == 0
+        return held(folder)
+
+    monkeypatch.setattr(Folder, "locked", late)
+    result = estate.run("apply")
+    assert result.status == 1
+    assert "error[output-taken]" in result.err
 
 
 def test_after_a_rename_the_folder_is_taken_over(estate: Estate) -> None:
@@ -314,6 +333,19 @@ def test_a_damaged_journal_signs_nothing(estate: Estate) -> None:
     assert "journal-damaged" in estate.refused()
 
 
+@pytest.mark.parametrize("bad", [b"AAAAAAAA", b"!", b"A"], ids=["another", "no base64", "cut"])
+def test_a_certificate_in_the_journal_that_nobody_can_read_is_not_made_again(estate: Estate, bad: bytes) -> None:
+    """No later line vouches for the last one; without the lock nothing does."""
+    path = estate.path("authorities/root/journal.jsonl")
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert b'"event":"issue","id":"authority/root/certificate"' in lines[1]
+    at = lines[1].index(b'"der":"') + 17
+    path.write_bytes(lines[0] + lines[1][:at] + bad + lines[1][at + 8 :])
+    estate.path("authorities/root/root.crt").unlink()
+    with estate.without_lock():
+        assert set(estate.refused()) == {"journal-damaged"}
+
+
 def test_a_torn_last_line_is_dropped(estate: Estate) -> None:
     journal = estate.path("authorities/web-ca/journal.jsonl")
     before = journal.read_bytes()
@@ -345,6 +377,26 @@ def test_a_journal_that_is_behind_signs_nothing(estate: Estate) -> None:
     assert crl_number(estate.crl("web-ca")) > number
 
 
+@pytest.mark.parametrize("edit", [True, False], ids=["certificate", "list"])
+def test_a_journal_that_is_behind_puts_nothing_back(estate: Estate, edit: bool) -> None:
+    """What it has is older than what stands."""
+    paths = [estate.path(f"authorities/web-ca/{name}") for name in ("journal.jsonl", "index.txt", "crlnumber")]
+    backup = [path.read_bytes() for path in paths]
+    estate.later("1h")
+    if edit:
+        estate.edit(*ALIAS)
+        estate.apply()
+        estate.edit(*reversed(ALIAS))
+    else:
+        estate.edit('web-ca.crl"}', 'web-ca.crl", validity: 20d}')
+        estate.apply()
+        estate.path("authorities/web-ca/web-ca.crl").unlink()
+        estate.edit('web-ca.crl", validity: 20d}', 'web-ca.crl"}')
+    for path, data in zip(paths, backup, strict=True):
+        path.write_bytes(data)
+    assert estate.refused() == ["journal-behind"]
+
+
 def test_lost_history_is_accepted_only_where_some_is_lost(estate: Estate) -> None:
     assert estate.refused("apply", "--accept-lost-history", "web-ca") == ["no-lost-history"]
 
@@ -372,6 +424,20 @@ def test_a_clock_a_little_slow_signs(estate: Estate) -> None:
     estate.now -= 1800
     estate.edit(*ALIAS)
     assert ("host/www/certificate", "reissue") in estate.apply().actions
+
+
+def test_a_clock_a_little_slow_lists_what_was_revoked(estate: Estate) -> None:
+    """A list tells of no revocation later than itself."""
+    estate.later("2h")
+    index = estate.path("authorities/web-ca/index.txt")
+    _, end, _, rest = index.read_text().split("\t", 3)
+    index.write_text(f"R\t{end}\t300101020000Z,superseded\t{rest}")
+    estate.apply()
+    estate.now -= 1800
+    estate.edit('web-ca.crl"}', 'web-ca.crl", validity: 20d}')
+    estate.apply()
+    listed = estate.crl("web-ca")
+    assert [one.revocation_date_utc for one in listed] == [listed.last_update_utc]
 
 
 def test_conflict_markers_in_the_lock_are_told(estate: Estate) -> None:
@@ -551,6 +617,35 @@ def test_a_folder_that_cannot_be_written_is_told(estate: Estate, tmp_path: Path)
     estate.path(f"{WWW}/certs").chmod(0o755)
     assert as_nobody(estate, "apply").returncode == 0
     assert as_nobody(estate, "plan", "--detailed-exitcode").returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_keys_of_root_in_a_users_folder_hinder_no_plan(estate: Estate, tmp_path: Path) -> None:
+    for path in (estate.folder, tmp_path, *tmp_path.parents):
+        if path.stat().st_uid == 0 and path != Path("/"):
+            path.chmod(path.stat().st_mode | 0o055)
+    for path in (estate.folder, *estate.folder.rglob("*")):
+        if "private" not in path.parts:
+            os.chown(path, 65534, 65534, follow_symlinks=False)
+    result = as_nobody(estate, "plan", "--detailed-exitcode")
+    assert (result.returncode, b"Traceback" in result.stderr) == (0, False), result.stderr.decode()
+    estate.edit(*ALIAS)
+    result = as_nobody(estate, "apply")
+    assert result.returncode == 1
+    assert b"web-ca.key`: permission denied" in result.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_folder_that_cannot_be_reached_is_told(estate: Estate, tmp_path: Path) -> None:
+    for path in (estate.folder, tmp_path, *tmp_path.parents):
+        if path.stat().st_uid == 0 and path != Path("/"):
+            path.chmod(path.stat().st_mode | 0o055)
+    closed = estate.folder / "closed"
+    closed.mkdir(mode=0o700)
+    estate.edit("version: 1\n", "version: 1\noutput: closed/pki\n")
+    result = as_nobody(estate, "plan")
+    assert result.returncode == 1
+    assert b"error[read-failed]" in result.stderr
 
 
 def as_nobody(estate: Estate, *argv: str) -> subprocess.CompletedProcess[bytes]:

@@ -9,7 +9,7 @@ import pytest
 
 from pkibuild.artifacts.wants import KeyWant, Rights
 from pkibuild.facts import KeyFacts
-from pkibuild.model import KeySpec
+from pkibuild.model import KeySpec, Secret
 from pkibuild.plan.keys import KeyState, KeyVerdict, decide
 from pkibuild.plan.observed import KeySeen
 
@@ -114,6 +114,12 @@ def test_a_committed_key_is_brought_to_its_place(state: KeyState) -> None:
     assert (verdict.staged, verdict.retire) == (True, 1)
 
 
+def test_the_replaced_key_keeps_the_name_of_its_own_generation() -> None:
+    """Where generations were skipped, the one before the new one is not that of the key in place."""
+    interrupted = replace(seen(AUTHORITY, staged=STAGED, staging=True, replaced=1), certified="staged", generation=3)
+    assert decide(spec(interrupted, generation=3)).retire == 1
+
+
 def test_the_first_key_retires_none() -> None:
     interrupted = replace(absent(HOST, staged=STAGED, staging=True), certified="staged")
     verdict = decide(interrupted)
@@ -135,6 +141,14 @@ def test_a_staged_key_of_another_algorithm_is_not_used() -> None:
     state = spec(seen(HOST, staged=KeyFacts("rsa-2048", "staged"), staging=True), generation=2)
     verdict = decide(state)
     assert (verdict.verb, verdict.public, verdict.staged) == ("rekey", None, False)
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_a_staged_key_is_not_used_where_its_passphrase_came_or_went(encrypted: bool) -> None:
+    passphrase = None if encrypted else Secret("env", "X", ("place",))
+    staged = KeyFacts("ecdsa-p256", "staged", encrypted)
+    state = spec(seen(HOST, staged=staged, staging=True), generation=2, passphrase=passphrase)
+    assert (decide(state).public, decide(state).staged) == (None, False)
 
 
 def test_a_staged_key_alone_changes_nothing() -> None:

@@ -147,6 +147,15 @@ def test_authorities_compare_what_bounds_them() -> None:
     assert codes(replace(desired, profile=replace(profile, ca=False, path_length=None)), held)[0] == "usage-changed"
 
 
+def test_constraints_may_be_written_in_another_order() -> None:
+    one, other = (Constraints(permitted=Subtrees(dns=names)) for names in (("a.com", "b.com"), ("b.com", "a.com")))
+    held = replace(HELD, facts=replace(FACTS, ca=True, usages=(), names=Names(), crl_urls=(), constraints=one))
+    desired = replace(DESIRED, profile=Profile(SUBJECT, ca=True, constraints=other))
+    assert codes(desired, held) == []
+    swapped = replace(desired, profile=replace(desired.profile, constraints=Constraints(excluded=one.permitted)))
+    assert codes(swapped, held) == ["constraints-changed"]
+
+
 def test_an_adopted_certificate_without_a_key_id_of_its_issuer_is_held() -> None:
     assert codes(held=holding(issuer_key_id="")) == []
 
