@@ -23,8 +23,8 @@ if TYPE_CHECKING:  # typing itself would be imported for this alone
     from typing import Any
 
 ANSWER = ".cache/answer"
-MARKER = ".pkibuild"
-"""Says in an output folder whose it is."""
+RUN_LOCK = ".cache/run.lock"
+"""Made when something is first built in a folder, and never again."""
 FORMAT = 4
 SIZE = 8
 """Digits in which the length of the answer's head is written."""
@@ -104,12 +104,13 @@ def _watched(first: list[Watched], rest: memoryview) -> Iterable[Watched]:
 
 
 def seal(root: str, *what: object) -> bytes | None:
-    """How a memory in `.cache/` of an output folder begins; None where the folder has no marker.
+    """How a memory in `.cache/` of an output folder begins; None where nothing was built yet.
 
-    It tells the marker's inode and times, which nobody can foretell: what came with a checkout is not even decoded.
+    It tells the inode and times of the folder's run lock, which cannot be foreseen: what a repository brings along,
+    written by somebody else to say what is not so, is not even decoded.
     """
-    marker = signature(f"{root}/{MARKER}")
-    return None if marker is None else repr((__version__, what, marker)).encode("utf-8", "surrogatepass") + b"\n"
+    home = signature(f"{root}/{RUN_LOCK}")
+    return None if home is None else repr((__version__, what, home)).encode("utf-8", "surrogatepass") + b"\n"
 
 
 def sealed(value: Any, seal: bytes) -> bytes:

@@ -16,13 +16,12 @@ from pkibuild.plan.draft import Draft
 from pkibuild.plan.files import Files
 from pkibuild.plan.remembered import Remembered
 from pkibuild.plan.settled import Passing
-from pkibuild.quick import Signature, signature
+from pkibuild.quick import RUN_LOCK, Signature, signature
 from pkibuild.state import cache, output
 from pkibuild.state.committed import flaws, read_lock
 from pkibuild.state.histories import journal_of
 from pkibuild.state.journal import Writer, draft
 from pkibuild.state.lock import Lock
-from pkibuild.state.memory import RUN_LOCK
 from pkibuild.world import World
 from pkibuild.world.files import Tree, exists, read_file
 

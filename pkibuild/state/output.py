@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 
-from pkibuild import quick
 from pkibuild.diagnostics import fail
 from pkibuild.values import dataclass
 
-MARKER = quick.MARKER
+MARKER = ".pkibuild"
 FORMAT = 1
 
 GITIGNORE = b"""\

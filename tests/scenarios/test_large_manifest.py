@@ -8,8 +8,9 @@ import shutil
 import pytest
 from helpers import Project
 
+from pkibuild import quick
 from pkibuild.documents.known import LARGE
-from pkibuild.state.memory import PATH
+from pkibuild.state.memory import FORMAT, PATH
 
 HEAD = """\
 version: 1
@@ -68,10 +69,11 @@ def test_a_mistake_is_told_at_its_place(large: Project) -> None:
 
 def test_what_was_remembered_elsewhere_is_not_believed(large: Project) -> None:
     """A repository could bring a memory along that says what the manifest does not."""
-    version, home, documents = marshal.loads(large.path(PATH).read_bytes())
-    ((path, (text, data, starts)),) = documents.items()
+    begun = quick.seal(str(large.path("")).rstrip("/"), PATH, FORMAT)
+    assert begun is not None
+    ((path, (text, data, starts)),) = quick.unseal(large.path(PATH).read_bytes(), begun).items()
     data["hosts"]["h4"]["aliases"] = ["forged.abc.com"]
-    large.path(PATH).write_bytes(marshal.dumps((version, home, {path: (text, data, starts)})))
+    large.path(PATH).write_bytes(quick.sealed({path: (text, data, starts)}, begun))
     assert "forged.abc.com" in large.run_here("plan").ok().out, "this memory is believed where it was written"
     shutil.copytree(large.path(""), large.folder / "copy")
     shutil.rmtree(large.path(""))

@@ -91,10 +91,10 @@ def test_an_answer_that_came_with_a_checkout_is_not_given(project: Project) -> N
         assert not answered(project)
     path.write_bytes(real)
     assert answered(project)
-    marker = project.path(quick.MARKER)
-    marker.write_bytes(marker.read_bytes())
-    assert not answered(project), "another marker, as after a checkout"
-    marker.unlink()
+    home = project.path(quick.RUN_LOCK)
+    home.touch()
+    assert not answered(project), "another folder, as after a checkout"
+    home.unlink()
     path.write_bytes(repr((__version__, (quick.FORMAT, "pki.yaml", os.geteuid()), None)).encode() + b"\n" + real)
     assert not answered(project)
 
@@ -103,8 +103,8 @@ def test_an_answer_that_came_with_a_checkout_is_not_given(project: Project) -> N
 def test_what_was_not_remembered_here_is_not_believed(project: Project, name: str) -> None:
     settled(project)
     memory = project.path(f".cache/{name}")
-    marker = quick.signature(str(project.path(quick.MARKER)))
-    assert repr(marker).encode() in memory.read_bytes().split(b"\n")[0]
+    home = quick.signature(str(project.path(quick.RUN_LOCK)))
+    assert repr(home).encode() in memory.read_bytes().split(b"\n")[0]
     memory.write_bytes(b"\xdb" + b"\xff" * 40)  # a list of four thousand million things
     project.path(quick.ANSWER).unlink()
     assert "Nothing to do" in project.run("plan").ok().out
