@@ -113,7 +113,7 @@ def _host_unit(manifest: Manifest, host: Host, services: list[Service], expander
             _config(host, one, want)
             for one in expansions
             for want in one.files
-            if want.kind == "file" and not one.problems
+            if want.kind in ("file", "link") and not one.problems
         ),
         folders=(
             *(((layout.key_folder(host), own),) if host.platform in layout.OWN_PRIVATE_FOLDER else ()),
@@ -122,6 +122,7 @@ def _host_unit(manifest: Manifest, host: Host, services: list[Service], expander
         expansions=expansions,
     )
     clashes = _check_paths(unit, problems)
+    _check_links(unit, problems)
     _check_ports(expansions, clashes, problems)
     return unit, problems
 
@@ -216,6 +217,23 @@ def _check_paths(unit: Unit, problems: Problems) -> set[tuple[Place, Place]]:
     return clashes
 
 
+def _check_links(unit: Unit, problems: Problems) -> None:
+    """Nothing lies below a link: whoever unpacks a bundle would follow it."""
+    links = [config for config in unit.configs if config.link]
+    if not links:
+        return
+    built = (f"{unit.folder}/{file.path}" for one in unit.expansions for file in one.builds)
+    paths = [*unit.paths, *built, *(path for path, _ in unit.folders)]
+    for link in links:
+        below = next((path for path in paths if path.startswith(f"{link.path}/")), None)
+        if below is not None:
+            shown = [path.removeprefix(unit.folder) for path in (below, link.path)]
+            problems.error(
+                "same-path", f"`{shown[0]}` of `{unit.id}` would lie below the link `{shown[1]}`", link.place,
+                "give one of them another path",
+            )  # fmt: skip
+
+
 def _check_ports(expansions: tuple[Expansion, ...], clashes: set[tuple[Place, Place]], problems: Problems) -> None:
     """Two services of a host on a port that they cannot share: both places are shown, unless they clash already."""
     ports = [(one, port) for one in expansions for port in one.ports]
@@ -259,7 +277,7 @@ def nodes(manifest: Manifest, units: Iterable[Unit]) -> list[GraphNode]:
             der = layout.output_path(authority, "crl-der")
             found.append(GraphNode(f"{authority.id}/crl-der", "crl-der", der, ((f"{authority.id}/crl", "bytes"),)))
         for config in unit.configs:
-            found.append(GraphNode(config.id, "config", config.path, tuple((id, "path") for id in config.needs)))
+            found.append(GraphNode(config.id, config.kind, config.path, tuple((id, "path") for id in config.needs)))
     return found
 
 

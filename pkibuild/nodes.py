@@ -142,6 +142,16 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Make a symbolic link."""
+
+    path: str
+    target: str
+    keep_copy: bool = False
+    """As of `Write`."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetMode:
     path: str
     mode: int
@@ -177,7 +187,7 @@ class Remove:
     """Where it is moved to instead (keys); empty when it is deleted."""
 
 
-Recipe = MakeKey | FinishKey | Sign | SignCrl | Assemble | Write | SetMode | Stay | Adopt | Import | Remove
+Recipe = MakeKey | FinishKey | Sign | SignCrl | Assemble | Write | Link | SetMode | Stay | Adopt | Import | Remove
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pkibuild.artifacts.wants import ConfigWant
 from pkibuild.diagnostics import fail
+from pkibuild.facts import sha
 from pkibuild.world.files import explain, read_file
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Texts:
 
         The lock is committed, and a secret that people can remember could be guessed from its digest.
         """
+        if want.link:
+            return sha(f"link\n{want.link}".encode())
         masks = public and bool(want.file.secrets)
         known = self._inputs.get((want.id, masks))
         if known is None:
@@ -79,6 +82,8 @@ class Texts:
         return self._render(want, _masked(want))
 
     def _render(self, want: ConfigWant, context: Any) -> bytes:
+        if want.link:
+            return want.link.encode()
         if self._renderer is None:
             from pkibuild.rendering.renderer import Renderer
 

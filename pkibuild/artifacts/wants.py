@@ -6,6 +6,7 @@ everything belongs to the person who runs `apply`, keys with mode 0400).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from pkibuild.diagnostics import Place
@@ -89,7 +90,7 @@ class BundleWant:
 
 @dataclass(frozen=True, slots=True)
 class ConfigWant:
-    """A text of a service pack."""
+    """A text of a service pack, or a link: then what it points to stands for its text."""
 
     id: str
     path: str
@@ -101,6 +102,15 @@ class ConfigWant:
     """An option that is secret stands in it."""
     needs: tuple[str, ...] = ()
     """Ids of the artifacts whose paths it shows."""
+
+    @property
+    def link(self) -> str:
+        """Where it points to, if it is a symbolic link."""
+        return str(self.file.target)
+
+    @property
+    def kind(self) -> str:
+        return "link" if self.link else "config"
 
     @property
     def mode(self) -> int:
@@ -124,6 +134,21 @@ class Unit:
     @property
     def authority(self) -> Authority | None:
         return self.declaration if isinstance(self.declaration, Authority) else None
+
+    @property
+    def paths(self) -> Iterator[str]:
+        """Every file that a plan looks at, staged keys and the receipt included."""
+        yield self.receipt_path
+        for pair in self.pairs:
+            yield pair.key.path
+            yield f"{pair.key.path}.next"
+            if pair.key.public_path:
+                yield pair.key.public_path
+            yield pair.certificate.path
+        for bundle in self.bundles:
+            yield bundle.path
+        for config in self.configs:
+            yield config.path
 
     @property
     def receipt_path(self) -> str:

@@ -26,6 +26,7 @@ from pkibuild.nodes import (
     Assemble,
     FinishKey,
     Import,
+    Link,
     MakeKey,
     Part,
     Remove,
@@ -316,6 +317,11 @@ class Executor:
                     self._keep_copy(recipe.path)
                 self._tree.write(recipe.path, recipe.data, recipe.mode)
                 self.done.digests[recipe.path] = sha(recipe.data)
+            case Link():
+                if recipe.keep_copy:
+                    self._keep_copy(recipe.path)
+                self._tree.write_link(recipe.path, recipe.target)
+                self.done.digests[recipe.path] = sha(recipe.target.encode())
             case SetMode():
                 self._tree.set_mode(recipe.path, recipe.mode)
             case Stay():
@@ -383,7 +389,8 @@ class Executor:
         return self._blocks[part.path]
 
     def _keep_copy(self, path: str) -> None:
-        data = self._tree.read(path)
+        found = self._tree.stat(path)
+        data = self._tree.read_link(path) if found is not None and found.kind == "link" else self._tree.read(path)
         if data is not None:
             kept = f".cache/edited/{format_date(self._now)}-{sha(data)[:12]}/{path}"
             self._tree.write(kept, data, 0o600)

@@ -116,12 +116,12 @@ def receipt(unit: Unit, source: AfterRun, inputs: Mapping[str, str], found: Mapp
     """
     files: dict[str, ReceiptFile] = {}
 
-    def note(node: str, path: str, rights: Rights, *, secret: bool = False, noted: str = "") -> None:
+    def note(node: str, path: str, rights: Rights, *, secret: bool = False, noted: str = "", link: str = "") -> None:
         digest = source.digest(path) if not secret else "" if source.is_there(path) else None
         if digest is None:
             return
         name = path.removeprefix(unit.folder + "/")
-        files[name] = ReceiptFile(node, rights.mode, rights.owner, rights.group, secret, digest, noted)
+        files[name] = ReceiptFile(node, rights.mode, rights.owner, rights.group, secret, digest, noted, link)
 
     for pair in unit.pairs:
         note(pair.key.id, pair.key.path, pair.key.rights, secret=True)
@@ -134,7 +134,8 @@ def receipt(unit: Unit, source: AfterRun, inputs: Mapping[str, str], found: Mapp
         shown = " ".join(part for part in parts if not part.startswith(key_part("unreadable")))
         note(bundle.id, bundle.path, bundle.rights, secret=bundle.secret, noted=shown)
     for config in unit.configs:
-        note(config.id, config.path, config.rights, secret=config.secret, noted=inputs.get(config.id, ""))
+        noted = inputs.get(config.id, "")
+        note(config.id, config.path, config.rights, secret=config.secret, noted=noted, link=config.link)
     files.update(_left_over(unit, source, files))
     return replace(_orders(unit), files=files)
 

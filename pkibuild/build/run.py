@@ -20,7 +20,6 @@ from pkibuild.plan.files import NEXT, Files
 from pkibuild.plan.folder import Folder, marker_of
 from pkibuild.plan.quiet import RUNNING
 from pkibuild.plan.selection import without
-from pkibuild.plan.settled import paths_of
 from pkibuild.world import World
 from pkibuild.world.files import TEMPORARY, remove_leftover, write_file
 
@@ -119,7 +118,7 @@ def _record(manifest: Manifest, units: Sequence[Unit], folder: Folder, made: Don
     records.drop_receipts(tree, manifest, source)
     for authority in manifest.authorities.values():
         records.write_openssl(tree, manifest, authority, source, folder.now)
-    paths = {path for unit in units for path in paths_of(unit)}
+    paths = {path for unit in units for path in unit.paths}
     _write_lock(folder, source, changed, [*gone, *_forgotten(folder, paths)])
 
 

@@ -28,12 +28,17 @@ APPLY = "run `pkibuild apply` first"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file of the overlay, or a folder (`data` is None). The path is relative to the host's root or home."""
+    """A file of the overlay, a link, or a folder (neither `data` nor `link`).
+
+    The path is relative to the host's root or home.
+    """
 
     path: str
     rights: Rights
     mtime: int
     data: bytes | None = None
+    link: str = ""
+    """Where it points to, if it is a symbolic link (then there are no `data`)."""
 
 
 def bundle(manifest: Manifest, name: str, units: Units, folder: Folder) -> bytes:
@@ -120,13 +125,15 @@ def _file(host: Host, unit: Unit, path: str, noted: ReceiptFile, want: tuple[str
     rights = Rights(noted.owner, noted.group, noted.mode)
     if (noted.node, rights) != want:
         raise _refused(host, "out-of-date", f"owner, group or mode of `{path}` changed")
-    found, data = source.tree.stat(whole), source.tree.read(whole)
-    if found is None or data is None:
+    found = source.tree.stat(whole)
+    is_link = found is not None and found.kind == "link" and bool(noted.link)
+    content = source.tree.read_link(whole) if is_link else source.tree.read(whole)
+    if found is None or content is None:
         raise _refused(host, "not-built", f"`{path}` is missing")
-    if noted.digest and sha(data) != noted.digest:
+    if noted.digest and sha(content) != noted.digest:
         raise _refused(host, "altered", f"`{path}` was changed by hand")
     # The file's own time, which `make` on the host compares: a config that changed is newer than what was made of it.
-    return Member(path, rights, found.mtime_ns // 1_000_000_000, data)
+    return Member(path, rights, found.mtime_ns // 1_000_000_000, None if is_link else content, noted.link)
 
 
 def tar(members: Iterable[Member]) -> bytes:
@@ -135,7 +142,8 @@ def tar(members: Iterable[Member]) -> bytes:
     for member in members:
         data = member.data or b""
         info = tarfile.TarInfo(member.path)
-        info.type = tarfile.DIRTYPE if member.data is None else tarfile.REGTYPE
+        info.type = tarfile.SYMTYPE if member.link else tarfile.DIRTYPE if member.data is None else tarfile.REGTYPE
+        info.linkname = member.link
         info.size = len(data)
         info.mode, info.mtime = member.rights.mode, member.mtime
         info.uname, info.gname = member.rights.owner, member.rights.group

@@ -10,10 +10,11 @@ from pkibuild.artifacts.configs import MASK, Texts
 from pkibuild.artifacts.wants import KEY_MODE, BundleWant, ConfigWant, Unit
 from pkibuild.diagnostics import UserError
 from pkibuild.facts import sha
-from pkibuild.nodes import Action, Assemble, Change, Part, Pending, Reason, SetMode, Verb, Write
+from pkibuild.nodes import Action, Assemble, Change, Link, Part, Pending, Reason, SetMode, Verb, Write
 from pkibuild.plan.entries import bundle_entry, config_entry
 from pkibuild.plan.hunks import text_changes
-from pkibuild.plan.issuers import IssuerView, Link
+from pkibuild.plan.issuers import IssuerView
+from pkibuild.plan.issuers import Link as ChainLink
 from pkibuild.plan.moves import Moves, moving, only_moving
 from pkibuild.plan.observed import BundleSeen, ConfigSeen, Source
 from pkibuild.plan.pairs import Context, PairView
@@ -83,14 +84,14 @@ def sources_of(
     """`(id, path, part)` of every block in order; None when one of them will not exist."""
     found: list[tuple[str, str, str | None]] = []
     certificate = view.pair.certificate
-    leaf = Link(certificate.id, certificate.path, view.fingerprint)
+    leaf = ChainLink(certificate.id, certificate.path, view.fingerprint)
     for part in want.parts:
         if part == "key":
             key = view.pair.key
             found.append((key.id, key.path, key_part(view.public) if view.public else None))
             continue
         if part == "leaf":
-            links: tuple[Link, ...] = (leaf,)
+            links: tuple[ChainLink, ...] = (leaf,)
             there = view.certificate
         elif part == "chain":
             links = issuer.chain(view.issuer_key_id) if issuer else ()
@@ -152,16 +153,22 @@ def plan_config(context: Context, want: ConfigWant, unit: Unit, texts: Texts) ->
         _refuse_foreign(context, want)
         return
     verb, reason = _config_reason(seen, data)
-    recipe = Write(want.path, data, want.mode, keep_copy=reason.code == "edited-by-hand", inputs=known)
+    recipe = _config_recipe(want, data, reason.code == "edited-by-hand", known)
     changes = () if verb == "new" else _shown_changes(want, seen, data, texts)
-    name = want.path.rpartition("/")[2]
-    action = Action(want.id, "config", verb, (reason,), recipe, (want.path,), changes, detail=name, place=want.place)
+    name = f"→ {want.link}" if want.link else want.path.rpartition("/")[2]
+    action = Action(want.id, want.kind, verb, (reason,), recipe, (want.path,), changes, detail=name, place=want.place)
     context.draft.add(moving(action, moves))
+
+
+def _config_recipe(want: ConfigWant, data: bytes, keep_copy: bool, inputs: str) -> Write | Link:
+    if want.link:
+        return Link(want.path, want.link, keep_copy)
+    return Write(want.path, data, want.mode, keep_copy, inputs)
 
 
 def _keep_config(context: Context, want: ConfigWant, seen: ConfigSeen, inputs: str, moves: Moves) -> None:
     if moves:
-        context.draft.add(only_moving(want, "config", moves))
+        context.draft.add(only_moving(want, want.kind, moves))
     else:
         context.draft.keep(config_entry(want, seen.digest, inputs))
 

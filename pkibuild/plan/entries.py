@@ -40,7 +40,7 @@ def bundle_entry(want: BundleWant, parts: tuple[str, ...]) -> LockEntry:
 
 def config_entry(want: ConfigWant, digest: str, inputs: str) -> LockEntry:
     """A config with a secret in it is remembered without its digest."""
-    return _entry(want.id, "config", want.path, FileFacts("" if want.secret else digest), want.rights, inputs=inputs)
+    return _entry(want.id, want.kind, want.path, FileFacts("" if want.secret else digest), want.rights, inputs=inputs)
 
 
 def _entry(

@@ -181,7 +181,7 @@ class Files:
 
     def _is_file(self, path: str) -> bool:
         found = self.tree.stat(path)
-        return found is not None and found.kind == "file"
+        return found is not None and found.kind in ("file", "link")
 
     def taken(self, path: str, by: str = "") -> bool:
         there, coming = self.tree.stat(path), self.tree.stat(by) if by else None
@@ -252,12 +252,17 @@ class Files:
         found = self.tree.stat(want.path)
         if found is None:
             return ConfigSeen("absent", remembered=remembered, inputs=inputs, ours=noted is not None)
-        if found.kind != "file":
+        if found.kind == "link":
+            data, mode = self.tree.read_link(want.path), None
+        elif found.kind == "file":
+            data, mode = self.tree.read(want.path) or b"", found.mode
+        else:
             return ConfigSeen("damaged", mode=found.mode, remembered=remembered, ours=noted is not None)
-        data = self.tree.read(want.path) or b""
+        if (found.kind == "link") is not bool(want.link):
+            return ConfigSeen("damaged", mode=mode, remembered=remembered, ours=noted is not None)
         # An empty file is what is left of ours when the power fails; nothing is lost with one that is not.
         ours = noted is not None or not data or HEADER in data[:400] or want.id in self.lock
-        return ConfigSeen("present", sha(data), data, found.mode, remembered, inputs, ours)
+        return ConfigSeen("present", sha(data), data, mode, remembered, inputs, ours)
 
     # -- authorities -------------------------------------------------------------------
 

@@ -16,7 +16,6 @@ from pkibuild.plan.changes import name_list
 from pkibuild.plan.files import Files
 from pkibuild.plan.remembered import Remembered
 from pkibuild.plan.selection import matches
-from pkibuild.plan.settled import paths_of
 from pkibuild.state.lock import Lock
 from pkibuild.units import format_date
 from pkibuild.values import dataclass
@@ -35,7 +34,7 @@ class Wanted:
 
     @classmethod
     def by(cls, units: Iterable[Unit], ids: Set[str], actions: Iterable[Action]) -> Wanted:
-        paths = {path for unit in units for path in paths_of(unit)}
+        paths = {path for unit in units for path in unit.paths}
         paths.update(old for action in actions for old, _ in action.moves)
         return cls(ids, paths)
 

@@ -9,7 +9,6 @@ from pkibuild.artifacts.wants import Unit
 from pkibuild.model import Manifest
 from pkibuild.nodes import Plan, Quiet
 from pkibuild.plan.folder import Folder
-from pkibuild.plan.settled import paths_of
 from pkibuild.state import output
 from pkibuild.units import DAY, HOUR
 
@@ -45,7 +44,7 @@ def _beside(manifest: Manifest, folder: Folder) -> Iterator[str]:
 def _below(manifest: Manifest, units: Iterable[Unit]) -> Iterator[str]:
     yield from (output.MARKER, RUNNING, layout.journal_path(), "authorities", "hosts", "certificates")
     for unit in units:
-        yield from paths_of(unit)
+        yield from unit.paths
     for authority in manifest.authorities.values():
         own = layout.unit_folder(authority)
         # What is in the folder may be an older generation's certificate or list.

@@ -183,7 +183,7 @@ class Passing:
     def _remember(self, unit: Unit, count: int, draft: Draft) -> None:
         """Unless a file of it changed since this run began, or just before."""
         files: list[tuple[str, Signature | None]] = []
-        for path in paths_of(unit):
+        for path in unit.paths:
             seen = signature(f"{self._tree.root}/{path}")
             if seen is not None and changed_at(seen) >= self._newest:
                 return
@@ -201,18 +201,3 @@ class Passing:
     def close(self, lock: bytes, journals: object) -> None:
         """Keep it for the next run, on the ground as this run leaves it."""
         write(self._tree, self._settled, ground_of(self._manifest, self._views, lock, journals))
-
-
-def paths_of(unit: Unit) -> Iterable[str]:
-    """Every file of a unit that a plan looks at, staged keys included."""
-    yield unit.receipt_path
-    for pair in unit.pairs:
-        yield pair.key.path
-        yield f"{pair.key.path}.next"
-        if pair.key.public_path:
-            yield pair.key.public_path
-        yield pair.certificate.path
-    for bundle in unit.bundles:
-        yield bundle.path
-    for config in unit.configs:
-        yield config.path

@@ -149,7 +149,7 @@ def _material(index: int, data: Mapping[str, Any]) -> MaterialRule:
 def _file(index: int, data: Mapping[str, Any]) -> FileRule:
     at = ("files", index)
     kind = data.get("kind", "file")
-    rights = _rights(data, 0o755 if kind == "directory" else 0o644)
+    rights = _rights(data, {"directory": 0o755, "link": 0o777}.get(kind, 0o644))
     return FileRule(
         kind=kind,
         name=data.get("name", ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -189,12 +190,30 @@ class _Maker:
             template=template,
             language=self._fill(rule.language, context) if template else "",
             context=context if template else None,
-            target=self._fill(rule.target, context),
+            target=self._target(rule, context, path) if rule.kind == "link" else "",
             source=self._path(rule.source, context) if rule.source else "",
             command=tuple(self._fill(word, context) for word in rule.command),
-            secret=bool(self.pack.secrets),
+            secret=bool(self.pack.secrets) and rule.kind != "link",
             secrets=self.pack.secrets,
         )
+
+    def _target(self, rule: FileRule, context: Mapping[str, Any], path: str) -> str:
+        """Where a link points to, relative to where it lies: to something within the host's tree (or home), or nowhere.
+
+        Relative, it means the same in the overlay, below `install --root` and on the host.
+        """
+        text = self._fill(rule.target, context)
+        home = layout.on_host(self.host, "").rstrip("/")
+        place = self._source(rule.target, context)
+        within = posixpath.dirname(path)
+        if text and not text.startswith("/"):
+            text = posixpath.normpath(posixpath.join(within, text))
+        target = self._checked(text, place)
+        if target and target != path:
+            return posixpath.relpath(target, within)
+        if target or text in ("", home, f"{home}/"):  # else it was told
+            self.problems.error("bad-path", f"the link `{path}` points nowhere", place)
+        return ""
 
     def _file_rights(self, rule: FileRule, context: Mapping[str, Any]) -> Rights:
         given = rule.rights
@@ -280,20 +299,21 @@ class _Maker:
         text = by_platform.get(self.host.platform)
         if text is None:
             return ""
-        path = self._fill(text, context)
+        return self._checked(self._fill(text, context), self._source(text, context))
+
+    def _checked(self, path: str, place: Place) -> str:
+        """The overlay path of a path on the host; empty when it is no good one (which is told)."""
         home = f"{self.host.home}/" if self.host.platform == "user" else "/"
         if path.startswith("/") and not path.startswith(home):
             hint = "on the platform `user` everything lies below `home`"
-            self.problems.error(
-                "bad-path", f"`{path}` is not below `{self.host.home}`", self._source(text, context), hint
-            )
+            self.problems.error("bad-path", f"`{path}` is not below `{self.host.home}`", place, hint)
             return ""
         path = path.removeprefix(home) if path.startswith("/") else path
         if path and any(part in ("", ".", "..") or part.startswith("-") for part in path.split("/")):
-            self.problems.error("bad-path", f"`{path}` is no path of a file", self._source(text, context))
+            self.problems.error("bad-path", f"`{path}` is no path of a file", place)
             return ""
         if not path.isprintable():
-            self.problems.error("bad-path", "a path with control characters", self._source(text, context))
+            self.problems.error("bad-path", "a path with control characters", place)
             return ""
         return path
 

@@ -63,7 +63,7 @@ class File:
     context: Mapping[str, Any] | None = None
     """What the template sees; strings are `Placed`."""
     target: str = ""
-    """Of a link."""
+    """Of a link: relative to where it lies."""
     source: str = ""
     """Overlay path of what a build step reads."""
     command: tuple[str, ...] = ()

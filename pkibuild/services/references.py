@@ -44,10 +44,6 @@ def check_references(descriptor: Document, options: Mapping[str, Any]) -> Iterat
         if language not in LANGUAGES and "{" not in language:
             hint = f"there are: {', '.join(sorted(LANGUAGES))}"
             yield _told(descriptor, ("files", index, "language"), f"there is no language `{language}`", hint)
-        if file.get("kind") == "link":
-            yield _told(
-                descriptor, ("files", index, "kind"), "links are not yet supported", "let a command of `enable` make it"
-            )
     yield from _check_roles(descriptor)
 
 

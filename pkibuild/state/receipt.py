@@ -31,6 +31,8 @@ class ReceiptFile:
     """SHA-256 of its bytes; empty for a secret."""
     inputs: str = ""
     """Digest of what an opaque file (PKCS#12) was made from."""
+    link: str = ""
+    """Where it points to, if it is a symbolic link; its digest is that of this."""
 
     def __post_init__(self) -> None:
         if self.secret and self.digest:

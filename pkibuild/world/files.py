@@ -386,6 +386,26 @@ class Tree:
             finally:
                 os.close(descriptor)
 
+    def read_link(self, name: str) -> bytes:
+        """Where a symbolic link points to. Raises UserError."""
+        self._check_parents(name)
+        with self._told("read", name):
+            return os.fsencode(os.readlink(self.path(name)))
+
+    def write_link(self, name: str, target: str) -> None:
+        """Put a symbolic link in place of whatever file or link has its name."""
+        parent = self._parent(name)
+        temporary = self.path((f"{parent}/" if parent else "") + TEMPORARY + name.rpartition("/")[2][:200])
+        self.step("link", name)
+        with self._told("write", name):
+            if (found := stat_of(self.path(name))) is not None and found.kind not in ("file", "link"):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path(name))
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+            os.symlink(target, temporary)
+            os.rename(temporary, self.path(name))
+        self._dirty_folders.add(parent)
+
     def rename(self, old: str, new: str) -> None:
         self._parent(new)
         self.step("rename", new)
@@ -473,6 +493,10 @@ class Tree:
                         descriptor = os.open(self.path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
                     except (FileNotFoundError, PermissionError):
                         continue
+                    except OSError as error:
+                        if error.errno == errno.ELOOP:  # a link is no more than its name
+                            continue
+                        raise
                     try:
                         os.fsync(descriptor)
                     finally:
