@@ -22,8 +22,10 @@ authorities:
   myca: {subject: {common_name: My CA}}
 hosts:
   laptop: {home: "/home/joe", fqdn: joe.abc.com}
+  six: {home: "/home/joe", fqdn: "2001:db8::1"}
 services:
   web: {type: apache, host: laptop, redirect_http: true}
+  web6: {type: apache, host: six, redirect_http: true}
 """
 
 
@@ -59,6 +61,12 @@ def test_an_ordinary_user_runs_a_whole_server(machine: Machine, built: Project) 
     head = joe(machine, "curl", "-sS", "-I", "http://joe.abc.com:8080/x")
     assert "Location: https://joe.abc.com:8443/x\r\n" in head
     joe(machine, "apache2", "-f", "/home/joe/etc/apache2/web.conf", "-k", "stop")
+
+
+def test_a_server_may_be_known_by_an_address_of_ipv6_alone(machine: Machine, built: Project) -> None:
+    joe(machine, "tar", "-xpC", "/home/joe", feed=machines.bundle(built, "six"))
+    joe(machine, "mkdir", "-p", "/home/joe/public_html")
+    joe(machine, "apache2", "-f", "/home/joe/etc/apache2/web6.conf", "-t")
 
 
 # -- other platforms: the golden files, in a frame as their distributions have it ----------------------------------

@@ -100,6 +100,7 @@ def test_58_a_template_that_is_not_there(project: Project) -> None:
 HOSTILE = [
     "/srv/a b", "/srv/a'b", '/srv/a"b', "/srv/a\\b", "/srv/a\\", "/srv/a`b", "/srv/$(id)", "/srv/a#b", "/srv/<x>",
     "/srv/%{HTTP_HOST}", "/srv/a;b", "/srv/é", "/srv/${x}", "/srv/a\nb", "/srv/a\r", "/srv/a\0", "/srv/\u2028",
+    "/srv/*", "/srv/a?", "/srv/[a]",
 ]  # fmt: skip
 
 
@@ -107,7 +108,7 @@ HOSTILE = [
 def test_59_a_value_cannot_break_out_of_a_config(project: Project, value: str) -> None:
     written = json.dumps(value)
     services = f"  web: {{type: apache, host: myhost, sites: [{{document_root: {written}}}]}}\n"
-    if re.search(r"[\x00-\x1f\u2028]|\$\{", value):
+    if re.search(r"[\x00-\x1f\u2028*?\[]|\$\{", value):  # `<Directory>` takes patterns
         refused(project, services, "unsafe-value" if "${" in value else "bad-value", written)
         return
     apply(project, services).ok()
@@ -134,6 +135,37 @@ def test_59_values_of_the_mail_server(project: Project, value: str) -> None:
     services = f'  smtp: {{type: sendmail, host: myhost, smart_host: "{value}"}}\n'
     assert apply(project, services).status == 1
     assert not list(project.folder.rglob("*.key"))
+
+
+@pytest.mark.parametrize("start", ["standalone", "inetd", "xinetd", "systemd"])
+def test_59_a_manifest_may_be_called_anything(project: Project, start: str) -> None:
+    name = "我的 'pki' \"x\" `dnl` ${x} %n.yaml"
+    services = "  web: {type: apache, host: myhost}\n  smtp: {type: sendmail, host: myhost}\n"
+    services += f"  pop3: {{type: qpopper, host: myhost, start: {start}}}\n"
+    project.write(HEAD.replace("ISSUER", "myrootca") + services, name)
+    project.run_here("apply", name).ok()
+    for config in (one for one in project.path("hosts/myhost/etc").rglob("*") if one.is_file()):
+        lines = [line for line in config.read_text(encoding="utf-8").splitlines() if name in line]
+        assert all(line.startswith(("# ", "dnl ")) for line in lines)
+
+
+def test_a_web_server_known_by_an_address_of_ipv6_alone(project: Project) -> None:
+    head = HEAD.replace("ISSUER", "myrootca").replace("www.abc.com, aliases: [abc.com]", "'2001:db8::1'")
+    project.write(head + "  web: {type: apache, host: myhost, redirect_http: true}\n")
+    project.run_here("apply").ok()
+    text = project.path("hosts/myhost/etc/apache2/sites-available/web.conf").read_text()
+    assert text.count("    ServerName 2001-db8--1\n    ServerAlias 2001:db8::1\n") == 2
+    assert " https://[2001:db8::1]$1\n" in text
+
+
+def test_what_is_published_is_excepted_from_the_redirect_and_nothing_else(project: Project) -> None:
+    apply(
+        project, "  web: {type: apache, host: myhost, redirect_http: true, publish: {url: /a.b, folder: /srv}}\n"
+    ).ok()
+    text = project.path("hosts/myhost/etc/apache2/sites-available/web.conf").read_text()
+    pattern = re.search(r"RedirectMatch permanent (\S+)", text)
+    assert pattern is not None
+    assert [bool(re.match(pattern[1], one)) for one in ("/a.b/x", "/axb/x", "/")] == [False, True, True]
 
 
 def test_59_validate_finds_it_too(project: Project) -> None:

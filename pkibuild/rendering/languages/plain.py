@@ -17,12 +17,14 @@ class Text(Lines):
 
 
 class Words(Lines):
-    """Whatever has no language of its own here: values of letters, digits and `_./:@+=,-` only.
+    """Whatever has no language of its own here: values of letters, digits and `_./:@+=,-` only, but for comments.
 
     Good for systemd units, xinetd, inetd and other formats whose quoting differs from program to program.
     """
 
-    def word(self, line: str, value: str, after: str) -> str:  # noqa: ARG002 - the place does not matter here
+    def word(self, line: str, value: str, after: str) -> str:
+        if line.startswith("#") and not (value.endswith("\\") and after in ENDS):  # it could join the next line
+            return value
         if not _WORD.fullmatch(value):
             raise Refused("only letters, digits and `_./:@+=,-` can stand here")
         if value.startswith("-") and (not line or line[-1] in " \t="):

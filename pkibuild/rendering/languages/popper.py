@@ -17,12 +17,12 @@ LINE_LIMIT = 900
 
 class Popper(Lines):
     def word(self, line: str, value: str, after: str) -> str:
-        if not value.isascii():
-            raise Refused("only ASCII can stand here")
-        if len(line) + len(value) > LINE_LIMIT:
+        if len((line + value).encode()) > LINE_LIMIT:
             raise Refused("its line would be too long for the server (about a thousand characters)")
         if line.lstrip(" \t").startswith("#") or _BARE.fullmatch(value):
             return value
+        if not value.isascii():
+            raise Refused("only ASCII can stand here")
         if not (_VALUE.fullmatch(line) and stands_alone(" ", after)):
             raise Refused("it needs quotes, and does not stand alone after `set NAME =`")
         for quote in "\"'`":
