@@ -42,7 +42,15 @@ REPORT = "this is a bug in pkibuild: please report it with the lines above and `
 def entry() -> None:
     """The `pkibuild` program."""
     _mend_streams()
-    sys.exit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        sys.exit(status)  # Python tells of it
+    # All is said and done. To take apart what the run has made would take a sixth of a small one, and frees nothing
+    # that the system does not free.
+    os._exit(status)
 
 
 def _mend_streams() -> None:

@@ -321,8 +321,8 @@ def test_cryptography_and_jinja2_are_imported_only_to_build(started: Project, co
     started.run_here("apply", env=ENV | now).ok()
     started.run("plan", env=now).ok()
     code = (
-        f"import sys\nfrom pkibuild.cli import entry\nsys.argv = ['pkibuild', {command!r}]\n"
-        "try:\n    entry()\nexcept SystemExit as stop:\n    assert not stop.code\nprint(*sys.modules, file=sys.stderr)"
+        f"import sys\nfrom pkibuild.cli import main\nassert main([{command!r}]) == 0\n"
+        "print(*sys.modules, file=sys.stderr)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=started.folder, env=environment(), capture_output=True, text=True
