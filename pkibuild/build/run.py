@@ -36,11 +36,12 @@ def carry_out(
     """Do what can be done of a plan, and record it. What was done, what waits, and why."""
     tree = folder.tree
     opened = Opener(manifest, tree, world).open_all(plan.actions)
-    actions, waiting = without(plan, (action.id for action in plan.actions if _blocked(action, opened)))
+    actions, waits = without(plan, {one.id: why for one in plan.actions if (why := _blocked(one, opened))})
+    waiting = [Pending(action.id, why.code, why.message, action.place) for action, why in waits]
     _sweep(folder)
     if not actions:
         _record(manifest, units, folder, Done(), ())
-        return [], _pending(waiting, opened), _told(opened)
+        return [], waiting, _told(opened)
     records.mark_folder(tree, marker_of(manifest))
     tree.create(RUNNING, b"", 0o600, durable=False)
     generations = {
@@ -58,27 +59,21 @@ def carry_out(
         _record(manifest, units, folder, executor.done, gone)
         tree.remove(RUNNING)
         tree.flush()
-    return executor.done.ids, _pending(waiting, opened), _told(opened)
+    return executor.done.ids, waiting, _told(opened)
 
 
-def _blocked(action: Action, opened: Opened) -> bool:
-    """Whether a key that the action needs stayed closed."""
+def _blocked(action: Action, opened: Opened) -> Diagnostic | None:
+    """Why a key that the action needs stayed closed."""
     recipe = action.recipe
     if isinstance(recipe, MakeKey):
-        return recipe.path in opened.closed
+        return opened.closed.get(recipe.path)
     if isinstance(recipe, SignCrl):
-        return recipe.key_path in opened.closed
+        return opened.closed.get(recipe.key_path)
     if isinstance(recipe, Sign):
         name = recipe.issuer.removeprefix("authority/")
         signer = f"authorities/{name}/private/{name}.key" if recipe.issuer.startswith("authority/") else recipe.key_path
-        return signer in opened.closed or recipe.key_path in opened.closed
-    return False
-
-
-def _pending(waiting: Sequence[Action], opened: Opened) -> list[Pending]:
-    why = next(iter(opened.closed.values()), None)
-    message = why.message if why else "what it needs waits"
-    return [Pending(action.id, why.code if why else "waits", message, action.place) for action in waiting]
+        return opened.closed.get(signer) or opened.closed.get(recipe.key_path)
+    return None
 
 
 def _told(opened: Opened) -> list[Diagnostic]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
@@ -110,20 +110,17 @@ def check_risks(plan: Plan, codes: Iterable[str]) -> None:
         raise UserError(*found, status=STOPPED)
 
 
-def without(plan: Plan, blocked: Iterable[str]) -> tuple[list[Action], list[Action]]:
-    """The actions that can be carried out, and those that hang on blocked ones."""
-    lost = set(blocked)
+def without(plan: Plan, blocked: Mapping[str, Diagnostic]) -> tuple[list[Action], list[tuple[Action, Diagnostic]]]:
+    """The actions that can be carried out, and those that hang on blocked ones, each with what blocks it."""
+    lost: dict[str, Diagnostic] = {}
     go: list[Action] = []
-    wait: list[Action] = []
+    wait: list[tuple[Action, Diagnostic]] = []
     for action in plan.actions:
-        if action.id in lost or lost.intersection(action.needs):
-            lost.add(action.id)
-            wait.append(action)
-        else:
+        why = blocked.get(action.id) or next((lost[need] for need in action.needs if need in lost), None)
+        if why is None:
             go.append(action)
-    partners = {_partner(action.id) for action in go if action.kind == "key"}
-    lonely = {id for id in partners if id in lost}
-    if lonely:
-        wait += [action for action in go if _partner(action.id) in lonely]
-        go = [action for action in go if _partner(action.id) not in lonely]
-    return go, wait
+        else:
+            lost[action.id] = why
+            wait.append((action, why))
+    wait += [(action, lost[_partner(action.id)]) for action in go if _partner(action.id) in lost]
+    return [action for action in go if _partner(action.id) not in lost], wait

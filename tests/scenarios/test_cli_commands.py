@@ -213,6 +213,24 @@ def test_a_passphrase_that_is_not_here_leaves_the_rest_pending(started: Project)
     assert started.path("hosts/www/etc/apache2/sites-available/site.conf").exists()
 
 
+def test_each_waits_for_its_own_passphrase(project: Project) -> None:
+    keys = "".join(
+        f"  {name}:\n    subject: {{common_name: {name}}}\n"
+        f"    key: {{algorithm: ecdsa-p256, passphrase: {{env: {name.upper()}}}}}\n"
+        for name in ("one", "two", "three")
+    )
+    hosts = "hosts:\n  a: {fqdn: a.abc.com, issuer: two}\n  b: {fqdn: b.abc.com, issuer: three}\n"
+    project.write(f"version: 1\nauthorities:\n{keys}{hosts}")
+    told = project.run_here("apply", "--format", "json", env={"TWO": "x"})
+    assert told.status == 4
+    waits = {one["id"]: one["message"] for one in json.loads(told.out)["pending"]}
+    assert waits == {
+        f"{unit}/{what}": f"the environment variable `{name}` is not set"
+        for unit, name in (("authority/one", "ONE"), ("authority/three", "THREE"), ("host/b", "THREE"))
+        for what in ("key", "certificate")
+    }
+
+
 def test_too_many_reissues_stop_before_the_first_write(built: Project) -> None:
     built.edit("aliases: [example.com]", "aliases: [example.com, mail.example.com]")
     before = built.snapshot()
