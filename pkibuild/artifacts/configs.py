@@ -32,8 +32,10 @@ Reader = Callable[[str, int], bytes]
 class Texts:
     """Renders configs; keeps templates and what they compile to for the next host."""
 
-    def __init__(self, read: Reader = read_file) -> None:
+    def __init__(self, read: Reader = read_file, name: Callable[[str], str] = str) -> None:
+        """`name` gives what a template is called in messages."""
         self._read = read
+        self._name = name
         self._templates: dict[str, tuple[str, str]] = {}
         self._renderer: Renderer | None = None
         self._inputs: dict[tuple[str, bool], str] = {}
@@ -47,9 +49,10 @@ class Texts:
                 data = self._read(path, TEMPLATE_LIMIT)
                 found = data.decode("utf-8"), hashlib.sha256(data).hexdigest()
             except OSError as error:
-                raise fail("template", f"cannot read the template `{path}`: {explain(error)}", want.place) from None
+                told = f"cannot read the template `{self._name(path)}`: {explain(error)}"
+                raise fail("template", told, want.place) from None
             except UnicodeDecodeError:
-                raise fail("template", f"the template `{path}` is not UTF-8", want.place) from None
+                raise fail("template", f"the template `{self._name(path)}` is not UTF-8", want.place) from None
             self._templates[path] = found
         return found
 
@@ -90,7 +93,9 @@ class Texts:
             self._renderer = Renderer()
         text, _ = self._template(want)
         file = want.file
-        return self._renderer.render(text, file.language, context, file.template, want.place).encode("utf-8")
+        return self._renderer.render(text, file.language, context, self._name(file.template), want.place).encode(
+            "utf-8"
+        )
 
 
 def masked(value: Any, secrets: tuple[tuple[str, ...], ...]) -> Any:

@@ -17,6 +17,8 @@ _LINKS = 40
 """So many symbolic links are followed, as the system does."""
 _AHEAD = 1_000_000
 """Bytes of a file that is read before it is asked for, because its folder was listed."""
+_FOLDERS = 10_000
+"""So many are looked into: a tree of a few objects can have more folders than there are atoms."""
 _LFS = b"version https://git-lfs.github.com/spec/"
 _NOT_HERE = "this clone does not have its contents; `git fetch --refetch --no-filter` brings them"
 
@@ -70,6 +72,8 @@ class Revision:
     """Id of the tree object; empty for the index."""
     _folders: dict[str, dict[str, Entry]] = field(default_factory=dict)
     """By path below the root (empty: itself): what lies in it."""
+    _trees: dict[str, dict[str, Entry]] = field(default_factory=dict)
+    """By object: one tree may stand in many places."""
     _sizes: dict[str, int] = field(default_factory=dict)
     """Of objects, as far as they were told."""
     _listed: set[str] = field(default_factory=set)
@@ -174,12 +178,19 @@ class Revision:
                 if entry is None or entry.kind != FOLDER:
                     raise NotADirectoryError(errno.ENOTDIR, "", inside)
                 tree = entry.object
+            if len(self._folders) >= _FOLDERS:
+                raise OSError(errno.EMFILE, f"it leads into more than {_FOLDERS} folders", inside)
+            self._folders[inside] = self._tree(tree, inside)
+        return self._folders[inside]
+
+    def _tree(self, tree: str, inside: str) -> dict[str, Entry]:
+        if tree not in self._trees:
             found = self.git.listed(tree)
             if found is None:
                 raise OSError(errno.ENODATA, _NOT_HERE, inside)
-            self._folders[inside], sizes = found
+            self._trees[tree], sizes = found
             self._sizes.update(sizes)
-        return self._folders[inside]
+        return self._trees[tree]
 
     # -- contents ----------------------------------------------------------------------------
 

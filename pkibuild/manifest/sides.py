@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
@@ -26,6 +27,8 @@ class Side:
     """As it was given."""
     manifest: Manifest
     read: Callable[[str, int], bytes]
+    shown: Callable[[str], str] = str
+    """What a file at an absolute path is called in messages."""
 
 
 def load_sides(old: str, new: str, world: World) -> tuple[Side, Side]:
@@ -70,7 +73,7 @@ def load_side(text: str, world: World) -> Side:
         return Side(text, load(text, world), Disk().read)
     source = Revision.open(world, found.revision)
     try:
-        return Side(text, _load(found, source, world), _reader(source))
+        return Side(text, _load(found, source, world), _reader(source), lambda path: _shown(path, found, source))
     except UserError as error:
         raise UserError(*(_told(one, found, source) for one in error.diagnostics), status=error.status) from None
 
@@ -92,9 +95,15 @@ def _reader(source: Source) -> Callable[[str, int], bytes]:
     return lambda path, limit: (disk if path.startswith(f"{BUILT_IN}/") else source).read(path, limit)
 
 
+def _shown(path: str, found: Named, source: Revision) -> str:
+    """A path as git names it; a built-in pack's file is in no revision."""
+    if posixpath.isabs(path) and not path.startswith(f"{source.root}/"):
+        return path
+    return f"{found.revision}:{source.name(path) if posixpath.isabs(path) else path}"
+
+
 def _placed(span: Span, found: Named, source: Revision) -> Span:
-    file = source.name(span.file) if span.file.startswith(f"{source.root}/") else span.file
-    return replace(span, file=f"{found.revision}:{file}")
+    return replace(span, file=_shown(span.file, found, source))
 
 
 def _told(one: Diagnostic, found: Named, source: Revision) -> Diagnostic:

@@ -27,10 +27,10 @@ def make_diff(old: Side, new: Side, now: int) -> Plan:
     before = replace(old, manifest=replace(old.manifest, path=new.manifest.path))
     units = Units(new.manifest)
     alike = Alike(before, new, units)
-    texts = Texts(new.read)
+    texts = Texts(new.read, new.shown)
     with as_old(old.name):
         built = _units(before.manifest, alike)
-    source = AsBuilt(built, Texts(old.read), texts, now, old.manifest.located)
+    source = AsBuilt(built, Texts(old.read, old.shown), texts, now, old.manifest.located)
     draft, plan = make_plan(new.manifest, units, source, Lock("", new.manifest.output), now, texts, alike)
     orphans = removed(source, new.manifest, Wanted.by(units.made.values(), draft.seen, plan.actions), now)
     plan = with_risks(with_orphans(plan, orphans), orphans, now)

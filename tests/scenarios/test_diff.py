@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -460,6 +461,23 @@ def test_line_ends_of_a_checkout_change_nothing(repository: Project) -> None:
     assert diff(repository, "HEAD:pki.yaml", "pki.yaml")["actions"] == []
 
 
+def test_a_tree_that_has_itself_in_many_places_is_not_walked(repository: Project) -> None:
+    """Twelve objects that make 10^12 folders."""
+    folder = repository.folder
+    entry = f"100644 blob {git(folder, 'hash-object', '-w', 'hosts/a.yaml').strip()}\tx.yaml\n"
+    for _ in range(12):
+        tree = subprocess.run(["git", "mktree"], cwd=folder, input=entry, capture_output=True, text=True, check=True)
+        entry = "".join(f"040000 tree {tree.stdout.strip()}\t{name}\n" for name in "abcdefghij")
+    repository.edit('include: ["hosts/*.yaml"]', f'include: ["{"*/" * 12}x.yaml"]')
+    manifest = git(folder, "hash-object", "-w", "pki.yaml").strip()
+    whole = f"100644 blob {manifest}\tpki.yaml\n040000 tree {tree.stdout.strip()}\tbomb\n"
+    made = subprocess.run(["git", "mktree"], cwd=folder, input=whole, capture_output=True, text=True, check=True)
+    started = time.process_time()
+    result = repository.run_here("diff", "/dev/null", f"{made.stdout.strip()}:pki.yaml")
+    assert (result.status, "it leads into more than 10000 folders" in result.err) == (1, True), result.err
+    assert time.process_time() - started < 30
+
+
 def test_a_huge_file_is_not_read(repository: Project) -> None:
     (repository.folder / "hosts" / "a.yaml").write_bytes(b"#" * 120_000_000)
     commit(repository.folder)
@@ -481,6 +499,14 @@ def test_an_old_manifest_with_problems_is_told_apart(sides: Project) -> None:
     both = sides.run_here("diff", "old.yaml", "pki.yaml")
     assert "pki.yaml:21:" in both.err, "what is wrong with the new one is told at once"
     assert "old.yaml:19:10" in both.err
+
+
+def test_a_template_of_a_revision_is_named_with_it(repository: Project) -> None:
+    (repository.folder / "x.j2").write_text("# pkibuild\n{{ host.nope }}\n")
+    commit(repository.folder)
+    (repository.folder / "x.j2").write_text("# pkibuild\n{{ host.fqdn }}\n")
+    for argv in (("HEAD:pki.yaml", "pki.yaml"), ("HEAD~1:pki.yaml", "HEAD:pki.yaml")):
+        assert "HEAD:x.j2:2:1: error[template]: there is no `nope`" in repository.run_here("diff", *argv).err
 
 
 def test_an_old_manifest_whose_services_do_not_fit_is_told_apart(sides: Project) -> None:
