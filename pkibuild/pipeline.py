@@ -52,6 +52,15 @@ class Result:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class States:
+    """What `status` tells."""
+
+    rows: list[StatusRow]
+    notes: tuple[str, ...] = ()
+    """Said beside them."""
+
+
 def check(manifest: Manifest) -> list[Unit]:
     """Every unit. Raises UserError with all that is wrong with services."""
     units, problems = examine(manifest)
@@ -147,24 +156,24 @@ def apply(manifest: Manifest, world: World, options: Options, progress: Progress
     return replace(made, pending=(*made.pending, *pending)), Result(tuple(done), tuple(pending), shown)
 
 
-def status(manifest: Manifest, world: World, at: int | None = None, within: int | None = None) -> list[StatusRow]:
+def status(manifest: Manifest, world: World, at: int | None = None, within: int | None = None) -> States:
     """Every certificate and list with its state at a time; with `within` only what is not fine, now or then (seconds).
 
     Raises UserError for what is wrong with none of them alone.
     """
     now = world.now() if at is None else at
     units = check(manifest)
-    rows = _states(manifest, world, units, now)
+    found = _states(manifest, world, units, now)
     if within is None:
-        return rows
-    later = {row.id for row in _states(manifest, world, units, now + within) if not row.is_fine}
-    return [row for row in rows if not row.is_fine or row.id in later]
+        return found
+    later = {row.id for row in _states(manifest, world, units, now + within).rows if not row.is_fine}
+    return replace(found, rows=[row for row in found.rows if not row.is_fine or row.id in later])
 
 
-def _states(manifest: Manifest, world: World, units: list[Unit], now: int) -> list[StatusRow]:
+def _states(manifest: Manifest, world: World, units: list[Unit], now: int) -> States:
     folder = Folder.open(manifest, world, now)
-    folder.notice_clone(units)
-    return states(manifest, units, folder.observed, folder.lock, now)
+    folder.notice_clone(units, "told")
+    return States(states(manifest, units, folder.observed, folder.lock, now), tuple(folder.notes))
 
 
 def bundle(manifest: Manifest, world: World, host: str) -> bytes:

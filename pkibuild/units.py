@@ -86,3 +86,10 @@ def same_span(one: int, other: int) -> bool:
     """Whether two spans count as equal: to the day from two days on, else to the minute."""
     step = DAY if min(one, other) >= 2 * DAY else MINUTE
     return abs(one - other) < step
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 host`, `2 hosts`, `2 authorities`."""
+    if count != 1:
+        noun = f"{noun[:-1]}ies" if noun[-1] == "y" and noun[-2] not in "aeou" else f"{noun}s"
+    return f"{count} {noun}"

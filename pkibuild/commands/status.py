@@ -41,7 +41,11 @@ def run(arguments: Namespace, world: World) -> int:
     span = arguments.within
     within = None if span is None else options.parsed(lambda: parse_duration(span))
     with located(manifest):
-        rows = pipeline.status(manifest, world, when, within)
+        found = pipeline.status(manifest, world, when, within)
+    rows = found.rows
+    if not arguments.quiet:
+        for note in found.notes:
+            world.err(f"note: {note}\n")
     if arguments.format in view.FORMATS:
         world.out(view.FORMATS[arguments.format](rows, when))
     elif not rows and span is not None:

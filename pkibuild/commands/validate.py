@@ -12,6 +12,7 @@ from pkibuild.commands import options
 from pkibuild.commands.output import report
 from pkibuild.diagnostics import Diagnostic, UserError
 from pkibuild.model import Manifest
+from pkibuild.units import plural
 from pkibuild.views import diagnostics as view
 from pkibuild.world import World
 
@@ -128,4 +129,4 @@ def counts(manifest: Manifest) -> str:
         ("service", manifest.services),
         ("certificate", manifest.certificates),
     )
-    return ", ".join(view.plural(len(found), noun) for noun, found in kinds if found)
+    return ", ".join(plural(len(found), noun) for noun, found in kinds if found)

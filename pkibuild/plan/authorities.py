@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping
 
 from pkibuild import layout
 from pkibuild.artifacts.certificates import pair_of
 from pkibuild.artifacts.wants import Unit
 from pkibuild.diagnostics import Diagnostic
-from pkibuild.facts import sha
+from pkibuild.facts import Revocation, sha
 from pkibuild.model import Authority
 from pkibuild.nodes import Action, Assemble, Import, Part, Pending, Reason, SignCrl, Verb, Write
 from pkibuild.plan.changes import crl_changes
@@ -20,7 +20,7 @@ from pkibuild.plan.policies import DesiredCrl, crl_reasons, list_renews_at, root
 from pkibuild.plan.risks import list_risks
 from pkibuild.state.histories import journal_of
 from pkibuild.state.lock import LockEntry
-from pkibuild.units import HOUR, YEAR, format_date, format_time
+from pkibuild.units import HOUR, YEAR, format_date, format_time, plural
 from pkibuild.x509 import pem
 
 
@@ -53,7 +53,18 @@ def plan_authority(context: Context, unit: Unit, views: Mapping[str, IssuerView]
     }
     _plan_lists(context, authority, view, history, older)
     _advise(context, authority, view)
-    return IssuerView.of(authority, view, issuer, links), view
+    return IssuerView.of(authority, view, issuer, links, _revoked(context, authority, history)), view
+
+
+def _revoked(context: Context, authority: Authority, history: History) -> tuple[Revocation, ...]:
+    """What the authority has revoked: as journal and folder tell, or else what its list holds."""
+    if history.revoked is not None:
+        return (*history.revoked, *(one for _, some in history.revoked_by_older for one in some))
+    if authority.crl is None:
+        return ()
+    path = layout.output_path(authority, "crl")
+    seen = context.source.crl(f"{authority.id}/crl", path, False, authority, history.generation or 1)
+    return seen.facts.revoked if seen.facts else ()
 
 
 def check_signing(context: Context, authority: Authority) -> None:
@@ -122,12 +133,12 @@ def _import(context: Context, authority: Authority, history: History) -> None:
     if found.certificates:
         serials = ", ".join(one.serial for one in found.certificates[:3])
         reasons.append(
-            Reason("openssl-issued", f"{_count(found.certificates, 'certificate')} of plain OpenSSL ({serials})")
+            Reason("openssl-issued", f"{plural(len(found.certificates), 'certificate')} of plain OpenSSL ({serials})")
         )
     if found.revocations:
         serials = ", ".join(one.serial for one in found.revocations[:3])
         reasons.append(
-            Reason("openssl-revoked", f"{_count(found.revocations, 'revocation')} of plain OpenSSL ({serials})")
+            Reason("openssl-revoked", f"{plural(len(found.revocations), 'revocation')} of plain OpenSSL ({serials})")
         )
     if found.crl_number is not None:
         reasons.append(Reason("openssl-crl", f"plain OpenSSL made revocation list number {found.crl_number}"))
@@ -136,10 +147,6 @@ def _import(context: Context, authority: Authority, history: History) -> None:
     context.draft.add(
         Action(f"{authority.id}/import", "import", "import", tuple(reasons), recipe, (), place=authority.place)
     )
-
-
-def _count(things: Sized, word: str) -> str:
-    return f"{len(things)} {word}{'' if len(things) == 1 else 's'}"
 
 
 def _plan_older(context: Context, authority: Authority, one: Generation) -> None:

@@ -112,6 +112,8 @@ class Folder:
         if self.lock_only or self.draft is None or self.tree.stat_root() is None:
             return
         try:
+            if self.tree.stat(RUN_LOCK) is None and self.source.histories.paths():  # `.cache/` was deleted
+                self.tree.create(RUN_LOCK, b"", 0o600, durable=False)  # what is remembered is sealed with it
             cache.write(self.tree, self.memo)
             if self.passing is None:
                 return
@@ -120,14 +122,14 @@ class Folder:
         except (OSError, UserError):
             return
 
-    def notice_clone(self, units: Iterable[Unit]) -> None:
-        """Where no key is, believe the lock alone; say so, as where that was asked for."""
+    def notice_clone(self, units: Iterable[Unit], what: str = "planned") -> None:
+        """Where no key is, believe the lock alone; say so, as where that was asked for. `what` is done with it."""
         asked = self.lock_only
         if not asked and len(self.lock) and keys_elsewhere(units, self.source):
             self.lock_only = True
             self.refresh()
         if self.lock_only:
-            self.notes.append(_told(asked, bool(len(self.lock))))
+            self.notes.append(_told(asked, bool(len(self.lock)), what))
 
     def refuse_clone(self, units: Iterable[Unit]) -> None:
         """Raises UserError where something was built and no key is here: this is no place to build."""
@@ -174,11 +176,11 @@ class Folder:
             self.source = Files(self.tree, self.lock, self.now, self.memo.keys)
 
 
-def _told(asked: bool, lock: bool) -> str:
+def _told(asked: bool, lock: bool, what: str) -> str:
     if not lock:
         return "there is no lock: all is planned as new"
     why = "" if asked else "no key of this PKI is here, so this is a clone: "
-    return f"{why}planned from the lock alone, so what happened to the files since is not seen"
+    return f"{why}{what} from the lock alone, so what happened to the files since is not seen"
 
 
 def output_root(manifest: Manifest) -> str:

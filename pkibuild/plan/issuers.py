@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from pkibuild.facts import Revocation
 from pkibuild.model import Authority
 from pkibuild.values import dataclass, field
 
@@ -40,10 +41,17 @@ class IssuerView:
     key_missing: bool = False
     older: Mapping[str, Link] = field(default_factory=dict)
     """Key identifier of an older generation → its certificate."""
+    revoked: Mapping[str, Revocation] = field(default_factory=dict)
+    """What it has revoked that has not expired, by serial, as far as it is known."""
 
     @classmethod
     def of(
-        cls, authority: Authority, own: PairView, issuer: IssuerView | None, older: Mapping[str, Link] | None = None
+        cls,
+        authority: Authority,
+        own: PairView,
+        issuer: IssuerView | None,
+        older: Mapping[str, Link] | None = None,
+        revoked: Iterable[Revocation] = (),
     ) -> IssuerView:
         """An authority by its own pair and its issuer; `issuer` is None for a root."""
         certificate = own.pair.certificate
@@ -61,6 +69,7 @@ class IssuerView:
             certificate=own.certificate,
             key_missing=own.key_missing,
             older=older or {},
+            revoked={one.serial: one for one in revoked},
         )
 
     def chain(self, issuer_key_id: str | None) -> tuple[Link, ...]:

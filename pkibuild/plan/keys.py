@@ -187,4 +187,5 @@ def _sacred(state: KeyState, raised: bool, other: bool) -> KeyVerdict:
             "else take the change back",
         )
         return KeyVerdict("keep", _present(state), present, problem=problem)
-    return _rekey(state, Reason("generation-raised", f"a new key, generation {spec.generation}: {what}"))
+    told = f": {what}" if other else ""
+    return _rekey(state, Reason("generation-raised", f"a new key, generation {spec.generation}{told}"))

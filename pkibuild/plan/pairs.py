@@ -20,7 +20,7 @@ from pkibuild.plan.observed import CertificateSeen, Former, KeySeen, Source
 from pkibuild.plan.policies import Desired, Held, certificate_reasons, due, due_at
 from pkibuild.plan.risks import Issued, issued_risks, key_risks
 from pkibuild.state.histories import TOP, journal_of
-from pkibuild.units import format_date
+from pkibuild.units import format_date, format_time
 from pkibuild.values import dataclass, replace
 from pkibuild.x509 import pem
 from pkibuild.x509.attributes import format_subject
@@ -281,6 +281,7 @@ def _certificate(
     if reasons:
         return _issue(context, case, verdict, desired, "reissue", _worded(reasons, verdict))
     view = _held_view(case, verdict, held)
+    _note_revoked(context, case, held)
     _note_times(context, case, desired, held)
     if case.lost:
         signer = case.issuer.authority if case.issuer else case.authority
@@ -494,6 +495,21 @@ def _note_times(context: Context, case: _Case, desired: Desired, held: Held) -> 
         when = due_at(desired, held)
         if when > context.now:
             context.draft.due(case.pair.unit, when)
+
+
+def _note_revoked(context: Context, case: _Case, held: Held) -> None:
+    """A certificate that its issuer has revoked stays in use: only an edit replaces it."""
+    found = case.issuer.revoked.get(held.facts.serial) if case.issuer else None
+    if found is None:
+        return
+    want, on = case.pair.certificate, format_date(found.on)
+    context.draft.problems.warn(
+        "revoked-in-use",
+        f"`{want.id}` was revoked on {on} (`{found.reason}`), and is still in use",
+        want.place,
+        f"`issued_since: {format_time(found.on)}` issues another one with the same key; "
+        "if the key is no longer safe, raise `key.generation`",
+    )
 
 
 def _note_clamp(context: Context, case: _Case, asked_end: int, not_after: int) -> None:

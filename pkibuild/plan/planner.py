@@ -66,6 +66,7 @@ def draft_plan(
             passing.looked_at(unit)
     for authority in manifest.authorities.values():
         check_signing(context, authority)
+    _once_a_fault(draft)
     _advise_clamped(draft, manifest, views)
     check_missing(manifest, source, draft)
     return draft, views
@@ -106,6 +107,13 @@ def make_plan(
         next_due=draft.next_due,
         aged=tuple(draft.aged),
     )
+
+
+def _once_a_fault(draft: Draft) -> None:
+    """That an authority's key is not here need not be said where an error says that it is wrong, or is needed."""
+    found = draft.problems.found
+    told = {one.place for one in found if one.code in ("key-missing", "key-mismatch")}
+    found[:] = [one for one in found if one.code != "key-away" or one.place not in told]
 
 
 def _issuers(unit: Unit) -> set[str]:

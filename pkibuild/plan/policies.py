@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pkibuild.facts import CertificateFacts, CrlFacts, Profile, Revocation
 from pkibuild.model import Constraints, Validity
 from pkibuild.nodes import Reason
-from pkibuild.units import DAY, MINUTE, YEAR, format_date, format_duration, same_span
+from pkibuild.units import DAY, MINUTE, YEAR, format_date, format_duration, plural, same_span
 from pkibuild.values import dataclass
 from pkibuild.x509 import said
 
@@ -238,7 +238,8 @@ def crl_revocations(desired: DesiredCrl, held: CrlFacts, now: int) -> Reason | N
     missing = wanted.keys() - there.keys()
     changed = {serial for serial in wanted.keys() & there.keys() if wanted[serial].reason != there[serial].reason}
     if missing or changed:
-        return Reason("revocations-changed", f"{len(missing) + len(changed)} revocations to be taken in")
+        count = plural(len(missing) + len(changed), "revocation")
+        return Reason("revocations-changed", f"{count} to be taken in")
     return None
 
 

@@ -10,6 +10,7 @@ from pkibuild.diagnostics import Diagnostic, UserError, fail, nearest, warning
 from pkibuild.nodes import Action, Plan, unit_of
 from pkibuild.plan.policies import BY_TIME
 from pkibuild.plan.risks import found_risks
+from pkibuild.units import plural
 
 FOLLOWING = frozenset({"key-changed", "parts-changed", "list-changed"})
 """Reasons that follow from another action of the plan: they are the clock's where that action is."""
@@ -89,8 +90,8 @@ def check_limit(plan: Plan, most: int | None) -> None:
     if most is not None and again > most:
         raise fail(
             "too-many-reissues",
-            f"{again} certificates would be issued again, and `--max-reissue` allows {most}",
-            hint=f"look at `pkibuild plan` ({count} certificates to be signed), then raise the limit",
+            f"{plural(again, 'certificate')} would be issued again, and `--max-reissue` allows {most}",
+            hint=f"look at `pkibuild plan` ({plural(count, 'certificate')} to be signed), then raise the limit",
             status=STOPPED,
         )
 

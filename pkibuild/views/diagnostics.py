@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pkibuild.diagnostics import Diagnostic, Span
+from pkibuild.units import plural
 from pkibuild.views.terminal import PLAIN, Style, visible, visible_line, width
 
 _LONGEST_LINE = 160
@@ -72,13 +73,6 @@ def counted(diagnostics: Iterable[Diagnostic]) -> str:
     errors = sum(1 for one in found if one.severity == "error")
     parts = [plural(count, what) for count, what in ((errors, "error"), (len(found) - errors, "warning")) if count]
     return ", ".join(parts) or "no problems"
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 host`, `2 hosts`, `2 authorities`."""
-    if count != 1:
-        noun = f"{noun[:-1]}ies" if noun[-1] == "y" and noun[-2] not in "aeou" else f"{noun}s"
-    return f"{count} {noun}"
 
 
 def value(one: Diagnostic) -> dict[str, Any]:

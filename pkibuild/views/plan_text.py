@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable
 
 from pkibuild.nodes import Action, Change, Orphan, Pending, Plan, Reason
-from pkibuild.units import DAY, HOUR, days_between
-from pkibuild.views.diagnostics import plural
+from pkibuild.units import DAY, HOUR, days_between, plural
 from pkibuild.views.fleet import Alike, blocks
 from pkibuild.views.terminal import PLAIN, Style, pad, visible, visible_line, width
 
@@ -33,7 +33,10 @@ def text(plan: Plan, style: Style = PLAIN, *, verbose: bool = False, word: str =
 
 def sides(plan: Plan) -> tuple[str, str]:
     """From what to what: manifest and output folder, or the two manifests of a diff."""
-    return (plan.base, plan.manifest) if plan.base else (plan.manifest, f"{plan.output.rstrip('/')}/")
+    if plan.base:
+        return plan.base, plan.manifest
+    output = posixpath.normpath(posixpath.join(posixpath.dirname(plan.manifest), plan.output))
+    return plan.manifest, f"{output.rstrip('/')}/"
 
 
 def closing(plan: Plan, style: Style = PLAIN, word: str = "Plan") -> str:

@@ -370,4 +370,7 @@ def test_the_manifest_of_the_current_folder_is_not_needed_elsewhere(built: Proje
     elsewhere: Path = tmp_path_factory.mktemp("elsewhere")
     told = run_here("plan", built.folder / "pki.yaml", env=ENV, cwd=elsewhere).ok()
     assert "Nothing to do" in told.out
+    assert told.out.startswith(f"{built.folder}/pki.yaml → {built.folder}/pki/\n")
     assert not list(elsewhere.iterdir())
+    told = run_here("plan", f"{built.folder.name}/pki.yaml", env=ENV, cwd=built.folder.parent).ok()
+    assert told.out.startswith(f"{built.folder.name}/pki.yaml → {built.folder.name}/pki/\n")

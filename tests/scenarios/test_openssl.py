@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from estate import Estate, crl_number, serials
 from helpers import Project
+
+from pkibuild.units import format_time
 
 MANIFEST = """\
 version: 1
@@ -69,6 +72,22 @@ def sign(estate: Estate, name: str) -> x509.Certificate:
 
 def revoke(estate: Estate, certificate: Path, reason: str) -> None:
     openssl(estate, "ca", "-batch", "-config", "openssl.cnf", "-revoke", str(certificate), "-crl_reason", reason)
+
+
+def test_a_revoked_certificate_that_is_still_in_use_is_told(estate: Estate) -> None:
+    revoke(estate, estate.path("hosts/www/etc/ssl/certs/www.crt"), "keyCompromise")
+    assert "revoked-in-use" in estate.apply().warnings()
+    for argv in ((), ("--lock-only",)):
+        (told,) = (one for one in estate.plan(*argv)["warnings"] if one["code"] == "revoked-in-use")
+        assert re.match(
+            r"`host/www/certificate` was revoked on 20.{8} \(`key_compromise`\), and is still", told["message"]
+        )
+    estate.later("1d")
+    estate.edit("fqdn: www.abc.com", f"fqdn: www.abc.com, issued_since: {format_time(estate.now)}")
+    run = estate.apply()
+    assert ("host/www/certificate", "reissue") in run.actions
+    assert "revoked-in-use" not in run.warnings()
+    assert "revoked-in-use" not in [one["code"] for one in estate.plan()["warnings"]]
 
 
 def test_what_openssl_issues_and_revokes_is_taken_in(estate: Estate) -> None:

@@ -232,6 +232,8 @@ def test_a_clone_answers_from_the_lock(estate: Estate, tmp_path: Path) -> None:
     estate.path(CERTIFICATE).unlink()
     assert states(estate) == {}
     assert states(estate, "--at", "21d") == {"authority/web-ca/crl": "due"}
+    assert "note: no key of this PKI is here, so this is a clone: told from the lock alone" in estate.run("status").err
+    assert "clone" not in estate.run("status", "-q").err
 
 
 # -- for programs ---------------------------------------------------------------------------------------------------
