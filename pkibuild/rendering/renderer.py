@@ -13,6 +13,7 @@ from jinja2.runtime import Context, Undefined
 
 from pkibuild.diagnostics import Diagnostic, Place, Span, UserError, nearest
 from pkibuild.rendering.languages import LANGUAGES, Refused
+from pkibuild.rendering.languages.base import called
 from pkibuild.rendering.placed import is_secret, place_of
 from pkibuild.rendering.sandbox import OUTPUT_LIMIT, SOURCE_LIMIT, WORK, NotAllowed, Sandbox, Work, check, instrument
 from pkibuild.values import dataclass, field
@@ -203,14 +204,17 @@ def _template_error(message: str, span: Span, place: Place | None) -> UserError:
     return UserError(Diagnostic("template", message, None, "", "error", span, related))
 
 
-def _refused(data: Any, reason: str, language: str, span: Span, place: Place | None) -> UserError:
-    shown = str(data) if isinstance(data, str | int) else type(data).__name__
-    if is_secret(data):
-        shown = "********"
+def _shown(data: Any) -> str:
+    """A value in backticks, shortened, on one line; of a list or mapping only that it is one."""
+    if not isinstance(data, str | int):
+        return called(data)
+    shown = "********" if is_secret(data) else str(data)
     shown = shown.encode("unicode_escape").decode() if not shown.isprintable() else shown
-    if len(shown) > _SHOWN:
-        shown = shown[:_SHOWN] + "…"
-    message = f"`{shown}` cannot be said in a file of the language {language}: {reason}"
+    return f"`{shown[:_SHOWN]}…`" if len(shown) > _SHOWN else f"`{shown}`"
+
+
+def _refused(data: Any, reason: str, language: str, span: Span, place: Place | None) -> UserError:
+    message = f"{_shown(data)} cannot be said in a file of the language {language}: {reason}"
     at = place_of(data)
     if at is None:
         return UserError(

@@ -69,7 +69,7 @@ def test_one_renderer_renders_many_contexts() -> None:
         ("{% for x in a recursive %}{% endfor %}", "recursive"),
         ("{% call m() %}{% endcall %}", "macros"),
         ("{{ a[0:1] }}", "Slice"),
-        ("{% if %}", "expected"),
+        ("{% if %}", "expected an expression, got `end of statement block`"),
         ("{{ a", "unexpected end"),
     ],
 )
@@ -105,6 +105,13 @@ def test_nobody_switches_escaping_off() -> None:
 )
 def test_only_plain_data_can_be_reached(template: str) -> None:
     assert fault(template, a="x", list=["y"], options={}).code == "template"
+
+
+@pytest.mark.parametrize(("value", "said"), [({"x": 1}, "a mapping"), (["x"], "a list")])
+def test_what_is_no_text_is_told_in_the_words_of_a_manifest(value: object, said: str) -> None:
+    message = fault("{{ a }}", a=value).message
+    assert message.startswith(f"{said} cannot be said")
+    assert f"it is no text but {said};" in message
 
 
 def test_a_misspelt_name_gets_the_nearest_one() -> None:

@@ -38,7 +38,13 @@ def text_of(value: Any) -> str:
         raise Refused("there is no value")
     if isinstance(value, bool):
         raise Refused("it is true or false; say what is meant: `{{ 'on' if x else 'off' }}`")
-    raise Refused(f"it is no text but a {type(value).__name__}; use a loop for lists, `.name` for mappings")
+    raise Refused(f"it is no text but {called(value)}; use a loop for lists, `.name` for mappings")
+
+
+def called(value: Any) -> str:
+    """What kind of value it is, in the words of the manifest."""
+    words = {"dict": "a mapping", "list": "a list", "tuple": "a list"}
+    return words.get(type(value).__name__, f"a {type(value).__name__}")
 
 
 class Language(Generic[State]):
