@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pkibuild.facts import CertificateFacts, Profile
 from pkibuild.keys import backend
 from pkibuild.values import dataclass
-from pkibuild.world.lifeline import Lifeline
+from pkibuild.world.lifeline import Lifeline, undisturbed
 from pkibuild.x509.issue import Issuer, issue_certificate
 
 ALONE = 96
@@ -118,6 +118,8 @@ def workers(signers: Mapping[str, Signer], jobs: Sequence[PairJob], processors: 
         lifeline = Lifeline()
         try:
             with ProcessPoolExecutor(processors, context, _start, (signers, lifeline)) as pool:
-                yield pool.map(_make, jobs, chunksize=max(1, len(jobs) // (processors * 8)))
+                with undisturbed():  # the workers are forked here
+                    results = pool.map(_make, jobs, chunksize=max(1, len(jobs) // (processors * 8)))
+                yield results
         finally:
             lifeline.close()
