@@ -367,7 +367,7 @@ class Files:
         return found
 
     def _living(self, journal: Journal, generation: int, present: int, imported: Changes) -> tuple[Revocation, ...]:
-        """Revocations of certificates that have not expired: what a list has to hold (RFC 5280 5).
+        """Revocations of certificates that have not expired, or did since the last list: what a list has to hold.
 
         Those that are still to be taken in count: of what is in the journal by the key that signed it, of what is not
         by the present one.
@@ -378,10 +378,11 @@ class Files:
             entry = journal.by_serial(one.serial)
             if (entry.issuer_generation if entry else present) == generation:
                 kept.append(one)
+        since = journal.listed_since(generation, self._now)
         living = []
         for one in kept:
             entry = journal.by_serial(one.serial)
             end = entry.not_after if entry else ends.get(one.serial)
-            if end is None or end >= self._now:
+            if end is None or end >= since:
                 living.append(one)
         return tuple(sorted(living, key=lambda one: one.serial))

@@ -118,6 +118,15 @@ class Journal:
         """Every revocation list made, oldest first."""
         return [self.entry(index) for index in self._index.crls]
 
+    def listed_since(self, generation: int, now: int) -> int:
+        """What ended before this time need not be in a generation's next list: one that was made later had it.
+
+        RFC 5280 3.3: an entry stays until it has been in a list issued beyond the certificate's end.
+        """
+        lists = [one.detail for one in self.crls() if (one.generation or 1) == generation]
+        made = [int(one["this_update"]) for one in lists if "this_update" in one]
+        return min(now, made[-1]) if made else now
+
     def revocations(self, generation: int | None = None) -> tuple[Revocation, ...]:
         """What is revoked, sorted by serial; with `generation` only what that key of the authority signed.
 

@@ -222,11 +222,16 @@ def test_cron_takes_revocations_in(estate: Estate) -> None:
 
 
 def test_an_expired_revocation_leaves_the_list(estate: Estate) -> None:
-    sign(estate, "shop")
+    """After it has been in one that was issued beyond the certificate's end (RFC 5280 3.3)."""
+    theirs = sign(estate, "shop")
     revoke(estate, estate.folder / "shop.crt", "superseded")
     estate.later("1m")
     estate.apply()
     estate.later("430d")
+    estate.apply()
+    assert estate.crl("web-ca").last_update_utc > theirs.not_valid_after_utc
+    assert serials(estate.crl("web-ca")) == {theirs.serial_number}
+    estate.later("25d")
     estate.apply()
     assert serials(estate.crl("web-ca")) == set()
 
