@@ -31,7 +31,7 @@ def quiet(manifest: Manifest, units: Iterable[Unit], folder: Folder, plan: Plan)
         until = min(until, plan.next_due[1] - max(1, left // step) * step + 1)
     root = folder.tree.root
     passed = folder.passing.passed.values() if folder.passing is not None else ()
-    paths = (*_below(manifest, units), *(path for memory in passed for path, _ in memory[-1]))
+    paths = (*_below(manifest, units, folder), *(path for memory in passed for path, _ in memory[-1]))
     below = (f"{root}/{path}" for path in paths)
     return Quiet(root, folder.world.started, until, tuple(dict.fromkeys((*_beside(manifest, folder), *below))))
 
@@ -41,14 +41,17 @@ def _beside(manifest: Manifest, folder: Folder) -> Iterator[str]:
     yield folder.lock_path
 
 
-def _below(manifest: Manifest, units: Iterable[Unit]) -> Iterator[str]:
+def _below(manifest: Manifest, units: Iterable[Unit], folder: Folder) -> Iterator[str]:
     yield from (output.MARKER, RUNNING, layout.journal_path(), "authorities", "hosts", "certificates")
     for unit in units:
         yield from unit.paths
     for authority in manifest.authorities.values():
         own = layout.unit_folder(authority)
-        # What is in the folder may be an older generation's certificate or list.
         yield from (own, f"{own}/private", layout.journal_path(authority))
         yield from (f"{own}/{name}" for name in ("index.txt", "crlnumber", "newcerts"))
+        older = [one.number for one in folder.source.history(authority).older]
+        yield from (layout.output_path(authority, "certificate", number) for number in older)
         if authority.crl is not None:
-            yield from (layout.output_path(authority, kind) for kind in ("crl", "crl-der"))
+            yield from (
+                layout.output_path(authority, kind, number) for kind in ("crl", "crl-der") for number in (None, *older)
+            )

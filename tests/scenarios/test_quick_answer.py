@@ -52,6 +52,28 @@ def test_an_unchanged_tree_is_answered_for_until_something_changes(project: Proj
     assert "host/www/certificate" in project.run("plan").ok().out
 
 
+@pytest.mark.parametrize("name", ["ca.g1.crt", "ca.g1.crl", "ca.g1.crl.der"])
+def test_what_an_older_generation_left_is_looked_at(project: Project, name: str) -> None:
+    """Its files may be written to without their folder's time changing."""
+    settled(project)
+    declared = '{subject: {common_name: CA}, crl: {url: "http://abc.com/ca.crl"}}'
+    project.edit("{subject: {common_name: CA}}", declared)
+    project.run("apply").ok()
+    project.edit(declared, declared[:-1] + ", protect: false, key: {generation: 2}}")
+    project.run("apply", "--only", "authority/ca/*").ok()  # the host's certificate is under the first generation still
+    project.run("apply", "--only", "authority/ca/*").ok()
+    path = project.path(f"authorities/ca/{name}")
+    whole = path.read_bytes()
+    project.run("apply").ok()
+    time.sleep(quick.TICK / 1e9 * 2)
+    project.run("plan").ok()
+    assert answered(project)
+    with path.open("r+b") as file:
+        file.write(whole[:9] + b"?")
+    assert not answered(project)
+    assert name in project.run("plan", "--format", "json").ok().out
+
+
 def test_an_edit_behind_a_link_is_seen(project: Project) -> None:
     """A manifest may be a link into another place, as many tools put it there."""
     settled(project)
