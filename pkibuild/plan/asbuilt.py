@@ -251,9 +251,10 @@ class AsBuilt:
         found = self._files.get(want.path)
         if not isinstance(found, ConfigWant):
             return ConfigSeen("absent" if found is None else "damaged")
+        coming = self.coming.inputs(want)  # what is wrong there has its place in the new manifest
         try:
             inputs = self.texts.inputs(found)
-            if found.mode == want.mode and inputs == self.coming.inputs(want):
+            if found.mode == want.mode and inputs == coming:
                 return ConfigSeen("present", mode=found.mode, inputs=inputs, ours=True)
             data = self.texts.render(found)
         except UserError as error:

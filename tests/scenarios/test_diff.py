@@ -509,6 +509,14 @@ def test_a_template_of_a_revision_is_named_with_it(repository: Project) -> None:
         assert "HEAD:x.j2:2:1: error[template]: there is no `nope`" in repository.run_here("diff", *argv).err
 
 
+def test_a_template_that_is_gone_is_missed_by_the_side_that_lacks_it(repository: Project) -> None:
+    (repository.folder / "x.j2").unlink()
+    commit(repository.folder)
+    for argv in (("HEAD~1:pki.yaml", "HEAD:pki.yaml"), ("HEAD:pki.yaml", "HEAD~1:pki.yaml")):
+        told = repository.run_here("diff", *argv).err
+        assert "HEAD:pki.yaml:9:42: error[template]: cannot read the template `HEAD:x.j2`" in told, argv
+
+
 def test_an_old_manifest_whose_services_do_not_fit_is_told_apart(sides: Project) -> None:
     sides.edit("host: mail}", "host: www}", "old.yaml")  # Qpopper sends no chain
     assert "error[old-invalid]" in sides.run_here("diff", "old.yaml", "pki.yaml").err
