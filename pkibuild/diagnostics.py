@@ -62,9 +62,12 @@ class UserError(Exception):
     """Ends a command because of what the user gave it; `cli` alone catches it and shows its diagnostics."""
 
     def __init__(self, *diagnostics: Diagnostic, status: int = 1) -> None:
-        super().__init__(diagnostics[0].message if diagnostics else "")
+        super().__init__(*diagnostics)  # all of them, so that it can be sent to another process
         self.diagnostics = diagnostics
         self.status = status
+
+    def __str__(self) -> str:
+        return self.diagnostics[0].message if self.diagnostics else ""
 
 
 def fail(code: str, message: str, place: Place | None = None, hint: str = "", status: int = 1) -> UserError:

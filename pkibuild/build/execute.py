@@ -65,7 +65,6 @@ class Executor:
         processors: int,
         generations: Mapping[str, int],
         step: Callable[[str], None],
-        ledger: Ledger | None = None,
     ) -> None:
         self._tree = tree
         self._histories = histories
@@ -76,7 +75,7 @@ class Executor:
         """Authority's id → generation of its present key."""
         self._step = step
         self.journals = Journals(tree, histories)
-        self._ledger = ledger or self.journals
+        self._ledger: Ledger = self.journals
         self._signers: dict[str, Signer] = {}
         self._making: dict[str, Action] = {}
         """Keys to be made, by path, until their certificate comes."""
@@ -88,6 +87,28 @@ class Executor:
         self._blocks: dict[str, tuple[pem.Block, str]] = {}
         """By path: certificates that bundles are put together from, each with what it is as a part."""
         self.done = Done()
+
+    def prepare(self, actions: Iterable[Action]) -> None:
+        """Open the journals and signers that deputies will need."""
+        for recipe in (action.recipe for action in actions):
+            if isinstance(recipe, Sign):
+                self.journals.writer(recipe.journal)
+                if recipe.issuer != recipe.unit:
+                    self._signer(recipe.issuer)
+
+    def deputy(self, ledger: Ledger) -> Executor:
+        """One that does the same in a fork of this process, but commits through another ledger."""
+        own = Executor(self._tree, self._histories, self._opened, self._now, 1, self._generations, lambda _: None)
+        own.journals, own._ledger, own._signers = self.journals, ledger, dict(self._signers)
+        return own
+
+    def take(self) -> Done:
+        """What was done since the last time."""
+        done, self.done = self.done, Done()
+        return done
+
+    def flush(self) -> None:
+        self._tree.flush()
 
     def run(self, actions: Iterable[Action]) -> None:
         for action in actions:

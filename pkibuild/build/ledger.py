@@ -30,6 +30,8 @@ class Journals:
         self._tree = tree
         self._histories = histories
         self._writers: dict[str, Writer] = {}
+        self._unsure: set[str] = set()
+        """Journals of which it is not known how much of the last lines was written."""
 
     def writer(self, path: str) -> Writer:
         """What continues a journal; a torn line at its end is cut off first."""
@@ -51,12 +53,17 @@ class Journals:
         for path, writer in self._writers.items():
             data = writer.taken()
             if data:
+                self._unsure.add(path)
                 self._tree.append(path, data)
+                self._unsure.discard(path)
 
-    def hand_over(self, histories: Histories) -> None:
-        """Let others see what was written, without reading it again."""
+    def histories(self) -> Histories:
+        """The journals as they are now, those that were written here without reading them again."""
+        found = Histories(self._tree)
         for path, writer in self._writers.items():
-            histories.put(path, writer.journal())
+            if path not in self._unsure:
+                found.put(path, writer.journal())
+        return found
 
 
 class Asking:

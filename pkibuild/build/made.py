@@ -7,6 +7,7 @@ from pkibuild.facts import KeyFacts, sha
 from pkibuild.plan.files import Files
 from pkibuild.plan.keyfiles import KeyMemo
 from pkibuild.plan.observed import BundleSeen, CertificateSeen, ConfigSeen, KeySeen, Recorded
+from pkibuild.state.histories import Histories
 from pkibuild.state.lock import Lock
 from pkibuild.values import dataclass, field
 from pkibuild.world.files import Tree
@@ -27,11 +28,24 @@ class Done:
     """By path: SHA-256 of what was written, keys apart. What has a secret in it is recorded without."""
 
 
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a worker has built and recorded."""
+
+    ids: list[str]
+    units: set[str]
+    lines: dict[str, bytes]
+    """Of the lock, by node."""
+    keys: KeyMemo
+    """What its keys are, for the cache."""
+
+
 class AfterRun(Files):
     """The output folder after a run."""
 
-    def __init__(self, tree: Tree, lock: Lock, now: int, memo: KeyMemo, done: Done) -> None:
+    def __init__(self, tree: Tree, lock: Lock, now: int, memo: KeyMemo, done: Done, histories: Histories) -> None:
         super().__init__(tree, lock, now, memo)
+        self.histories = histories
         self._done = done
         self.learn(one.facts for one in done.certificates.values())
 

@@ -1,7 +1,6 @@
-"""Making keys and certificates, one by one or on every processor. Pure: bytes in, bytes out.
+"""Making keys and certificates, one by one or by threads. Pure: bytes in, bytes out.
 
-RSA key generation lets other threads run; keys of the other kinds are made faster by processes (speed.md). Workers
-make bytes; the parent alone writes the journal.
+RSA key generation lets other threads run; keys of the other kinds are made faster by processes (`shares`).
 """
 
 from __future__ import annotations
@@ -12,11 +11,7 @@ from contextlib import contextmanager
 from pkibuild.facts import CertificateFacts, Profile
 from pkibuild.keys import backend
 from pkibuild.values import dataclass
-from pkibuild.world.lifeline import Lifeline, undisturbed
 from pkibuild.x509.issue import Issuer, issue_certificate
-
-ALONE = 96
-"""Up to so many pairs one process is faster than starting others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,41 +80,14 @@ def make(job: PairJob, signers: Mapping[str, Signer], own: backend.PrivateKey | 
     return Made(job.id, written, backend.public_pem(public), issued.der, issued.facts)
 
 
-_signers: dict[str, Signer] = {}
-"""A worker process's own, set once as it starts: a signing key cannot be sent with every job."""
-
-
-def _start(signers: Mapping[str, Signer], lifeline: Lifeline) -> None:
-    lifeline.hold()
-    _signers.update(signers)
-
-
-def _make(job: PairJob) -> Made:
-    return make(job, _signers)
-
-
 @contextmanager
 def workers(signers: Mapping[str, Signer], jobs: Sequence[PairJob], processors: int) -> Iterator[Iterator[Made]]:
     """Make all jobs, in order, on as many processors as help."""
     rsa = any(job.algorithm.startswith("rsa") for job in jobs)
-    if processors < 2 or len(jobs) < 2 or (not rsa and len(jobs) <= ALONE):
+    if processors < 2 or len(jobs) < 2 or not rsa:
         yield (make(job, signers) for job in jobs)
-    elif rsa:
-        from concurrent.futures import ThreadPoolExecutor
+        return
+    from concurrent.futures import ThreadPoolExecutor
 
-        with ThreadPoolExecutor(processors) as threads:
-            yield threads.map(lambda job: make(job, signers), jobs)
-    else:
-        import multiprocessing
-        from concurrent.futures import ProcessPoolExecutor
-
-        # A forked worker inherits the opened keys: none is sent anywhere.
-        context = multiprocessing.get_context("fork")
-        lifeline = Lifeline()
-        try:
-            with ProcessPoolExecutor(processors, context, _start, (signers, lifeline)) as pool:
-                with undisturbed():  # the workers are forked here
-                    results = pool.map(_make, jobs, chunksize=max(1, len(jobs) // (processors * 8)))
-                yield results
-        finally:
-            lifeline.close()
+    with ThreadPoolExecutor(processors) as threads:
+        yield threads.map(lambda job: make(job, signers), jobs)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import mmap
 import os
 import shutil
 import signal
@@ -342,10 +343,108 @@ def test_workers_end_with_their_run(project: Project, number: signal.Signals) ->
     while any(alive(one) for one in workers):
         assert time.monotonic() < deadline, "a worker stays"
         time.sleep(0.01)
+    finished(estate, 701)
+
+
+def test_a_worker_that_is_killed_is_told(project: Project) -> None:
+    estate = Estate(project)
+    estate.write(FLEET)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pkibuild", "apply", "-q", "--jobs", "2"],
+        cwd=estate.folder,
+        env=environment(estate.environment()),
+        stderr=subprocess.PIPE,
+    )
+    while not (workers := children(process.pid)) and process.poll() is None:
+        time.sleep(0.002)
+    os.kill(workers[0], signal.SIGKILL)
+    _, err = process.communicate()
+    assert process.returncode == 1
+    assert b"error[worker-died]" in err
+    assert b"Traceback" not in err
+    finished(estate, 701)
+
+
+SHARED = """\
+version: 1
+defaults: {issuer: ca}
+authorities:
+  ca: {subject: {common_name: CA}}
+hosts:
+  "n[001:150]": {fqdn: "n[001:150].abc.com", formats: [pem, fullchain, combined]}
+services:
+  web: {type: apache, hosts: ["*"]}
+"""
+
+
+@pytest.mark.parametrize("part", range(1, 9))
+def test_a_kill_while_others_work(shelf: Path, part: int) -> None:
+    """All processes of a run end at once, at a moment at which any of them is about to change something."""
+    estate = Estate(Project(Path(tempfile.mkdtemp(dir=shelf))))
+    estate.write(SHARED)
+    whole = estate.copy(shelf / f"whole{part}")
+    steps = killed_together(whole, None)
+    layout, remembered = shape(whole), nodes(whole)
+    assert killed_together(estate, steps * part // 9) < steps
+    committed = {one["public"] for one in estate.issued()}
+    finished(estate, 151)
+    assert committed <= publics(estate), "a key is lost"
+    assert shape(estate) == layout
+    assert nodes(estate) == remembered
+
+
+def finished(estate: Estate, count: int) -> None:
+    """The next run does what is left, and no more."""
     assert estate.run("apply").status == 0
-    assert len(estate.issued()) == 701
-    assert len({one["id"] for one in estate.issued()}) == 701
+    estate.healthy()
+    assert len(estate.issued()) == count
+    assert len({one["id"] for one in estate.issued()}) == count
     assert estate.plan()["actions"] == []
+
+
+def killed_together(estate: Estate, last: int | None) -> int:
+    """`apply` in a fork that ends, with its workers, before change `last` of all of them; how many there were."""
+    counter = mmap.mmap(-1, 8)
+
+    def step(*_: object) -> None:
+        number = int.from_bytes(counter[:], "big") + 1
+        counter[:] = number.to_bytes(8, "big")
+        if last is not None and number >= last:
+            os.killpg(0, signal.SIGKILL)
+
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            os.setpgid(0, 0)
+            Tree.step = step  # type: ignore[method-assign]  # only in this process, which ends soon
+            status = estate.run("apply", "--jobs", "2").status
+        finally:  # it must never come back into pytest
+            os._exit(status)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code == (0 if last is None else -signal.SIGKILL)
+    return int.from_bytes(counter[:], "big")
+
+
+def test_what_a_worker_meets_is_told(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    estate = Estate(project)
+    estate.write(SHARED)
+    write = os.write
+
+    def limited(descriptor: int, data: bytes) -> int:
+        if os.getpid() != here and bytes(data[:17]) == b"-----BEGIN CERTIF":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, data)
+
+    here = os.getpid()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", limited)
+        result = estate.run("apply", "--jobs", "2")
+    assert result.status == 1
+    assert "error[write-failed]" in result.err
+    assert "the disk is full" in result.err
+    assert "Traceback" not in result.err
+    finished(estate, 151)
 
 
 def children(pid: int) -> list[int]:

@@ -1,0 +1,100 @@
+"""What a run remembers at its end: receipts, OpenSSL's files, the lock and the cache, in step with what is there."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from pkibuild.artifacts.wants import Unit
+from pkibuild.build import records
+from pkibuild.build.made import AfterRun, Built, Done
+from pkibuild.model import Manifest
+from pkibuild.nodes import unit_of
+from pkibuild.plan.files import Files
+from pkibuild.plan.folder import Folder
+from pkibuild.plan.keyfiles import KeyMemo
+from pkibuild.state.histories import Histories
+from pkibuild.values import replace
+from pkibuild.world.files import write_file
+
+
+def record_units(folder: Folder, histories: Histories, units: Iterable[Unit], done: Done) -> Built:
+    """Write the receipts of units after a run, or a part of it; what lock and cache are to say."""
+    memo = folder.memo.keys
+    source = AfterRun(folder.tree, folder.lock, folder.now, memo, done, histories)
+    found: set[str] = set()
+    lines: dict[str, bytes] = {}
+    keys: KeyMemo = {}
+    for unit in units:
+        found.add(unit.id)
+        lines.update(records.record(unit, source, folder.texts))
+        paths = (path for pair in unit.pairs for path in (pair.key.path, pair.key.public_path))
+        keys.update({path: memo[path] for path in paths if path in memo})
+    return Built(done.ids, found, lines, keys)
+
+
+def record(
+    manifest: Manifest,
+    units: Sequence[Unit],
+    folder: Folder,
+    done: Done,
+    built: Sequence[Built],
+    histories: Histories,
+    gone: Sequence[str],
+) -> None:
+    """Record what this process has done, and what others have `built` and recorded; `gone` are removed nodes."""
+    source = AfterRun(folder.tree, folder.lock, folder.now, folder.memo.keys, done, histories)
+    recorded = {id for one in built for id in one.units}
+    changed: dict[str, bytes] = {}
+    for one in (*built, record_units(folder, histories, _touched(units, folder, source, done, recorded), done)):
+        changed.update(one.lines)
+        folder.memo.keys.update(one.keys)
+    records.drop_receipts(folder.tree, manifest, source)
+    for authority in manifest.authorities.values():
+        records.write_openssl(folder.tree, manifest, authority, source, folder.now)
+    _write_lock(folder, source, changed, [*gone, *_forgotten(folder, units)])
+
+
+def _touched(units: Iterable[Unit], folder: Folder, source: AfterRun, done: Done, recorded: set[str]) -> Iterator[Unit]:
+    """Units of which something was done, or is not recorded as it is."""
+    draft = folder.draft
+    assert draft is not None
+    ids = set(done.ids)
+    for unit in units:
+        if unit.id in recorded:
+            continue
+        own = _ids(unit)
+        untouched = ids.isdisjoint(own) and draft.kept.keys().isdisjoint(own)
+        if not (untouched and records.is_current(unit, source.receipt_at(unit.receipt_path))):
+            yield unit
+
+
+def _ids(unit: Unit) -> set[str]:
+    found = {want.id for pair in unit.pairs for want in (pair.key, pair.certificate)}
+    found.update(bundle.id for bundle in unit.bundles)
+    found.update(config.id for config in unit.configs)
+    if unit.authority is not None:
+        found.update(f"{unit.id}/{kind}" for kind in ("crl", "crl-der", "import"))
+    return found
+
+
+def _forgotten(folder: Folder, units: Iterable[Unit]) -> Iterator[str]:
+    """Nodes that nothing declares and that are not there any more; authorities are never forgotten."""
+    assert folder.draft is not None
+    passed = folder.passing.passed if folder.passing is not None else {}
+    nodes = (node for node in folder.lock.undeclared(folder.draft.seen) if not node.startswith("authority/"))
+    undeclared = [node for node in nodes if unit_of(node) not in passed]
+    paths = {path for unit in units for path in unit.paths} if undeclared else set()
+    for node in undeclared:
+        entry = folder.lock.entry(node)
+        if entry is None or entry.path in paths or folder.tree.stat(entry.path) is None:
+            yield node
+
+
+def _write_lock(folder: Folder, source: Files, changed: Mapping[str, bytes], gone: Sequence[str]) -> None:
+    lock = folder.lock.with_changes(changed, gone, records.marks(source))
+    # It may have been garbled, or be another manifest's that was renamed.
+    lock = replace(lock, manifest=posixpath.basename(folder.manifest.path), output=folder.manifest.output)
+    data = lock.serialise()
+    if len(lock) and data != folder.lock_data:
+        write_file(folder.lock_path, data)
