@@ -71,7 +71,8 @@ class BundleWant:
     kind: str
     path: str
     parts: tuple[str, ...]
-    """In order: `key`, `leaf`, `chain` (intermediates), `root`, or `authority/NAME` for one authority's certificate."""
+    """In order: `key`, `leaf`, `chain` (intermediates), `root`, or a unit whose certificate is meant: `authority/NAME`,
+    or that of another pair here."""
     pair: str
     """The unit of the pair whose key, leaf and chain are meant."""
     rights: Rights

@@ -101,8 +101,7 @@ class AsBuilt:
         if unit.authority is not None:
             self._authority(unit.authority, views[unit.id])
         for bundle in unit.bundles:
-            view = views[bundle.pair]
-            found = sources_of(bundle, view, self._views.get(view.pair.certificate.issuer), self._views) or ()
+            found = sources_of(bundle, views, self._views) or ()
             parts = tuple(part or "" for _, _, part in found)
             self._parts[bundle.id] = parts
             self._put(bundle.id, bundle.path, _Bundle(bundle, parts))

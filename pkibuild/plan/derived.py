@@ -22,12 +22,12 @@ from pkibuild.values import replace
 
 
 def plan_bundle(
-    context: Context, want: BundleWant, unit: Unit, view: PairView, views: Mapping[str, IssuerView]
+    context: Context, want: BundleWant, unit: Unit, pairs: Mapping[str, PairView], views: Mapping[str, IssuerView]
 ) -> None:
     """Decide on a chain, a DER form, or a key with its chain."""
     draft = context.draft
-    issuer = views.get(view.pair.certificate.issuer)
-    sources = sources_of(want, view, issuer, views)
+    view = pairs[want.pair]
+    sources = sources_of(want, pairs, views)
     if sources is None or any(one.id == view.pair.certificate.id for one in draft.pending):
         draft.wait(Pending(want.id, "certificate-waits", "its certificate cannot be issued now", want.place))
         return
@@ -79,12 +79,13 @@ def _role(id: str) -> Literal["key", "certificate"]:
 
 
 def sources_of(
-    want: BundleWant, view: PairView, issuer: IssuerView | None, views: Mapping[str, IssuerView]
+    want: BundleWant, pairs: Mapping[str, PairView], views: Mapping[str, IssuerView]
 ) -> list[tuple[str, str, str | None]] | None:
     """`(id, path, part)` of every block in order; None when one of them will not exist."""
     found: list[tuple[str, str, str | None]] = []
-    certificate = view.pair.certificate
-    leaf = ChainLink(certificate.id, certificate.path, view.fingerprint)
+    view = pairs[want.pair]
+    issuer = views.get(view.pair.certificate.issuer)
+    leaf = _leaf(view)
     for part in want.parts:
         if part == "key":
             key = view.pair.key
@@ -99,6 +100,8 @@ def sources_of(
         elif part == "root":
             links = (issuer.root_of(view.issuer_key_id),) if issuer else (leaf,)
             there = view.certificate
+        elif part in pairs:
+            links, there = (_leaf(pairs[part]),), pairs[part].certificate
         else:
             anchor = views[part.removeprefix("authority/")]
             links, there = (anchor.link,), anchor.certificate
@@ -106,6 +109,11 @@ def sources_of(
             return None
         found += [(one.id, one.path, certificate_part(one.fingerprint) if one.fingerprint else None) for one in links]
     return found
+
+
+def _leaf(view: PairView) -> ChainLink:
+    certificate = view.pair.certificate
+    return ChainLink(certificate.id, certificate.path, view.fingerprint)
 
 
 def _bundle_reason(seen: BundleSeen, wanted: tuple[str | None, ...], needs: tuple[str, ...]) -> tuple[Verb, Reason]:

@@ -132,7 +132,7 @@ def _plan_unit(context: Context, unit: Unit, views: dict[str, IssuerView], texts
             if unit.authority is None:
                 pairs[pair.unit] = plan_pair(context, pair, _issuer(pair.certificate.issuer, views))
         for bundle in unit.bundles:
-            plan_bundle(context, bundle, unit, pairs[bundle.pair], views)
+            plan_bundle(context, bundle, unit, pairs, views)
         for config in unit.configs:
             plan_config(context, config, unit, texts)
     except UserError as error:  # the other units' problems are told in the same run

@@ -139,7 +139,7 @@ def _material(index: int, data: Mapping[str, Any]) -> MaterialRule:
         name=data["name"],
         path=_by_platform(data["path"], "materials", index, "path"),
         parts=parts,
-        of=data.get("of", "host"),
+        of=(data["of"],) if isinstance(data.get("of"), str) else tuple(data.get("of", ("host",))),
         authorities=parse_path(data["authorities"]) if "authorities" in data else (),
         rights=_rights(data, 0o400 if "key" in parts else 0o644),
         when=parse_condition(data.get("when")),

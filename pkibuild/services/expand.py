@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from pkibuild import layout
 from pkibuild.diagnostics import Place, Problems, nearest
-from pkibuild.model import Authority, Host, Names, Service
+from pkibuild.model import SELF, Authority, Host, Names, Service
 from pkibuild.rendering.placed import Placed, place_of
 from pkibuild.services.context import Settled, make_context, settle
 from pkibuild.services.expansion import Copy, Endpoint, Expansion, File, Folder, Port, Request
@@ -61,7 +61,7 @@ class _Maker:
 
     def expansion(self) -> Expansion:
         requests = tuple(self.requests())
-        copies = tuple(self.copies())
+        copies = tuple(self.copies({one.role for one in requests}))
         files = tuple(self.files())
         endpoints = list(self.endpoints())
         return Expansion(
@@ -121,16 +121,25 @@ class _Maker:
             return self.host.names
         return Names(dns=(self.host.fqdn,)) if which == "fqdn" and self.host.fqdn else Names()
 
-    def copies(self) -> Iterator[Copy]:
+    def copies(self, roles: Set[str]) -> Iterator[Copy]:
         for rule in self.pack.materials:
             if not rule.when.holds(self.context):
                 continue
             path = self._path(rule.path, self.context)
+            of = [one for one in rule.of if one == "host" or one in roles]
+            if not of:
+                continue
             parts = self._authorities(rule) if rule.authorities else rule.parts
+            if self.host.issuer == SELF and "root" in parts:  # else they all have one issuer
+                parts += tuple(self._unit(role) for role in of[1:])
             if path and parts:
                 self._show(rule.name, path)
                 rights = self._rights(rule.rights)
-                yield Copy(self._name(path), path, parts, rule.of, rights, self.service.place)
+                yield Copy(self._name(path), path, parts, of[0], rights, self.service.place)
+
+    def _unit(self, role: str) -> str:
+        """Id of a pair: the host's, or one of the service's own."""
+        return self.host.id if role == "host" else f"service/{self.service.name}@{self.host.name}/{role}"
 
     def _authorities(self, rule: MaterialRule) -> tuple[str, ...]:
         """The named authorities as parts; each must be declared, and an anchor."""

@@ -40,7 +40,7 @@ class Copy:
     """FILE of its id."""
     path: str
     parts: tuple[str, ...]
-    """In order: `key`, `leaf`, `chain` (intermediates), `root`, or `authority/NAME`."""
+    """In order: `key`, `leaf`, `chain` (intermediates), `root`, or a unit whose certificate it is: `authority/NAME`."""
     of: str
     """`host`, or the role of a `Request`: whose key, leaf, chain and root are meant."""
     rights: Rights

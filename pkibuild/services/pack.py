@@ -61,7 +61,8 @@ class MaterialRule:
     name: str
     path: ByPlatform
     parts: tuple[str, ...]
-    of: str
+    of: tuple[str, ...]
+    """Whose: `host`, or a role of the requests; several only where the parts are chain and root."""
     authorities: Path
     """The option that names the authorities whose certificates the file holds; empty for `parts`."""
     rights: Rights

@@ -54,8 +54,14 @@ def _told(descriptor: Document, place: Place, message: str, hint: str) -> Diagno
 def _check_roles(descriptor: Document) -> Iterator[Diagnostic]:
     roles = {"host", *descriptor.data.get("requests", {})}
     for index, material in enumerate(descriptor.data.get("materials", ())):
-        if material.get("of", "host") not in roles:
-            message, hint = f"there is no request `{material['of']}`", f"there are: {', '.join(sorted(roles))}"
+        named = material.get("of", "host")
+        several = [named] if isinstance(named, str) else named
+        for name in several:
+            if name not in roles:
+                message, hint = f"there is no request `{name}`", f"there are: {', '.join(sorted(roles))}"
+                yield _told(descriptor, ("materials", index, "of"), message, hint)
+        if len(several) > 1 and not set(material.get("parts", ("key",))) <= {"chain", "root"}:
+            message, hint = "only `chain` and `root` can be those of several", "write a material for each"
             yield _told(descriptor, ("materials", index, "of"), message, hint)
 
 

@@ -36,7 +36,9 @@ services:
 
 
 @pytest.fixture(
-    scope="module", params=[("myrootca", "rsa-2048"), ("mail-ca", "ecdsa-p256")], ids=["root", "intermediate"]
+    scope="module",
+    params=[("myrootca", "rsa-2048"), ("mail-ca", "ecdsa-p256"), ("self", "ecdsa-p256")],
+    ids=["root", "intermediate", "self"],
 )
 def built(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Project:
     issuer, algorithm = request.param
@@ -51,7 +53,9 @@ def server(built: Project) -> Iterator[Machine]:
     machines.needs("sendmail", "m4", "openssl", "ss")
     with machines.machine(["mail.abc.com", "abc.com"]) as machine, machine.logging():
         machine.lay(machines.bundle(built, "myhost"))
-        machine.write("/root/root.crt", built.path("authorities/myrootca/myrootca.crt").read_bytes())
+        own, root = "hosts/myhost/etc/ssl/certs/myhost.crt", "authorities/myrootca/myrootca.crt"
+        self_signed = "issuer: self" in (built.folder / "pki.yaml").read_text()
+        machine.write("/root/root.crt", built.path(own if self_signed else root).read_bytes())
         receipt = json.loads(built.path("hosts/myhost/.install.json").read_text())
         for build in receipt["builds"]:
             machine.shell(f"{' '.join(build['argv'])} > /{build['target']}")

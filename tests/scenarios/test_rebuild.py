@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -282,3 +283,19 @@ def test_a_remade_authority_does_not_skip_its_children(estate: Estate) -> None:
     assert ("authority/web-ca/key", "rekey") not in run.actions
     for name in ("www", "app"):
         estate.verify(f"hosts/{name}/etc/ssl/certs/{name}.crt", chain=["authorities/web-ca/web-ca.crt"])
+
+
+def test_a_self_signed_mail_host_trusts_its_submission_program(estate: Estate) -> None:
+    """Both certificates are their own roots: what the server verifies clients with has to hold both."""
+    estate.edit("    issuer: root\n  app:", "    issuer: self\n  app:")
+    estate.apply()
+    folder = "hosts/mail/etc/mail/certs"
+    anchors = f"{folder}/mail.ca.crt"
+    for leaf in ("hosts/mail/etc/ssl/certs/mail.crt", f"{folder}/mail-msp.crt"):
+        argv = ["openssl", "verify", "-attime", str(estate.now), "-CAfile", str(estate.path(anchors))]
+        subprocess.run([*argv, str(estate.path(leaf))], check=True, capture_output=True)
+    assert estate.plan("--lock-only")["actions"] == []
+    estate.path(f"{folder}/../private/mail-msp.key").unlink()
+    run = estate.apply()
+    assert ("service/smtp@mail/mail.ca.crt", "refresh") in run.actions
+    assert ("host/mail/certificate", "reissue") not in run.actions

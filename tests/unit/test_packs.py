@@ -15,7 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pkibuild.documents import Disk, read_document
-from pkibuild.model import Names
+from pkibuild.model import SELF, Names
 from pkibuild.services.expand import Expander
 from pkibuild.services.expansion import Port
 from pkibuild.services.loader import BUILT_IN, built_in_types
@@ -214,6 +214,10 @@ def test_the_submission_program_gets_its_own_certificate() -> None:
     assert request.certificate_path == "etc/mail/certs/myhost-msp.crt"
     assert ("etc/mail/private", Rights("root", "smmsp", 0o750)) in [(one.path, one.rights) for one in found.folders]
     (copy,) = found.copies
+    assert copy.parts == ("chain", "root")
+    (copy,) = given.expanded(PACKS["sendmail"], {}, given.a_host(issuer=SELF)).copies
+    assert copy.parts == ("chain", "root", "service/smtp@myhost/msp")
+    (copy,) = given.expanded(PACKS["sendmail"], {"submission": False}, given.a_host(issuer=SELF)).copies
     assert copy.parts == ("chain", "root")
     texts = given.texts(found)
     assert "define(`confCLIENT_KEY', `/etc/mail/private/myhost-msp.key')dnl\n" in texts["etc/mail/submit.mc"]

@@ -137,6 +137,8 @@ def test_values_that_a_platform_lacks_are_told_when_they_are_used(tmp_path: Path
         ("each: backends", "each: backend", 14, "`options.backend`"),
         ("language: ini", "language: toml", 14, "`toml`"),
         ("parts: [key", "of: msp, parts: [key", 11, "`msp`"),
+        ("parts: [key, leaf, chain]", "parts: [root], of: [host, msp]", 11, "`msp`"),
+        ("parts: [key", "of: [host, host2], parts: [key", 11, "only `chain` and `root`"),
         ("summary:", "summary: [", 4, ""),
     ],
 )
