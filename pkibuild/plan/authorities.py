@@ -281,7 +281,7 @@ def _sign_list(
     )
     context.draft.signing.setdefault(authority.id, []).append(id)
     context.renews(id, id, next_update - authority.crl.refresh_before)
-    serials = tuple(one.serial for one in desired.revoked or ())
+    serials = None if desired.revoked is None else tuple(one.serial for one in desired.revoked)
     needs = [f"{authority.id}/certificate", f"{authority.id}/import"]
     if older is not None:
         needs.append(f"{authority.id}/certificate@g{older}")

@@ -70,10 +70,11 @@ def certificate_changes(desired: Desired, facts: CertificateFacts) -> tuple[Chan
     return tuple(changes)
 
 
-def crl_changes(facts: CrlFacts, revoked: tuple[str, ...], next_update: int) -> tuple[Change, ...]:
+def crl_changes(facts: CrlFacts, revoked: tuple[str, ...] | None, next_update: int) -> tuple[Change, ...]:
+    """What a new list says otherwise; `revoked` are its serials, None where they cannot be known."""
     there = tuple(one.serial for one in facts.revoked)
     changes = []
-    if sorted(there) != sorted(revoked):
+    if revoked is not None and sorted(there) != sorted(revoked):
         changes.append(Change("revokedCertificates", there, revoked))
     if facts.next_update != next_update:
         changes.append(Change("nextUpdate", (format_time(facts.next_update),), (format_time(next_update),)))

@@ -169,6 +169,20 @@ def test_retired_generations_are_planned_alike_as_long_as_they_live(
     assert lists == {("25d", "authority/web-ca/crl@g1"), ("390d", "authority/web-ca/crl@g1")}
 
 
+def test_revocations_stay_in_the_list(estate: Estate, review: Callable[[Estate], Estate]) -> None:
+    """The lock does not say what is revoked, but for what stands in the last list."""
+    index = estate.path("authorities/web-ca/index.txt")
+    status, end, _, rest = index.read_text().split("\t", 3)
+    assert status == "V"
+    index.write_text(f"R\t{end}\t300101000000Z,superseded\t{rest}")
+    estate.later("1d")
+    estate.apply()
+    estate.later("25d")
+    whole, alone = estate.plan(), review(estate).plan("--lock-only")
+    assert "authority/web-ca/crl" in {one["id"] for one in whole["actions"]}
+    assert told(alone) == told(whole)
+
+
 def test_it_reads_nothing_but_manifest_and_lock(estate: Estate) -> None:
     """Whatever became of the files, the lock is believed."""
     expected = told(estate.plan("--lock-only"))
