@@ -45,6 +45,12 @@ BASE: Data = {
         "web": {"type": "apache", "hosts": ["www", "app"]},
         "pop": {"type": "qpopper", "hosts": ["mail"], "listen": ["stls", "pop3s"]},
         "smtp": {"type": "sendmail", "hosts": ["mail"]},
+        "own": {
+            "type": "files",
+            "hosts": ["app"],
+            "values": {"workers": 3},
+            "files": [{"template": "a.j2", "path": "/etc/x/x.conf"}],
+        },
     },
     "certificates": {"alice": {"usage": ["client"], "subject": {"common_name": "Alice"}, "formats": ["pem", "der"]}},
 }
@@ -97,6 +103,11 @@ def rename(section: str, old: str, new: str) -> Edit:
 
     return edit
 
+
+TEMPLATES = {
+    "a.j2": "name {{ host.fqdn }}\nworkers {{ options.values.workers }}\n",
+    "b.j2": "name {{ host.fqdn }}\nkey {{ paths.key }}\n",
+}
 
 hosts = st.sampled_from(["www", "mail", "app"])
 authorities = st.sampled_from(["root", "web-ca", "other"])
@@ -158,6 +169,46 @@ EDITS: st.SearchStrategy[Edit] = st.one_of(
     of("defaults", st.just("issuer"), value=st.sampled_from(["root", "other"])),
     of("defaults", st.just("key"), value=algorithms),
     st.just(put("output", value="pki")),
+    of("hosts", hosts, "renew_before", value=st.sampled_from(["1d", "10d", "89d"])),
+    of("hosts", hosts, "validity", value=st.sampled_from([{"not_after": "2030-06-01"}, {"not_after": "2033-06-01"}])),
+    of("hosts", hosts, "subject", value=st.sampled_from(
+        [{"country": None}, {"locality": "Taipei"}, {"organization": "XYZ", "unit": ["A", "B"]}])),
+    of("hosts", hosts, "key", "rotate", value=st.sampled_from(["never", "on-renewal"])),
+    of("hosts", hosts, "key", "passphrase", value=st.just({"env": "ROOT_PASSPHRASE"})),
+    of("hosts", hosts, "tags", value=st.sampled_from([["a"], ["a", "b"]])),
+    st.builds(lambda name: together(put("hosts", name, "platform", value="user"),
+                                    put("hosts", name, "home", value="/home/abc")), st.sampled_from(["www", "app"])),
+    of("hosts", st.just("web[1:3]"), value=st.sampled_from(
+        [{"fqdn": "web[1:3].abc.com"}, {"fqdn": "web[1:3].abc.com", "aliases": ["w[1:3].abc.com"], "tags": ["a"]}])),
+    st.just(together(drop("hosts", "web[1:3]"), put("hosts", "web[1:4]", value={"fqdn": "web[1:4].abc.com"}))),
+    of("authorities", st.sampled_from(["web-ca", "other"]), "issuer", value=st.sampled_from(["root", "web-ca"])),
+    of("authorities", authorities, "subject", "organization", value=st.sampled_from(["XYZ", None])),
+    of("authorities", st.sampled_from(["web-ca", "other"]), "key", "passphrase", value=st.just(
+        {"env": "ROOT_PASSPHRASE"})),
+    of("services", st.just("web"), "hosts", value=st.sampled_from([{"tags": ["a"]}, ["w*"], ["*"]])),
+    of("services", st.just("web"), "client_authorities", value=st.sampled_from([["root"], []])),
+    of("services", st.just("web"), "client_auth", value=st.sampled_from(["optional", "none"])),
+    of("services", st.just("web"), "port", value=st.sampled_from([8443, 443])),
+    of("services", st.just("pop"), "start", value=st.sampled_from(["inetd", "xinetd", "systemd", "standalone"])),
+    of("services", st.just("smtp"), "submission", value=st.booleans()),
+    of("services", st.just("smtp"), "submit_to", value=st.sampled_from(["127.0.0.1", "192.0.2.1"])),
+    of("services", st.just("own"), "files", value=st.sampled_from([
+        [{"template": "a.j2", "path": "/etc/x/x.conf"}], [{"template": "b.j2", "path": "/etc/x/x.conf"}],
+        [{"template": "b.j2", "path": "/etc/x/y.conf", "mode": "0600"}],
+        [{"template": "a.j2", "path": "/etc/x/x.conf"}, {"template": "b.j2", "path": "/etc/x/y.conf"}]])),
+    of("services", st.just("own"), "values", value=st.sampled_from([{"workers": 4}, {"workers": 5}])),
+    of("services", st.just("own"), "uses", value=st.sampled_from([["fullchain"], ["der"], []])),
+    of("certificates", st.sampled_from(["alice", "bob"]), "key", value=st.sampled_from(
+        ["ecdsa-p384", {"generation": 2}, {"passphrase": {"env": "ROOT_PASSPHRASE"}}])),
+    of("certificates", st.just("alice"), "names", value=st.sampled_from([{"email": ["a@abc.com"]}, {"uri": ["x:y"]}])),
+    of("certificates", st.just("user[1:3]"), value=st.just(
+        {"usage": ["client"], "subject": {"common_name": "User [1:3]"}})),
+    of("defaults", st.just("formats"), value=formats),
+    of("defaults", st.just("platform"), value=st.sampled_from(["debian", "redhat"])),
+    of("defaults", st.just("renew_before"), value=st.sampled_from(["10d", "20d"])),
+    st.just(drop("defaults", "subject")),
+    st.just(rename("hosts", "www", "web")),
+    st.just(rename("certificates", "alice", "alicia")),
 )  # fmt: skip
 
 
@@ -202,7 +253,7 @@ def review(estate: Estate) -> Estate:
     folder = estate.folder.parent / "review"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    for name in ("pki.yaml", "pki.lock"):
+    for name in ("pki.yaml", "pki.lock", *TEMPLATES):
         shutil.copy(estate.folder / name, folder)
     return Estate(Project(folder), estate.now, {})
 
@@ -221,6 +272,8 @@ def test_diff_plan_and_apply_agree(folder: Path, before: list[Edit], after: list
     shutil.rmtree(folder / "estate", ignore_errors=True)
     (folder / "estate").mkdir()
     estate = Estate(Project(folder / "estate"))
+    for name, template in TEMPLATES.items():
+        estate.project.write(template, name)
     old = edited(BASE, before)
     estate.write(json.dumps(old))
     if estate.run("apply").status != 0:
@@ -230,13 +283,25 @@ def test_diff_plan_and_apply_agree(folder: Path, before: list[Edit], after: list
     estate.write(json.dumps(new))
     planned = outcome(estate, "plan")
     assert outcome(estate, "diff", "old.yaml", "pki.yaml") == planned
-    assert without_text(outcome(review(estate), "plan", "--lock-only")) == without_text(planned)
+    reviewer = review(estate)
+    assert without_text(outcome(reviewer, "plan", "--lock-only")) == without_text(planned)
     if isinstance(planned, dict):
+        a_saved_plan_holds(estate, reviewer)
         estate.apply(settled=False)
+
+
+def a_saved_plan_holds(estate: Estate, reviewer: Estate) -> None:
+    """Saved where the keys are, or from the lock alone."""
+    for saver, argv in ((estate, ()), (reviewer, ("--lock-only",))):
+        saved = saver.folder / "plan.json"
+        saver.run("plan", "--out", str(saved), *argv, env=dict.fromkeys(estate.env, "")).ok()
+        estate.run("apply", "--plan", str(saved), "--dry-run").ok()
 
 
 def test_a_manifest_does_not_differ_from_itself(folder: Path) -> None:
     (folder / "pki.yaml").write_text(json.dumps(BASE))
+    for name, template in TEMPLATES.items():
+        (folder / name).write_text(template)
     shutil.copy(folder / "pki.yaml", folder / "other.yaml")
     estate = Estate(Project(folder))
     assert outcome(estate, "diff", "other.yaml", "pki.yaml")["actions"] == []
