@@ -45,13 +45,15 @@ def differing(before: Any, after: Any, place: Place) -> Iterator[Place]:
 
     `place` is where the whole is declared; a value that knows its own place tells that.
     """
+    if before == after:
+        return
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for name in dict.fromkeys((*after, *before)):
             yield from differing(before.get(name), after.get(name), (*place, name))
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for number, (one, other) in enumerate(zip(before, after, strict=True)):
             yield from differing(one, other, (*place, number))
-    elif before != after:
+    else:
         found = [found for one in _apart(before, after) if (found := place_of(one)) is not None]
         yield from dict.fromkeys(found or [place])
 

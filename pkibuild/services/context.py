@@ -20,6 +20,8 @@ class Settled:
     pack: Pack
     options: Mapping[str, Any]
     values: Mapping[str, Any]
+    commands: Mapping[str, tuple[tuple[str, ...], ...]]
+    """Those kinds of commands in which nothing depends on the host."""
 
 
 def settle(pack: Pack, service: Service, platform: str) -> Settled:
@@ -29,7 +31,8 @@ def settle(pack: Pack, service: Service, platform: str) -> Settled:
     options = placed(options, service.place, pack.secrets)
     values = pack.values[platform]
     context = {"host": {"platform": platform}, "options": options, "values": values}
-    return Settled(narrow(pack, platform, context), options, values)
+    narrowed = narrow(pack, platform, context)
+    return Settled(narrowed, options, values, dict(narrowed.constant_commands()))
 
 
 def make_context(settled: Settled, service: Service, host: Host, manifest: str) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Expander:
         check_requirements(settled.pack, service, host, context, issuer_is_root, problems)
         if problems.found:  # what the service cannot have here would only lead to more errors
             return Expansion(service.name, host.name, problems=tuple(problems.found))
-        maker = _Maker(settled.pack, service, host, context, self.authorities, self.folder, problems)
+        maker = _Maker(settled.pack, settled.commands, service, host, context, self.authorities, self.folder, problems)
         return maker.expansion()
 
 
@@ -51,6 +51,8 @@ class _Maker:
     """Turns the rules of a pack into values, one kind after the other; later ones see the paths of earlier ones."""
 
     pack: Pack
+    constant: Mapping[str, tuple[tuple[str, ...], ...]]
+    """Commands by kind, as far as they are the same on all hosts."""
     service: Service
     host: Host
     context: dict[str, Any]
@@ -234,6 +236,8 @@ class _Maker:
     # -- commands and endpoints -----------------------------------------------
 
     def commands(self, kind: str) -> tuple[tuple[str, ...], ...]:
+        if kind in self.constant:
+            return self.constant[kind]
         found = [
             self._argv(rule, context)
             for rule in self.pack.commands[kind]

@@ -5,7 +5,7 @@ Where a descriptor may name a value per platform, `ByPlatform` holds it for each
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from pkibuild.services.patterns import ALWAYS, Condition, Path, Text
@@ -105,6 +105,13 @@ class CommandRule:
     when: Condition
     each: Path
 
+    def constant(self) -> tuple[str, ...] | None:
+        """The command, where neither the host nor an option has a say in it."""
+        words = [text[0] if text else "" for text in self.argv if len(text) < 2]
+        fixed = [word for word in words if isinstance(word, str)]
+        asks = self.option or self.each or self.when.tests
+        return None if asks or len(fixed) < len(self.argv) else tuple(fixed)
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointRule:
@@ -150,3 +157,10 @@ class Pack:
     """Options that are `writeOnly`: masked wherever they are shown. `*` stands for every element of a list."""
     paths: tuple[Path, ...] = ()
     """Options that are paths relative to the file that writes them (`format: manifest-path`)."""
+
+    def constant_commands(self) -> Iterator[tuple[str, tuple[tuple[str, ...], ...]]]:
+        """Those kinds of commands that are the same on all hosts, each with its commands."""
+        for kind, rules in self.commands.items():
+            found = [rule.constant() for rule in rules]
+            if None not in found:
+                yield kind, tuple(argv for argv in found if argv)

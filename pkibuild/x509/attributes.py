@@ -6,6 +6,7 @@ types those of RFC 5280 4.1.2.4 and appendix A.1.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
@@ -100,8 +101,14 @@ def _short(name: str) -> str:
     return known.short if known else name
 
 
+_ESCAPED = re.compile(r"""["+,;<>\\]|\A[ #]| \Z""")
+"""What RFC 4514 2.4 asks to be escaped in printable text."""
+
+
 def escape_value(value: str) -> str:
     """An attribute value as RFC 4514 2.4 writes it; control characters too become backslash and hex digits."""
+    if value.isprintable() and _ESCAPED.search(value) is None:  # nearly every one
+        return value
     escaped = "".join(_escape(character) for character in value)
     if value[:1] in (" ", "#"):
         escaped = "\\" + escaped
