@@ -234,10 +234,14 @@ def _is_row(parts: list[str]) -> bool:
 
 
 def _is_date(text: str) -> bool:
-    return _DATE.fullmatch(text) is not None and _seconds(text) <= END_OF_TIME
+    if _DATE.fullmatch(text) is None:
+        return False
+    return len(text) == 13 or text[:4] < "9999" or _seconds(text) <= END_OF_TIME  # no other year leads beyond it
 
 
 def _normal(number: str) -> str:
+    if len(number) % 2 == 0 and not number.startswith("00"):  # nearly every one
+        return number.lower()
     return _hex(int(number, 16))
 
 
