@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from typing import Protocol
 
@@ -91,10 +91,7 @@ def make_plan(
     draft.problems.found[:0] = units.problems.found
     if draft.problems.errors:
         raise UserError(*map(manifest.located, (*manifest.warnings, *draft.problems.found)))
-    actions = tuple(
-        replace(action, needs=tuple(id for id in action.needs if id in draft.actions))
-        for action in explained(draft.actions, manifest)
-    )
+    actions = tuple(_needing(action, draft.actions.keys()) for action in explained(draft.actions, manifest))
     warnings = (*manifest.warnings, *map(manifest.located, draft.problems.warnings))
     return draft, Plan(
         manifest=manifest.path,
@@ -114,6 +111,12 @@ def _once_a_fault(draft: Draft) -> None:
     found = draft.problems.found
     told = {one.place for one in found if one.code in ("key-missing", "key-mismatch")}
     found[:] = [one for one in found if one.code != "key-away" or one.place not in told]
+
+
+def _needing(action: Action, planned: Set[str]) -> Action:
+    """The action, needing only what is planned."""
+    needs = tuple(id for id in action.needs if id in planned)
+    return action if needs == action.needs else replace(action, needs=needs)
 
 
 def _issuers(unit: Unit) -> set[str]:

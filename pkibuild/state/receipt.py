@@ -16,6 +16,9 @@ from pkibuild.values import dataclass, field
 FORMAT = 1
 NAME = ".install.json"
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
+"""Made once: `json.dumps` makes one for every call that asks for separators."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReceiptFile:
@@ -101,7 +104,7 @@ def _dump(value: Any) -> str:
     data = to_json(value)
     if "mode" in data:
         data["mode"] = f"{data['mode']:04o}"
-    return json.dumps(data, separators=(",", ":"))
+    return _ENCODER.encode(data)
 
 
 def parse(data: bytes, name: str) -> Receipt:
