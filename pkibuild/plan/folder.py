@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Unit
 from pkibuild.diagnostics import Diagnostic, UserError, fail
-from pkibuild.facts import sha
+from pkibuild.facts import CrlFacts, sha
 from pkibuild.model import Manifest
 from pkibuild.plan.clone import keys_elsewhere
 from pkibuild.plan.draft import Draft
@@ -19,9 +19,11 @@ from pkibuild.plan.settled import Passing
 from pkibuild.quick import RUN_LOCK, Signature, signature
 from pkibuild.state import cache, output
 from pkibuild.state.committed import flaws, read_lock
+from pkibuild.state.entries import Draft as Line
 from pkibuild.state.histories import journal_of
-from pkibuild.state.journal import Writer, draft
+from pkibuild.state.journal import Journal, Writer, draft
 from pkibuild.state.lock import Lock
+from pkibuild.units import END_OF_TIME
 from pkibuild.world import World
 from pkibuild.world.files import Tree, exists, read_file
 
@@ -168,12 +170,35 @@ class Folder:
             writer = Writer(journal)
             detail = {"length": mark.length, "head": mark.head}
             writer.add(draft("gap", self.now, f"authority/{name}/certificate", detail=detail))
+            for entry in _lost_revocations(self.lock, name, journal, self.now):
+                writer.add(entry)
             if journal.torn_at is not None:
                 self.tree.truncate(path, journal.torn_at)
             self.tree.append(path, writer.taken())
             marks = {one: found for one, found in self.lock.journals.items() if one != path}
             self.lock = self.lock.with_journals(marks)
             self.source = Files(self.tree, self.lock, self.now, self.memo.keys)
+
+
+def _lost_revocations(lock: Lock, authority: str, journal: Journal, now: int) -> Iterator[Line]:
+    """What the lock's lists revoke and the journal has lost: no loss makes a certificate valid again.
+
+    Nothing else is known of such a certificate, so it stays in the lists for good.
+    """
+    known = {one.serial for one in journal.revocations()}
+    crl = f"authority/{authority}/crl"
+    for node in lock.ids():
+        entry = lock.entry(node) if node == crl or node.startswith(f"{crl}@") else None
+        for one in entry.facts.revoked if entry and isinstance(entry.facts, CrlFacts) else ():
+            if one.serial in known:
+                continue
+            known.add(one.serial)
+            id = f"openssl/{authority}/{one.serial}"
+            assert entry is not None
+            if not journal.has_serial(one.serial):
+                detail = {"issuer_generation": entry.generation} if (entry.generation or 1) != 1 else None
+                yield draft("issue", now, id, serial=one.serial, not_after=END_OF_TIME, detail=detail)
+            yield draft("revoke", now, id, serial=one.serial, detail={"on": one.on, "reason": one.reason})
 
 
 def _told(asked: bool, lock: bool, what: str) -> str:

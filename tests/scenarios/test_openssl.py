@@ -221,6 +221,31 @@ def test_cron_takes_revocations_in(estate: Estate) -> None:
     assert serials(estate.crl("web-ca")) == {theirs.serial_number}
 
 
+def test_a_revocation_outlives_a_lost_history(estate: Estate) -> None:
+    """The folder came back from an old backup; the committed lock still knows what the lost list revoked."""
+    folder, backup = estate.path("authorities/web-ca"), estate.folder / "backup"
+    shutil.copytree(folder, backup)
+    theirs = sign(estate, "shop")
+    revoke(estate, estate.folder / "shop.crt", "superseded")
+    ours = estate.host("www")
+    revoke(estate, estate.path("hosts/www/etc/ssl/certs/www.crt"), "keyCompromise")
+    estate.later("1m")
+    estate.apply()
+    shutil.rmtree(folder)
+    backup.rename(folder)
+    estate.later("1m")
+    assert "journal-behind" in [one["code"] for one in estate.plan()["warnings"]]
+    estate.apply("--accept-lost-history", "web-ca")
+    gone = {theirs.serial_number, ours.serial_number}
+    assert serials(estate.crl("web-ca")) == gone
+    estate.later("25d")
+    estate.apply()
+    assert serials(estate.crl("web-ca")) == gone
+    openssl(estate, "ca", "-gencrl", "-config", "openssl.cnf", "-out", str(estate.folder / "theirs.crl"))
+    made = x509.load_pem_x509_crl((estate.folder / "theirs.crl").read_bytes())
+    assert serials(made) == gone
+
+
 def test_an_expired_revocation_leaves_the_list(estate: Estate) -> None:
     """After it has been in one that was issued beyond the certificate's end (RFC 5280 3.3)."""
     theirs = sign(estate, "shop")
