@@ -8,6 +8,7 @@ from typing import Any
 from pkibuild.diagnostics import Diagnostic, Place, nearest
 from pkibuild.documents import Document
 from pkibuild.rendering.languages import LANGUAGES
+from pkibuild.services.decode import marked_options
 from pkibuild.services.patterns import ROOTS, Path, parse_path, parse_text
 
 HOST = ("name", "fqdn", "names", "addresses", "platform", "home", "usage")
@@ -29,10 +30,14 @@ def check_references(descriptor: Document, options: Mapping[str, Any]) -> Iterat
         "values": set(data.get("values", {})),
         "paths": set(_paths(data)),
     }
+    secrets, _ = marked_options(options)
     for place, path in _references(data, ()):
         if isinstance(path, str):
             yield _told(descriptor, place, path, "")
             continue
+        if not {"when", "each"}.intersection(place) and _is_secret(path, secrets):
+            message = f"`{'.'.join(path)}` is secret, and would be seen in plans, receipts and lists of processes"
+            yield _told(descriptor, place, message, "only a template may use it: write it into a file")
         names = known.get(path[0])
         if names is not None and len(path) > 1 and path[1] not in names:
             near = nearest(path[1], names)
@@ -45,6 +50,18 @@ def check_references(descriptor: Document, options: Mapping[str, Any]) -> Iterat
             hint = f"there are: {', '.join(sorted(LANGUAGES))}"
             yield _told(descriptor, ("files", index, "language"), f"there is no language `{language}`", hint)
     yield from _check_roles(descriptor)
+
+
+def _is_secret(path: Path, secrets: Iterable[Path]) -> bool:
+    """Whether a placeholder names a secret option, or something that one is a part of.
+
+    An `item` may be of any list.
+    """
+    for secret in secrets:
+        known = ("item", *secret[2:]) if path[0] == "item" and secret[1:2] == ("*",) else ("options", *secret)
+        if path == known[: len(path)] and (len(path) > 1 or len(known) == 1):
+            return True
+    return False
 
 
 def _told(descriptor: Document, place: Place, message: str, hint: str) -> Diagnostic:

@@ -126,6 +126,9 @@ def test_values_that_a_platform_lacks_are_told_when_they_are_used(tmp_path: Path
         ("kind: directory, ", "", 15, "template"),
         ("kind: directory", "kind: directry", 15, "none of"),
         ("kind: directory", "kind: link", 15, "target"),
+        ("kind: directory", 'kind: link, target: "x{options.token}"', 15, "`options.token` is secret"),
+        ("[systemctl, reload, myproxy]", '[ctl, "{options.token}"]', 18, "`options.token` is secret"),
+        ('{service.name}.conf", t', '{options.token}.conf", t', 13, "`options.token` is secret"),
         ("kind: directory", 'kind: link, target: "{paths.cnfig}"', 15, "`paths.cnfig`"),
         ("{item.name}", "{itm.name}", 14, "`{itm.name}`"),
         ("{item.name}", "{item.name", 14, "stands alone"),
@@ -152,6 +155,15 @@ def test_faults_of_a_descriptor_are_told_at_their_line(
     assert told, found
     assert all(one.span and one.span.file.endswith("p/service.yaml") for one in told)
     assert ("the pack is named here", ("packs", 0)) in told[0].related
+
+
+def test_a_secret_of_a_lists_elements_is_for_templates_alone(tmp_path: Path) -> None:
+    options = OPTIONS.replace('"to": {"type": "string",', '"to": {"type": "string", "writeOnly": true,')
+    assert options != OPTIONS
+    assert faults(write(tmp_path / "p", options=options)) == []
+    named = DESCRIPTOR.replace("sites/{item.name}", "sites/{item.to}")
+    (found,) = faults(write(tmp_path / "p", named, options))
+    assert "`item.to` is secret" in found.message
 
 
 @pytest.mark.parametrize(
