@@ -17,8 +17,8 @@ from pkibuild.plan.selection import STOPPED
 from pkibuild.units import format_time, parse_time
 from pkibuild.values import dataclass
 
-LIMIT = 256 * 1024 * 1024
-"""Bytes of a saved plan; a first plan of ten thousand hosts has about thirty million."""
+LIMIT = 128 * 1024 * 1024
+"""Bytes of a saved plan; the first plan of ten thousand hosts has twenty-five million."""
 
 FORMAT_VERSION = 1
 MOST_TOLD = 20
@@ -131,7 +131,8 @@ def check_same(saved: Saved, planned: Plan, actions: _Actions) -> None:
     `actions` are those of `planned`, in JSON's form.
     """
     found = list(_differences(saved, actions, texts=not (saved.lock_only or planned.lock_only)))
-    found += [f"`{id}`: made so late it would be due at once" for id in planned.aged]
+    chosen = {action.id for action in planned.actions}
+    found += [f"`{id}`: made so late it would be due at once" for id in planned.aged if id in chosen]
     if not found:
         return
     more = [f"and {len(found) - MOST_TOLD} more"] if len(found) > MOST_TOLD else []

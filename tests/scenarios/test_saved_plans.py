@@ -14,6 +14,7 @@ from estate import PASSPHRASE, WEB_CA, Estate
 from helpers import ROOT, Project
 from jsonschema import Draft202012Validator
 
+from pkibuild.units import DAY
 from pkibuild.world.files import Tree
 
 MANIFEST = (
@@ -213,6 +214,10 @@ def test_a_plan_that_would_be_due_at_once(estate: Estate) -> None:
     save(estate)
     estate.later("9d")
     assert "`host/mail/certificate`: made so late it would be due at once" in stale(estate)
+    estate.now -= 9 * DAY
+    save(estate, "--only", "host/app")
+    estate.later("9d")
+    estate.run("apply", "--plan", "plan.json").ok()
 
 
 def test_a_plan_of_the_future(estate: Estate) -> None:
