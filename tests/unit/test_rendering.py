@@ -136,10 +136,10 @@ def test_a_misspelt_name_gets_the_nearest_one() -> None:
     ],
 )
 def test_work_and_size_are_bounded(template: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = fault(template, l=list(range(400)), a={})
     assert found.code == "template"
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 def test_numbers_add_and_texts_do_not() -> None:
