@@ -18,7 +18,8 @@ from pkibuild.manifest.options import files_in
 from pkibuild.model import Authority, Declaration, Manifest, Service
 from pkibuild.plan.draft import Draft, Tally
 from pkibuild.plan.issuers import IssuerView
-from pkibuild.quick import TICK, Signature, changed_at, seal, sealed, signature, unseal
+from pkibuild.quick import TICK, Signature, changed_at, signature
+from pkibuild.state.local import keep, recall
 from pkibuild.values import dataclass, field
 from pkibuild.world.files import Tree
 
@@ -44,12 +45,9 @@ class Settled:
 
 def read(tree: Tree) -> Settled:
     """What is remembered; nothing when there is none, or it is of another version or damaged."""
-    data = tree.read(PATH)
-    if data is None:
-        return Settled()
     try:
-        ground, units = unseal(data, seal(tree.root, PATH, FORMAT))
-    except (ValueError, EOFError, TypeError):
+        ground, units = recall(tree, PATH, FORMAT)
+    except (ValueError, TypeError):
         return Settled()
     if not isinstance(units, dict):
         return Settled()
@@ -59,9 +57,8 @@ def read(tree: Tree) -> Settled:
 def write(tree: Tree, settled: Settled, ground: str) -> None:
     """Remember what was passed over or found right, on the ground as it is now."""
     units = {**settled.passed, **settled.found}
-    first = seal(tree.root, PATH, FORMAT)
-    if first is not None and units and (ground != settled.ground or settled.found or len(units) != len(settled.units)):
-        tree.write(PATH, sealed((ground, units), first), 0o600)
+    if units and (ground != settled.ground or settled.found or len(units) != len(settled.units)):
+        keep(tree, PATH, FORMAT, (ground, units))
 
 
 def ground_of(manifest: Manifest, views: Mapping[str, IssuerView], lock: bytes, journals: object) -> str:

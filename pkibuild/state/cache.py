@@ -1,11 +1,8 @@
-"""Local memory that may be deleted at any time: what keys are, so that they need not be parsed again.
-
-Kept in `.cache/` of the output folder, mode 0600, never committed. It holds public digests only.
-"""
+"""What keys are, so that they need not be parsed again: local memory (`local`). It holds public digests only."""
 
 from __future__ import annotations
 
-from pkibuild.quick import seal, sealed, unseal
+from pkibuild.state.local import keep, recall
 from pkibuild.values import dataclass, field
 from pkibuild.world.files import Tree
 
@@ -25,13 +22,7 @@ class Cache:
 
 def read(tree: Tree) -> Cache:
     """What is remembered; nothing when there is none, or it is of another version or damaged."""
-    data = tree.read(PATH)
-    if data is None:
-        return Cache()
-    try:
-        keys = unseal(data, seal(tree.root, PATH, FORMAT))
-    except (ValueError, EOFError, TypeError):
-        return Cache()
+    keys = recall(tree, PATH, FORMAT)
     if not isinstance(keys, dict):
         return Cache()
     kept = {path: one for path, one in keys.items() if isinstance(one, tuple) and len(one) == 6}
@@ -40,7 +31,5 @@ def read(tree: Tree) -> Cache:
 
 def write(tree: Tree, cache: Cache) -> None:
     """Remember it, if it is more than was read."""
-    first = seal(tree.root, PATH, FORMAT)
-    if first is not None and cache.keys != cache._read:
-        tree.write(PATH, sealed(cache.keys, first), 0o600)
+    if cache.keys != cache._read and keep(tree, PATH, FORMAT, cache.keys):
         cache._read = dict(cache.keys)
