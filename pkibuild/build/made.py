@@ -5,8 +5,8 @@ from __future__ import annotations
 from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit
 from pkibuild.facts import KeyFacts, sha
 from pkibuild.plan.files import Files
-from pkibuild.plan.keyfiles import KeyMemo
 from pkibuild.plan.observed import BundleSeen, CertificateSeen, ConfigSeen, KeySeen, Recorded
+from pkibuild.state.cache import KeyMemo
 from pkibuild.state.histories import Histories
 from pkibuild.state.lock import Lock
 from pkibuild.values import dataclass, field

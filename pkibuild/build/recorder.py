@@ -12,7 +12,7 @@ from pkibuild.model import Manifest
 from pkibuild.nodes import unit_of
 from pkibuild.plan.files import Files
 from pkibuild.plan.folder import Folder
-from pkibuild.plan.keyfiles import KeyMemo
+from pkibuild.state.cache import KeyMemo
 from pkibuild.state.histories import Histories
 from pkibuild.values import replace
 from pkibuild.world.files import write_file

@@ -16,7 +16,7 @@ from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, Revo
 from pkibuild.model import Attributes, Authority
 from pkibuild.nodes import unit_of
 from pkibuild.plan.imports import openssl_changes
-from pkibuild.plan.keyfiles import KeyFiles, KeyMemo
+from pkibuild.plan.keyfiles import KeyFiles
 from pkibuild.plan.missing import remembered_authorities
 from pkibuild.plan.observed import (
     BundleSeen,
@@ -31,6 +31,7 @@ from pkibuild.plan.observed import (
     State,
 )
 from pkibuild.state import receipt as receipts
+from pkibuild.state.cache import KeyMemo
 from pkibuild.state.entries import JournalEntry
 from pkibuild.state.histories import Histories, journal_of
 from pkibuild.state.journal import Journal

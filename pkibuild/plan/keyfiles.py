@@ -5,18 +5,13 @@ What an unchanged file was found to be is remembered, so that it need not be par
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
-
 from pkibuild.diagnostics import UserError
 from pkibuild.facts import KeyFacts, sha
 from pkibuild.plan.observed import State
+from pkibuild.state.cache import KeyMemo
 from pkibuild.values import replace
 from pkibuild.world.files import Stat, Tree
 from pkibuild.x509 import pem
-
-KeyMemo = MutableMapping[str, tuple[int, int, int, int, str, str]]
-"""Output path of a key in clear, or of the public half of another → (mtime, ctime, size, inode, algorithm, public
-digest): local, never committed."""
 
 
 class KeyFiles:

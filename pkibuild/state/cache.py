@@ -10,7 +10,8 @@ PATH = ".cache/keys"
 FORMAT = 2
 
 KeyMemo = dict[str, tuple[int, int, int, int, str, str]]
-"""Output path → (mtime, ctime, size, inode, algorithm, public digest)."""
+"""Output path of a key in clear, or of the public half of another → (mtime, ctime, size, inode, algorithm, public
+digest)."""
 
 
 @dataclass(slots=True)
