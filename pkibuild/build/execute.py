@@ -411,8 +411,7 @@ class Executor:
         return self._blocks[part.path]
 
     def _keep_copy(self, path: str) -> None:
-        found = self._tree.stat(path)
-        data = self._tree.read_link(path) if found is not None and found.kind == "link" else self._tree.read(path)
+        data = self._tree.content(path)
         if data is not None:
             kept = f".cache/edited/{format_date(self._now)}-{sha(data)[:12]}/{path}"
             self._tree.write(kept, data, 0o600)

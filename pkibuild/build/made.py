@@ -72,8 +72,7 @@ class AfterRun(Files):
         """SHA-256 of a file; None when there is none."""
         if path in self._done.digests:
             return self._done.digests[path]
-        found = self.tree.stat(path)
-        data = self.tree.read_link(path) if found is not None and found.kind == "link" else self.tree.read(path)
+        data = self.tree.content(path)
         return None if data is None else sha(data)
 
     def is_there(self, path: str) -> bool:

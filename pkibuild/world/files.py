@@ -392,6 +392,11 @@ class Tree:
         with self._told("read", name):
             return os.fsencode(os.readlink(self.path(name)))
 
+    def content(self, name: str) -> bytes | None:
+        """The bytes of a file, or where a symbolic link points to; None when there is neither. Raises UserError."""
+        found = self.stat(name)
+        return self.read_link(name) if found is not None and found.kind == "link" else self.read(name)
+
     def write_link(self, name: str, target: str) -> None:
         """Put a symbolic link in place of whatever file or link has its name."""
         parent = self._parent(name)
