@@ -366,13 +366,12 @@ class Executor:
         writer = self.journals.writer(recipe.journal)
         journal = writer.journal()
         number = max(journal.crl_number() + 1, recipe.this_update)
-        since = journal.listed_since(recipe.generation, self._now)
-        revoked = []
-        for one in journal.revocations(recipe.generation):
-            entry = journal.by_serial(one.serial)
-            if entry is None or entry.not_after is None or entry.not_after >= since:
-                # The clock may have gone back a little since; a list tells of nothing later than itself.
-                revoked.append(replace(one, on=min(one.on, recipe.this_update)))
+        own = journal.revocations(recipe.generation)
+        # The clock may have gone back a little since; a list tells of nothing later than itself.
+        revoked = [
+            replace(one, on=min(one.on, recipe.this_update))
+            for one in journal.to_be_listed(own, recipe.generation, self._now, {})
+        ]
         der = sign_crl(
             Issuer.of(certificate),
             key,

@@ -379,11 +379,5 @@ class Files:
             entry = journal.by_serial(one.serial)
             if (entry.issuer_generation if entry else present) == generation:
                 kept.append(one)
-        since = journal.listed_since(generation, self._now)
-        living = []
-        for one in kept:
-            entry = journal.by_serial(one.serial)
-            end = entry.not_after if entry else ends.get(one.serial)
-            if end is None or end >= since:
-                living.append(one)
+        living = journal.to_be_listed(kept, generation, self._now, ends)
         return tuple(sorted(living, key=lambda one: one.serial))

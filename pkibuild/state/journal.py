@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import a2b_base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 
 from pkibuild.diagnostics import UserError, fail
@@ -118,14 +118,22 @@ class Journal:
         """Every revocation list made, oldest first."""
         return [self.entry(index) for index in self._index.crls]
 
-    def listed_since(self, generation: int, now: int) -> int:
-        """What ended before this time need not be in a generation's next list: one that was made later had it.
+    def to_be_listed(
+        self, revocations: Iterable[Revocation], generation: int, now: int, ends: Mapping[str, int]
+    ) -> Iterator[Revocation]:
+        """Those revocations that a generation's next list has to hold.
 
-        RFC 5280 3.3: an entry stays until it has been in a list issued beyond the certificate's end.
+        RFC 5280 3.3: an entry stays until it has been in a list issued beyond the certificate's end. `ends` tells the
+        end, by serial, of certificates that are not in the journal yet.
         """
         lists = [one.detail for one in self.crls() if (one.generation or 1) == generation]
         made = [int(one["this_update"]) for one in lists if "this_update" in one]
-        return min(now, made[-1]) if made else now
+        since = min(now, made[-1]) if made else now
+        for one in revocations:
+            entry = self.by_serial(one.serial)
+            end = entry.not_after if entry else ends.get(one.serial)
+            if end is None or end >= since:
+                yield one
 
     def revocations(self, generation: int | None = None) -> tuple[Revocation, ...]:
         """What is revoked, sorted by serial; with `generation` only what that key of the authority signed.
