@@ -15,10 +15,9 @@ from pkibuild.plan.entries import bundle_entry, config_entry
 from pkibuild.plan.hunks import text_changes
 from pkibuild.plan.issuers import IssuerView
 from pkibuild.plan.issuers import Link as ChainLink
-from pkibuild.plan.moves import Moves, moving, only_moving
-from pkibuild.plan.observed import BundleSeen, ConfigSeen, Source
+from pkibuild.plan.moves import Moves, moving, observed, only_moving
+from pkibuild.plan.observed import BundleSeen, ConfigSeen
 from pkibuild.plan.pairs import Context, PairView
-from pkibuild.values import replace
 
 
 def plan_bundle(
@@ -32,7 +31,7 @@ def plan_bundle(
         draft.wait(Pending(want.id, "certificate-waits", "its certificate cannot be issued now", want.place))
         return
     wanted = tuple(part for _, _, part in sources)
-    seen, moves = _observe_bundle(context.source, want, unit)
+    seen, moves = observed(context.source, want, lambda one: context.source.bundle(one, unit))
     needs = draft.will(*(id for id, _, _ in sources))
     if seen.state == "closed" and not needs:  # a key that cannot be read here
         draft.seen.add(want.id)
@@ -49,19 +48,6 @@ def plan_bundle(
     recipe = Assemble(want.path, parts, want.der, want.mode, keep_copy=reason.code == "edited-by-hand")
     action = Action(want.id, want.kind, verb, (reason,), recipe, (want.path,), needs=needs, place=want.place)
     draft.add(moving(action, moves))
-
-
-def _observe_bundle(source: Source, want: BundleWant, unit: Unit) -> tuple[BundleSeen, Moves]:
-    """A bundle where it belongs, or else where it lay before its path changed."""
-    seen = source.bundle(want, unit)
-    old = source.moved_from(want.id, want.path) if seen.state == "absent" else ""
-    return (source.bundle(replace(want, path=old), unit), ((old, want.path),)) if old else (seen, ())
-
-
-def _observe_config(source: Source, want: ConfigWant, unit: Unit) -> tuple[ConfigSeen, Moves]:
-    seen = source.config(want, unit)
-    old = source.moved_from(want.id, want.path) if seen.state == "absent" else ""
-    return (source.config(replace(want, path=old), unit), ((old, want.path),)) if old else (seen, ())
 
 
 def _refuse_foreign(context: Context, want: BundleWant | ConfigWant) -> None:
@@ -147,7 +133,7 @@ def _keep_bundle(context: Context, want: BundleWant, seen: BundleSeen, moves: Mo
 
 def plan_config(context: Context, want: ConfigWant, unit: Unit, texts: Texts) -> None:
     """Decide on a config: what it was rendered from is compared first, and its text only when that differs."""
-    seen, moves = _observe_config(context.source, want, unit)
+    seen, moves = observed(context.source, want, lambda one: context.source.config(one, unit))
     known = texts.inputs(want, public=True)
     inputs = texts.inputs(want) if want.secret and not context.source.lock_only else known
     if seen.state == "present" and seen.inputs == inputs and seen.digest == seen.remembered and _mode_fits(want, seen):

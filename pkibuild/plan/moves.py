@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from pkibuild.artifacts.certificates import public_path
 from pkibuild.artifacts.wants import BundleWant, CertificateWant, ConfigWant, KeyWant
 from pkibuild.nodes import Action, Change, Reason, Stay
 from pkibuild.plan.files import NEXT
-from pkibuild.plan.observed import KeySeen
+from pkibuild.plan.observed import BundleSeen, CertificateSeen, ConfigSeen, KeySeen, Source
 from pkibuild.values import replace
 
 Moves = tuple[tuple[str, str], ...]
+Want = TypeVar("Want", CertificateWant, BundleWant, ConfigWant)
+Seen = TypeVar("Seen", CertificateSeen, BundleSeen, ConfigSeen)
 
 PATH_CHANGED = Reason("path-changed", "it belongs to another path now")
+
+
+def observed(source: Source, want: Want, look: Callable[[Want], Seen]) -> tuple[Seen, Moves]:
+    """What is seen of an artifact where it belongs, or else where it lay before its path changed."""
+    seen = look(want)
+    old = source.moved_from(want.id, want.path) if seen.state == "absent" else ""
+    return (look(replace(want, path=old)), ((old, want.path),)) if old else (seen, ())
 
 
 def moving(action: Action, moves: Moves) -> Action:

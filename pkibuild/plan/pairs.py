@@ -15,7 +15,7 @@ from pkibuild.plan.changes import certificate_changes, name_list
 from pkibuild.plan.draft import Draft
 from pkibuild.plan.entries import certificate_entry, key_entry
 from pkibuild.plan.keys import KeyState, KeyVerdict
-from pkibuild.plan.moves import Moves, key_moves, moving, only_moving
+from pkibuild.plan.moves import Moves, key_moves, moving, observed, only_moving
 from pkibuild.plan.observed import CertificateSeen, Former, KeySeen, Source
 from pkibuild.plan.policies import Desired, Held, certificate_reasons, due, due_at
 from pkibuild.plan.risks import Issued, issued_risks, key_risks
@@ -111,8 +111,9 @@ def plan_pair(context: Context, pair: Pair, issuer: IssuerView | None, authority
 
 
 def _observe(context: Context, pair: Pair, issuer: IssuerView | None, authority: Authority | None) -> _Case:
-    seen, moves = _observe_certificate(context.source, pair)
-    key, key_moves = _observe_key(context.source, pair)
+    source = context.source
+    seen, moves = observed(source, pair.certificate, lambda one: source.certificate(replace(pair, certificate=one)))
+    key, key_moves = _observe_key(source, pair)
     held: Held | None = None
     lost = False
     if seen.recorded is not None:
@@ -125,17 +126,8 @@ def _observe(context: Context, pair: Pair, issuer: IssuerView | None, authority:
     return _Case(pair, authority, issuer, key, seen, held, lost, key_moves, moves)
 
 
-def _observe_certificate(source: Source, pair: Pair) -> tuple[CertificateSeen, Moves]:
-    """A certificate where it belongs, or else where it lay before its path changed."""
-    want = pair.certificate
-    seen = source.certificate(pair)
-    old = source.moved_from(want.id, want.path) if seen.state == "absent" else ""
-    if not old:
-        return seen, ()
-    return source.certificate(replace(pair, certificate=replace(want, path=old))), ((old, want.path),)
-
-
 def _observe_key(source: Source, pair: Pair) -> tuple[KeySeen, Moves]:
+    """As `observed`: a key may have several files."""
     want = pair.key
     seen = source.key(want, pair.certificate.id)
     old = source.moved_from(want.id, want.path) if seen.state == "absent" and not seen.staging else ""
