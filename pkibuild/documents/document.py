@@ -99,14 +99,19 @@ def parse_document(text: str, path: str, name: str, starts: Starts | None = None
 
     document = Document(name, path, text)
     problems = _Problems(name, text)
-    try:
-        document.data = reader.parse(text, problems.found, starts)
-    except yaml.MarkedYAMLError as error:
-        problems.syntax(error)
-    except UserError:
-        pass  # told to `found`
-    else:
-        problems.add_firsts(document)
+    for pure in (False, True):
+        problems.told.clear()
+        try:
+            document.data = reader.parse(text, problems.found, starts, pure=pure)
+        except yaml.MarkedYAMLError as error:
+            if reader.too_deep_for_libyaml(error) and not pure:
+                continue  # the other parser says which level is one too many
+            problems.syntax(error)
+        except UserError:
+            pass  # told to `found`
+        else:
+            problems.add_firsts(document)
+        break
     if problems.told:
         raise UserError(*problems.told)
     return document

@@ -64,19 +64,24 @@ def _number(text: str) -> Any:
     return text
 
 
-def parser(text: str) -> Any:
-    """A parser that gives events, libyaml's where it is there."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+def parser(text: str, *, pure: bool = False) -> Any:
+    """A parser that gives events, libyaml's where it is there and not `pure`."""
+    loader = yaml.SafeLoader if pure else getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return loader(text.encode())
 
 
-def parse(text: str, found: Found, starts: Starts | None = None) -> Any:
+def too_deep_for_libyaml(error: yaml.MarkedYAMLError) -> bool:
+    """Whether libyaml gave up for nesting: from 0.2.6 on it does so far ahead of the events that it has given."""
+    return "nesting depth" in (error.problem or "")
+
+
+def parse(text: str, found: Found, starts: Starts | None = None, *, pure: bool = False) -> Any:
     """The value of the only document in `text`; None when it is empty.
 
     Problems that leave a value go to `found`. Where anchors leave each part to mean the same by itself, `starts` are
-    added to. Raises yaml.YAMLError, and UserError where reading cannot go on.
+    added to. `pure` takes PyYAML's own slow parser. Raises yaml.YAMLError, and UserError where reading cannot go on.
     """
-    events = parser(text)
+    events = parser(text, pure=pure)
     events.get_event()
     begin = events.get_event()
     if type(begin) is not DocumentStartEvent:
