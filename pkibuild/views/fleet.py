@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from pkibuild.nodes import Action, Orphan
@@ -10,6 +11,14 @@ from pkibuild.values import dataclass
 
 FEWEST = 3
 """So many more hosts must be alike before they are only counted."""
+_MOST = 20
+"""With so many first ones a unit is compared at most."""
+_DATED = frozenset({"due", "expired"})
+"""Reasons whose message has the date of a certificate that is there."""
+_DIGITS = 18
+"""Longer ones are no numbers that count along."""
+_NUMBER = re.compile("[0-9]+")
+_GAP = "\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +46,15 @@ def owner(name: str) -> str:
 def blocks(items: Sequence[Item]) -> list[Item | Alike]:
     """Items of the same unit together, in the order of their first ones; all but the first of equal units counted.
 
-    Authorities, and what has a risk, are always shown.
+    Units are equal where all that is told of them is, but for their own names and the numbers that a name pattern
+    counts along: what differs in any other way must not hide behind another unit. Authorities, and what has a risk, are
+    always shown.
     """
     units: dict[str, list[Item]] = {}
     for item in items:
         units.setdefault(owner(item.id), []).append(item)
-    groups: dict[object, list[str]] = {}
-    for unit, own in units.items():
-        groups.setdefault(_likeness(unit, own), []).append(unit)
     shown: list[Item | Alike] = []
-    for members in groups.values():
+    for members in _groups(units):
         first, others = members[0], members[1:]
         shown += units[first]
         if len(others) < FEWEST:
@@ -56,28 +64,69 @@ def blocks(items: Sequence[Item]) -> list[Item | Alike]:
     return shown
 
 
-def _likeness(unit: str, items: Sequence[Item]) -> object:
-    if unit.startswith("authority/") or any(item.risks for item in items):
-        return unit
-    name = unit.partition("/")[2]
-    return (unit.partition("/")[0], tuple(_shape(name, item) for item in items))
+def _groups(units: Mapping[str, Sequence[Item]]) -> list[list[str]]:
+    """The units, those that are equal together."""
+    groups: list[list[str]] = []
+    firsts: dict[str, list[tuple[_Numbers, list[str]]]] = {}
+    for unit, own in units.items():
+        name = unit.partition("/")[2]
+        if unit.startswith("authority/") or any(item.risks for item in own):
+            groups.append([unit])
+            continue
+        told = _told(unit, name, own)
+        numbers = _Numbers(_NUMBER.findall(name), _NUMBER.findall(told))
+        known = firsts.setdefault(_NUMBER.sub("0", told), [])
+        group = next((members for first, members in known[:_MOST] if numbers.count_along(first)), None)
+        if group is not None:
+            group.append(unit)
+        else:
+            groups.append([unit])
+            known.append((numbers, groups[-1]))
+    return groups
 
 
-def _shape(name: str, item: Item) -> object:
-    where = _without(name, item.id)
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """The numbers in a unit's name, and in all that is told of it."""
+
+    name: list[str]
+    told: list[str]
+
+    def count_along(self, first: _Numbers) -> bool:
+        """Whether each number is the first unit's, or as far from it as the name's is."""
+        pairs = zip(self.name, first.name, strict=False)
+        steps = {int(one) - int(other) for one, other in pairs} if len(self.name) == len(first.name) else set()
+        numbers = [pair for pair in zip(self.told, first.told, strict=True) if pair[0] != pair[1]]
+        longest = max((len(number) for pair in numbers for number in pair), default=0)
+        return longest <= _DIGITS and all(int(one) - int(other) in steps for one, other in numbers)
+
+
+def _told(unit: str, name: str, items: Sequence[Item]) -> str:
+    """All that is told of a unit, its name left open."""
+    return _open("\n".join([unit.partition("/")[0], *(part for item in items for part in _parts(item))]), name)
+
+
+def _parts(item: Action | Orphan) -> Iterator[str]:
+    yield item.id
     if isinstance(item, Orphan):
-        return (where, item.kind)
-    codes = tuple(reason.code for reason in item.reasons)
-    fields = tuple((change.field, len(change.before), len(change.after)) for change in item.changes)
-    return (where, item.verb, codes, fields)
+        yield f"{item.kind} {item.message}"
+        return
+    yield f"{item.verb} {item.detail}"
+    for reason in item.reasons:
+        yield reason.code if reason.code in _DATED else f"{reason.code} {reason.message}"
+        yield from (id for id in reason.because if not id.startswith("/"))
+    for change in item.changes:
+        # Equal hosts were not all built on one day.
+        before = [str(len(change.before))] if change.field == "notAfter" else change.before
+        yield "\t".join((change.field, *before))
+        yield "\t".join(change.after)
 
 
-def _without(name: str, path: str) -> str:
-    """An id without its unit's name."""
-    return "/".join(_part(name, part) for part in path.split("/"))
-
-
-def _part(name: str, part: str) -> str:
-    if part == name:
-        return "*"
-    return f"{part[: -len(name)]}*" if part.endswith(f"@{name}") else part.replace(f"{name}.", "*.")
+def _open(text: str, name: str) -> str:
+    """The text with a gap (NUL, which no value has) for every whole `name` in it."""
+    parts = text.split(name)
+    found = parts[0]
+    for part in parts[1:]:
+        whole = not found[-1:].isalnum() and not part[:1].isalnum()
+        found = f"{found}{_GAP if whole else name}{part}"
+    return found

@@ -131,6 +131,57 @@ def test_what_differs_or_is_risky_is_never_summarised() -> None:
     assert risky.count("! new-wildcard") == 9
 
 
+def renamed(number: int, name: str, *more: str) -> Action:
+    change = Change(
+        "subjectAltName", (f"DNS:web{number}.abc.com",), (f"DNS:{name}", f"IP:192.0.2.{number + 100}", *more)
+    )
+    return action(f"host/web{number}/certificate", "reissue", "names changed", change)
+
+
+def counted(actions: tuple[Action, ...]) -> int:
+    """How many units the text leaves out."""
+    found = re.findall(r"… and (\d+) more like", plan_text.text(replace(EXAMPLE, actions=actions, orphans=())))
+    return sum(map(int, found))
+
+
+def test_what_counts_along_with_the_names_of_a_pattern_is_alike() -> None:
+    assert counted(tuple(renamed(number, f"shop{number}.abc.com") for number in range(1, 10))) == 8
+    named = ("alpha", "beta", "gamma", "delta")
+    fleet = tuple(action(f"host/{one}/certificate", "new", "", detail=f"CN={one}.abc.com") for one in named)
+    assert counted(fleet) == 3
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        renamed(7, "shop7.evil.com"),
+        renamed(7, "shop8.abc.com"),
+        renamed(7, "shop7.abc.com", "DNS:evil.com"),
+        renamed(7, f"shop{'7' * 5000}.abc.com"),
+        action("host/web7/certificate", "reissue", "subject changed"),
+        replace(renamed(7, "shop7.abc.com"), detail="CN=other, until 2046-11-24"),
+    ],
+)
+def test_another_value_does_not_hide_behind_an_equal_looking_host(odd: Action) -> None:
+    actions = [renamed(number, f"shop{number}.abc.com") for number in range(1, 10)]
+    actions[6] = odd
+    plan = replace(EXAMPLE, actions=tuple(actions), orphans=(), base="old.yaml")
+    assert counted(plan.actions) == 7
+    for told in (plan_text.text(plan), html.unescape(plan_markdown.text(plan))):
+        assert "host/web7/certificate" in told
+        assert all(visible(value) in told for change in odd.changes for value in change.after)
+
+
+def test_hosts_that_were_built_on_several_days_are_renewed_alike() -> None:
+    fleet = [
+        action(f"host/web{day}/certificate", "reissue", f"due for renewal, expires on 2027-01-{day}",
+               Change("notAfter", (f"2027-01-{day}",), ("2027-12-26",)))
+        for day in (11, 13, 17, 29)
+    ]  # fmt: skip
+    due = tuple(replace(one, reasons=(Reason("due", one.reasons[0].message),)) for one in fleet)
+    assert counted(due) == 3
+
+
 def test_colours_only_where_wanted_and_nowhere_else_different() -> None:
     painted = plan_text.text(EXAMPLE, Style(True))
     assert re.sub(r"\x1b\[[0-9;]*m", "", painted) == AS_IN_THE_MANUAL
