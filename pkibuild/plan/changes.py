@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pkibuild.facts import CertificateFacts, CrlFacts
-from pkibuild.model import Constraints, Names
+from pkibuild.model import Attributes, Constraints, Names
 from pkibuild.nodes import Change
 from pkibuild.plan.policies import Desired
 from pkibuild.units import format_date, format_time
@@ -44,21 +44,17 @@ def _text(value: int | None) -> tuple[str, ...]:
     return () if value is None else (str(value),)
 
 
-def certificate_changes(desired: Desired, facts: CertificateFacts) -> tuple[Change, ...]:
-    """Every field in which the certificate to be issued differs from the one that is there."""
-    profile = desired.profile
-    subject = facts.subject if sorted(facts.subject) == sorted(profile.subject) else profile.subject
-    pairs = (
-        ("subject", _one(format_subject(facts.subject)), _one(format_subject(subject))),
-        ("subjectAltName", name_list(facts.names), name_list(said.alternative_names(profile))),
-        ("extendedKeyUsage", usage_list(facts.usages), usage_list(said.usages(profile))),
-        ("basicConstraints", ("CA:TRUE",) if facts.ca else (), ("CA:TRUE",) if profile.ca else ()),
-        ("pathLenConstraint", _text(facts.path_length), _text(profile.path_length)),
-        ("nameConstraints", constraint_list(facts.constraints), constraint_list(profile.constraints)),
-        ("cRLDistributionPoints", facts.crl_urls, _one(profile.crl_url)),
-        ("caIssuers", facts.ca_issuers_urls, _one(profile.ca_issuers_url)),
-        ("OCSP", facts.ocsp_urls, _one(profile.ocsp_url)),
-    )
+def certificate_changes(desired: Desired, facts: CertificateFacts | None, issuer: Attributes) -> tuple[Change, ...]:
+    """Every field in which the certificate to be issued differs from the one that is there; all of a new one.
+
+    `issuer` is the name of its issuer to be.
+    """
+    to_be = _to_be(desired, facts, issuer)
+    if facts is None:
+        told = [Change(field, (), values) for field, values in to_be.items() if values]
+        return (*told, Change("notAfter", (), (format_date(desired.not_after),)))
+    there = _there(facts)
+    pairs = ((field, there[field], after) for field, after in to_be.items())
     changes = [Change(field, before, after) for field, before, after in pairs if sorted(before) != sorted(after)]
     if desired.public is None or desired.public != facts.public:
         changes.append(Change("subjectPublicKey", (facts.algorithm,), ("another key",)))
@@ -68,6 +64,48 @@ def certificate_changes(desired: Desired, facts: CertificateFacts) -> tuple[Chan
     if format_date(facts.not_after) != format_date(desired.not_after):
         changes.append(Change("notAfter", (format_date(facts.not_after),), (format_date(desired.not_after),)))
     return tuple(changes)
+
+
+def _there(facts: CertificateFacts) -> dict[str, tuple[str, ...]]:
+    return {
+        "subject": _one(format_subject(facts.subject)),
+        "issuer": _one(format_subject(facts.issuer)),
+        "subjectAltName": name_list(facts.names),
+        "extendedKeyUsage": usage_list(facts.usages),
+        "basicConstraints": ("CA:TRUE",) if facts.ca else (),
+        "pathLenConstraint": _text(facts.path_length),
+        "nameConstraints": constraint_list(facts.constraints),
+        "cRLDistributionPoints": facts.crl_urls,
+        "caIssuers": facts.ca_issuers_urls,
+        "OCSP": facts.ocsp_urls,
+    }
+
+
+def _to_be(desired: Desired, facts: CertificateFacts | None, issuer: Attributes) -> dict[str, tuple[str, ...]]:
+    profile = desired.profile
+    subject = profile.subject
+    if facts is not None:  # a name in another order, or told by other words, is the same name
+        subject = facts.subject if sorted(facts.subject) == sorted(subject) else subject
+        issuer = issuer if _is_another_issuer(desired, facts) else facts.issuer
+    return {
+        "subject": _one(format_subject(subject)),
+        "issuer": _one(format_subject(issuer)),
+        "subjectAltName": name_list(said.alternative_names(profile)),
+        "extendedKeyUsage": usage_list(said.usages(profile)),
+        "basicConstraints": ("CA:TRUE",) if profile.ca else (),
+        "pathLenConstraint": _text(profile.path_length),
+        "nameConstraints": constraint_list(profile.constraints),
+        "cRLDistributionPoints": _one(profile.crl_url),
+        "caIssuers": _one(profile.ca_issuers_url),
+        "OCSP": _one(profile.ocsp_url),
+    }
+
+
+def _is_another_issuer(desired: Desired, facts: CertificateFacts) -> bool:
+    """A self-signed certificate's issuer is itself, whatever it is called."""
+    if desired.self_signed:
+        return facts.issuer_digest != facts.subject_digest
+    return facts.issuer_digest != desired.issuer_subject
 
 
 def crl_changes(facts: CrlFacts, revoked: tuple[str, ...] | None, next_update: int) -> tuple[Change, ...]:

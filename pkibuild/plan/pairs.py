@@ -333,6 +333,7 @@ def _issue(
         context.draft.wait(blocked)
         return None, _held_view(case, verdict, held)
     signer = issuer.authority.id if issuer else case.pair.unit
+    name = issuer.authority.subject if issuer else want.profile.subject
     same_subject = held is not None and sorted(held.facts.subject) == sorted(desired.profile.subject)
     same_key = held is not None and verdict.public is not None and verdict.public == held.facts.public
     generation = verdict.generation
@@ -366,7 +367,7 @@ def _issue(
         reasons,
         recipe,
         (want.path,),
-        changes=certificate_changes(desired, held.facts) if held else (),
+        changes=certificate_changes(desired, held.facts if held else None, name),
         detail=describe_certificate(want, desired.not_after),
         needs=tuple(needs),
         place=want.place,

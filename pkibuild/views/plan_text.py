@@ -13,6 +13,8 @@ from pkibuild.views.terminal import PLAIN, Style, pad, visible, visible_line, wi
 _ID_COLUMNS = range(35, 61)
 _VERB_COLUMNS = 10
 _INDENT = " " * 8
+_OF_A_NEW_ONE = ("subjectAltName", "nameConstraints")
+"""Fields of a new certificate that are told without `-v`."""
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", "?": "cyan"}
 
 
@@ -109,9 +111,19 @@ def _lines(one: Action | Pending | Alike, columns: int, style: Style, verbose: b
         case Action():
             head = _head(marker(one.verb), one.id, one.verb, explanation(one), columns, style)
             places = [f"{_INDENT}{style('because ' + one, 'dim')}" for one in places_of(one)] if verbose else []
-            return [head, *places, *_changes(one.changes, style, verbose), *_risks(one.risks, style)]
+            changes = one.changes if verbose or one.verb != "new" else _beyond_its_head(one)
+            return [head, *places, *_changes(changes, style, verbose), *_risks(one.risks, style)]
         case Pending():
             return [_head("?", one.id, "pending", one.message, columns, style)]
+
+
+def _beyond_its_head(action: Action) -> tuple[Change, ...]:
+    """What a new certificate is good for, where its line does not tell it already."""
+    changes = {change.field: change for change in action.changes}
+    names = changes.get("subjectAltName")
+    if names is not None and len(names.after) == 1 and action.detail.startswith(f"CN={names.after[0][4:]},"):
+        del changes["subjectAltName"]  # `DNS:`, and the common name
+    return tuple(changes[field] for field in _OF_A_NEW_ONE if field in changes)
 
 
 def explanation(action: Action) -> str:

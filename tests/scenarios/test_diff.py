@@ -85,6 +85,33 @@ def test_an_alias_and_all_that_follows_from_it(sides: Project) -> None:
     assert (plan["base"], plan["manifest"]) == ("old.yaml", "pki.yaml")
 
 
+def test_a_new_certificate_is_told_field_by_field(sides: Project) -> None:
+    sides.edit("hosts:\n", "hosts:\n  shop: {fqdn: shop.abc.com, aliases: [bank.example], usage: [server, client]}\n")
+    plan = diff(sides)
+    assert [one["id"] for one in plan["actions"]] == ["host/shop/key", "host/shop/certificate"]
+    fields = {one["field"]: one["after"] for one in plan["actions"][1]["changes"]}
+    assert all(one["before"] == [] for one in plan["actions"][1]["changes"])
+    assert fields.pop("notAfter")
+    assert fields == {
+        "subject": ["CN=shop.abc.com, O=ABC Company, C=TW"],
+        "issuer": ["CN=ABC Web CA, O=ABC Company, C=TW"],
+        "subjectAltName": ["DNS:shop.abc.com", "DNS:bank.example"],
+        "extendedKeyUsage": ["serverAuth", "clientAuth"],
+        "cRLDistributionPoints": ["http://pki.abc.com/web-ca.crl"],
+    }
+    for form in ("text", "markdown"):
+        assert "DNS:bank.example" in sides.run_here("diff", "old.yaml", "pki.yaml", "--format", form).ok().out
+
+
+def test_another_issuer_is_named(sides: Project) -> None:
+    sides.edit("aliases: [abc.com]", "aliases: [abc.com]\n    issuer: root")
+    changes = {one["field"]: (one["before"], one["after"]) for one in diff(sides)["actions"][0]["changes"]}
+    assert changes["issuer"] == (["CN=ABC Web CA, O=ABC Company, C=TW"], ["CN=ABC Root CA, O=ABC Company, C=TW"])
+    sides.edit("    issuer: root\n    formats", "    issuer: self\n    formats")
+    changes = {one["field"]: (one["before"], one["after"]) for one in diff(sides)["actions"][0]["changes"]}
+    assert changes["issuer"][1] == ["CN=www.abc.com, O=ABC Company, C=TW"]
+
+
 def test_an_intermediates_new_key_and_its_subtree(sides: Project) -> None:
     sides.edit(
         "    subject: {common_name: ABC Web CA}\n",
