@@ -2,63 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from pkibuild import layout
 from pkibuild.artifacts.bundles import PARTS, bundle_of
 from pkibuild.artifacts.certificates import pair_of, profile_of
 from pkibuild.artifacts.wants import BundleWant, CertificateWant, ConfigWant, KeyWant, Pair, Rights, Unit
-from pkibuild.diagnostics import Place, Problems
+from pkibuild.diagnostics import Diagnostic, Place, Problems
 from pkibuild.model import SELF, Authority, Declaration, Host, Manifest, Service
 from pkibuild.nodes import GraphNode
 from pkibuild.services import pack as packs
 from pkibuild.services.expand import Expander
 from pkibuild.services.expansion import Copy, Expansion, File, Request
 
+Fault = tuple[str, Diagnostic]
+"""Name of a host, and what a service cannot have there."""
+
 
 class Units:
     """The units of a manifest, each made when it is first asked for: authorities first, each after its issuer.
 
-    What a service cannot have is added to `problems` as its unit is made.
+    What a service cannot have is added to `faults` as its unit is made.
     """
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
         self._services = _by_host(manifest)
         self._expander = Expander(manifest.authorities, manifest.path, manifest.folder)
-        self.problems = Problems()
-        self._told: set[tuple[object, ...]] = set()
-        self.made: dict[str, Unit] = {}
+        self.faults: list[Fault] = []
+        self._made: dict[str, Unit] = {}
+        self._elsewhere: dict[str, tuple[str, ...]] = {}
+        """Ids of units that another process has made → their paths."""
 
     def __iter__(self) -> Iterator[Unit]:
-        return (self.of(declaration) for declaration in self._manifest.declarations())
-
-    def but(self, passed_over: Callable[[Declaration], bool]) -> Iterator[Unit]:
-        """All but those that are passed over; asked about each when its turn comes."""
-        declared = self._manifest.declarations()
-        return (self.of(declaration) for declaration in declared if not passed_over(declaration))
+        return map(self.of, self._manifest.declarations())
 
     def of(self, declaration: Declaration) -> Unit:
-        unit = self.made.get(declaration.id)
+        unit = self._made.get(declaration.id)
         if unit is None:
             if isinstance(declaration, Host):
                 services = self._services.get(declaration.name, [])
                 unit, problems = _host_unit(self._manifest, declaration, services, self._expander)
-                self._tell(declaration, problems)
+                if declaration.id not in self._elsewhere:
+                    self.faults += ((declaration.name, one) for one in problems.found)
             else:
                 unit = _simple_unit(self._manifest, declaration)
-            self.made[declaration.id] = unit
+            self._made[declaration.id] = unit
         return unit
 
-    def _tell(self, host: Host, problems: Problems) -> None:
-        """Once what is wrong in the same lines on many hosts in the same way: it is one fault."""
-        for one in problems.found:
+    def take(self, made: Mapping[str, tuple[str, ...]], faults: Iterable[Fault]) -> None:
+        """Know of units that another process has made: their paths by id, and what is wrong with them."""
+        self._elsewhere.update(made)
+        self.faults += faults
+
+    def asked_for(self) -> list[Declaration]:
+        """Of which units were asked for, in whatever process; in order."""
+        ids = self._made.keys() | self._elsewhere.keys()
+        return [one for one in self._manifest.declarations() if one.id in ids]
+
+    def paths(self) -> Iterator[str]:
+        """Every file that a plan of these looks at."""
+        for unit in self._made.values():
+            yield from unit.paths
+        for id, paths in self._elsewhere.items():
+            if id not in self._made:
+                yield from paths
+
+    @property
+    def problems(self) -> Problems:
+        """What is wrong; once what is wrong in the same lines on many hosts in the same way: it is one fault."""
+        found: dict[tuple[object, ...], Diagnostic] = {}
+        for host, one in self.faults:
             related = tuple(self._manifest.span(place) for _, place in one.related)
-            fault = (one.code, self._manifest.span(one.place), related, one.message.replace(host.name, ""))
-            if fault not in self._told:
-                self._told.add(fault)
-                self.problems.found.append(one)
+            fault = (one.code, self._manifest.span(one.place), related, one.message.replace(host, ""))
+            found.setdefault(fault, one)
+        return Problems(list(found.values()))
 
 
 def issuer_of(manifest: Manifest, declaration: Declaration) -> Authority | None:

@@ -213,4 +213,8 @@ class Manifest:
 
     def declarations(self) -> list[Declaration]:
         """Every authority, host and certificate, authorities first."""
-        return [*self.authorities.values(), *self.hosts.values(), *self.certificates.values()]
+        return [*self.authorities.values(), *self.leaves()]
+
+    def leaves(self) -> list[Declaration]:
+        """Every host and certificate."""
+        return [*self.hosts.values(), *self.certificates.values()]

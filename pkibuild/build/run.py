@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterable
 
 from pkibuild.artifacts.certificates import public_path
-from pkibuild.artifacts.wants import Unit
 from pkibuild.build import records
 from pkibuild.build.execute import Executor
 from pkibuild.build.made import Built, Done
@@ -15,7 +13,8 @@ from pkibuild.build.recorder import record, record_units
 from pkibuild.build.shares import build, split
 from pkibuild.build.signers import Opened, Opener
 from pkibuild.diagnostics import Diagnostic, warning
-from pkibuild.model import Manifest
+from pkibuild.graph import Units
+from pkibuild.model import Declaration, Manifest
 from pkibuild.nodes import Action, MakeKey, Pending, Plan, Remove, Sign, SignCrl
 from pkibuild.plan.files import NEXT
 from pkibuild.plan.folder import Folder, marker_of
@@ -28,7 +27,7 @@ from pkibuild.world.files import TEMPORARY, remove_leftover
 
 def carry_out(
     manifest: Manifest,
-    units: Sequence[Unit],
+    units: Units,
     folder: Folder,
     plan: Plan,
     world: World,
@@ -38,7 +37,8 @@ def carry_out(
     """Do what can be done of a plan, and record it. What was done, what waits, and why."""
     tree = folder.tree
     opened = Opener(manifest, tree, world).open_all(plan.actions)
-    actions, waits = without(plan, {one.id: why for one in plan.actions if (why := _blocked(one, opened))})
+    closed = {one.id: why for one in plan.actions if (why := _blocked(one, opened))} if opened.closed else {}
+    actions, waits = without(plan, closed)
     waiting = [Pending(action.id, why.code, why.message, action.place) for action, why in waits]
     _sweep(folder)
     if not actions:
@@ -53,11 +53,15 @@ def carry_out(
     processors = jobs or world.processors()
     executor = Executor(tree, folder.source.histories, opened, folder.now, processors, generations, progress.step)
     progress.start(len(actions))
-    first, shares = split(units, actions, processors)
+    first, shares = split(units.asked_for(), actions, processors)
     built: list[Built] = []
+
+    def recorded(declared: Iterable[Declaration], done: Done) -> Built:
+        return record_units(folder, folder.source.histories, map(units.of, declared), done)
+
     try:
         executor.run(first)
-        for one in build(shares, executor, partial(record_units, folder, folder.source.histories), processors):
+        for one in build(shares, executor, recorded, processors):
             built.append(one)
             for id in one.ids:
                 progress.step(id)

@@ -8,15 +8,13 @@ lines of a journal.
 
 from __future__ import annotations
 
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from pkibuild.artifacts.wants import Unit
 from pkibuild.build.execute import TOGETHER, Executor
 from pkibuild.build.ledger import Asking, Drafts
 from pkibuild.build.made import Built, Done
-from pkibuild.diagnostics import fail
+from pkibuild.model import Authority, Declaration
 from pkibuild.nodes import Action, Assemble, FinishKey, Link, MakeKey, SetMode, Sign, Write, unit_of
 from pkibuild.values import dataclass
 from pkibuild.world.crew import Channel, crew, ready
@@ -24,41 +22,48 @@ from pkibuild.world.crew import Channel, crew, ready
 ALONE = 96
 """Up to so many pairs one process is faster than starting others."""
 
-Record = Callable[[Iterable[Unit], Done], Built]
-"""Writes the receipts of units, and tells what the lock and the cache are to say."""
+_BELOW_AUTHORITIES = frozenset((MakeKey, FinishKey, Sign, Assemble, Write, Link, SetMode))
+
+Record = Callable[[Iterable[Declaration], Done], Built]
+"""Writes the receipts of declared units, and tells what the lock and the cache are to say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    units: tuple[Unit, ...]
+    declared: tuple[Declaration, ...]
     actions: tuple[Action, ...]
 
 
-def split(units: Iterable[Unit], actions: Sequence[Action], processors: int) -> tuple[list[Action], list[Share]]:
+def split(
+    declared: Iterable[Declaration], actions: Sequence[Action], processors: int
+) -> tuple[list[Action], list[Share]]:
     """What this process carries out itself, first, and shares for others; of these none when they would not help."""
     by_unit: dict[str, list[Action]] = {}
     for action in actions:
         by_unit.setdefault(unit_of(action.id), []).append(action)
-    chosen = [(unit, by_unit[unit.id]) for unit in units if unit.id in by_unit and _apart(unit, by_unit[unit.id])]
+    chosen = [(one, own) for one in declared if (own := by_unit.get(one.id)) is not None and _apart(one, own)]
     if processors < 2 or sum(isinstance(action.recipe, Sign) for _, own in chosen for action in own) <= ALONE:
         return list(actions), []
-    away = {unit.id for unit, _ in chosen}
+    away = {one.id for one, _ in chosen}
     shares = []
-    size = min(TOGETHER, len(chosen) // (2 * processors) + 1)  # several for each: some are done earlier than others
+    size = min(TOGETHER, len(chosen) // (4 * processors) + 1)  # several for each: some are done earlier than others
     for at in range(0, len(chosen), size):
         part = chosen[at : at + size]
-        shares.append(Share(tuple(unit for unit, _ in part), tuple(action for _, own in part for action in own)))
+        shares.append(Share(tuple(one for one, _ in part), tuple(action for _, own in part for action in own)))
     return [action for action in actions if unit_of(action.id) not in away], shares
 
 
-def _apart(unit: Unit, actions: Iterable[Action]) -> bool:
+def _apart(declared: Declaration, actions: Iterable[Action]) -> bool:
     """Whether a unit's actions depend on nothing but authorities. RSA keys are made faster by threads (`workers`)."""
-    return unit.authority is None and all(
-        isinstance(action.recipe, MakeKey | FinishKey | Sign | Assemble | Write | Link | SetMode)
-        and not action.moves
-        and not (isinstance(action.recipe, MakeKey) and action.recipe.algorithm.startswith("rsa"))
-        for action in actions
-    )
+    if isinstance(declared, Authority):
+        return False
+    for action in actions:
+        recipe = action.recipe
+        if type(recipe) not in _BELOW_AUTHORITIES or action.moves:
+            return False
+        if isinstance(recipe, MakeKey) and recipe.algorithm.startswith("rsa"):
+            return False
+    return True
 
 
 def build(shares: Sequence[Share], executor: Executor, record: Record, processors: int) -> Iterator[Built]:
@@ -68,9 +73,8 @@ def build(shares: Sequence[Share], executor: Executor, record: Record, processor
     with crew(min(processors, len(shares)), lambda channel: _work(channel, shares, executor, record)) as working:
         while working:
             for channel in ready(working):
-                said = _heard(channel)
-                if isinstance(said, Exception):
-                    raise said
+                # lines to be committed, what it has built, or (None) that it is there
+                said: Drafts | Built | None = channel.hear()
                 if isinstance(said, list):
                     executor.journals.add_all(said)
                     executor.journals.commit()
@@ -85,19 +89,6 @@ def build(shares: Sequence[Share], executor: Executor, record: Record, processor
                     yield said
 
 
-def _heard(channel: Channel) -> Drafts | Built | Exception | None:
-    """What a worker says: lines to be committed, what it has built, what it met, or (None) that it is there."""
-    try:
-        said: Drafts | Built | Exception | None = channel.receive()
-    except EOFError:
-        raise fail(
-            "worker-died",
-            "a process that worked for this run was ended from outside",
-            hint="was there too little memory? Run the command again: it finishes what was begun",
-        ) from None
-    return said
-
-
 def _work(channel: Channel, shares: Sequence[Share], executor: Executor, record: Record) -> None:
     """A worker's life: share after share, until there is none."""
 
@@ -107,12 +98,9 @@ def _work(channel: Channel, shares: Sequence[Share], executor: Executor, record:
 
     deputy = executor.deputy(Asking(ask))
     channel.send(None)
-    try:
+    with channel.answering():
         while (number := channel.receive()) is not None:
             deputy.run(shares[number].actions)
-            built = record(shares[number].units, deputy.take())
+            built = record(shares[number].declared, deputy.take())
             deputy.flush()
             channel.send(built)
-    except Exception as error:  # told by the parent: this process has no business with the terminal
-        error.add_note(traceback.format_exc())
-        channel.send(error)

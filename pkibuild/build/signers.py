@@ -46,25 +46,29 @@ class Opener:
 
     def open_all(self, actions: Iterable[Action]) -> Opened:
         """Open every key that the actions sign with, and fetch the passphrases of those that they make."""
-        actions = list(actions)
-        self._lies.update({new: old for action in actions for old, new in action.moves})
-        made = {action.recipe.path: action for action in actions if isinstance(action.recipe, MakeKey)}
-        finished = {
-            action.recipe.path for action in actions if isinstance(action.recipe, FinishKey) and not action.recipe.half
-        }
-        self._restored.update({one.recipe.path: one.recipe.data for one in actions if isinstance(one.recipe, Write)})
-        for path, action in made.items():
-            self._prepare(path, action)
+        made: dict[str, Action] = {}
+        finished: set[str] = set()
         needed: dict[str, tuple[str, str]] = {}
         for action in actions:
             recipe = action.recipe
-            if isinstance(recipe, SignCrl):
+            for old, new in action.moves:
+                self._lies[new] = old
+            if isinstance(recipe, MakeKey):
+                made[recipe.path] = action
+            elif isinstance(recipe, FinishKey):
+                if not recipe.half:
+                    finished.add(recipe.path)
+            elif isinstance(recipe, Write):
+                self._restored[recipe.path] = recipe.data
+            elif isinstance(recipe, SignCrl):
                 needed[recipe.key_path] = (recipe.authority, recipe.certificate_path)
             elif isinstance(recipe, Sign) and recipe.issuer.startswith("authority/"):
                 name = recipe.issuer.removeprefix("authority/")
                 needed[f"authorities/{name}/private/{name}.key"] = (name, f"authorities/{name}/{name}.crt")
-            elif isinstance(recipe, Sign) and recipe.issuer == recipe.unit and recipe.key_path not in made:
+            elif isinstance(recipe, Sign) and recipe.issuer == recipe.unit:
                 needed[recipe.key_path] = ("", recipe.path)
+        for path, action in made.items():
+            self._prepare(path, action)
         for path, (name, certificate) in needed.items():
             if path not in made:
                 self._open(path, path + NEXT if path in finished else path, name, certificate)

@@ -41,7 +41,7 @@ class Made:
     key: bytes
     """PEM of the private key; empty when there was one."""
     public: bytes
-    """PEM of its public half."""
+    """PEM of its public half, which lies beside a key with a passphrase; empty for another."""
     der: bytes
     facts: CertificateFacts
 
@@ -77,7 +77,8 @@ def make(job: PairJob, signers: Mapping[str, Signer], own: backend.PrivateKey | 
         key_id=key_id,
     )
     written = backend.private_pem(key, job.passphrase) if key is not None and job.algorithm else b""
-    return Made(job.id, written, backend.public_pem(public), issued.der, issued.facts)
+    half = backend.public_pem(public) if job.passphrase is not None else b""
+    return Made(job.id, written, half, issued.der, issued.facts)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pkibuild.graph import Units
 from pkibuild.manifest.options import files_in
 from pkibuild.manifest.sides import Side
 from pkibuild.model import Authority, Declaration, Host, Service
-from pkibuild.plan.draft import Draft
+from pkibuild.plan.draft import Draft, Tally
 from pkibuild.services.loader import BUILT_IN
 from pkibuild.services.pack import Pack
 
@@ -32,7 +32,6 @@ class Alike:
         self._services = {one.name: self._is_alike(one) for one in new.manifest.services.values()}
         self._on_old, self._on_new = _by_host(old), _by_host(new)
         self._counts: dict[object, int] = {}
-        self._draft: Draft | None = None
 
     def has(self, declaration: Declaration) -> bool:
         """Whether this declaration of either manifest is alike in both, with all that it hangs on."""
@@ -52,19 +51,24 @@ class Alike:
 
     # -- while a plan is made ------------------------------------------------------------
 
-    def join(self, draft: Draft, views: Mapping[str, Any]) -> None:  # noqa: ARG002 - as whoever passes over units
-        self._draft = draft
+    def begin(self, views: Mapping[str, Any]) -> None:
+        """What is alike does not depend on what is decided on authorities."""
 
-    def over(self, declaration: Declaration) -> bool:
+    def over(self, declaration: Declaration, draft: Draft) -> bool:
         """Whether a unit of the new manifest is passed over; if so, its artifacts are counted."""
         if not self.has(declaration):
             return False
-        assert self._draft is not None
-        self._draft.unchanged += self._count(declaration)
+        draft.unchanged += self._count(declaration)
         return True
 
-    def looked_at(self, unit: Unit) -> None:
+    def looked_at(self, unit: Unit, draft: Draft, before: Tally) -> None:
         """Nothing is remembered of a diff."""
+
+    def found(self) -> None:
+        """Nor is this told."""
+
+    def take(self, found: None) -> None:
+        """Nor taken."""
 
     def _count(self, declaration: Declaration) -> int:
         """How many artifacts a unit has; the same for all hosts of one kind, unless a pack asks for more of a host."""

@@ -15,8 +15,9 @@ def keys_elsewhere(units: Iterable[Unit], source: Files) -> bool:
     Where there are no journals either, nothing was built, or the whole folder is missing: that is told of the
     authorities by name (`check_missing`).
     """
-    wanted = (pair.key.path for unit in units for pair in unit.pairs)
-    if any(_is_there(source, path) for path in wanted) or not source.histories.paths():
+    if not source.histories.paths():
+        return False
+    if any(_is_there(source, pair.key.path) for unit in units for pair in unit.pairs):
         return False
     return not any(_is_there(source, path) for path in _remembered(source.lock))
 

@@ -21,7 +21,7 @@ from pkibuild.plan.risks import with_risks
 from pkibuild.state.lock import Lock
 
 
-def make_diff(old: Side, new: Side, now: int) -> Plan:
+def make_diff(old: Side, new: Side, now: int, processors: int) -> Plan:
     """The plan from `old` to `new`. Raises UserError with all that is wrong with what differs."""
     # A config's header names the manifest; which file the old one was read from is no change of it.
     before = replace(old, manifest=replace(old.manifest, path=new.manifest.path))
@@ -31,8 +31,9 @@ def make_diff(old: Side, new: Side, now: int) -> Plan:
     with as_old(old.name):
         built = _units(before.manifest, alike)
     source = AsBuilt(built, Texts(old.read, old.shown), texts, now, old.manifest.located)
-    draft, plan = make_plan(new.manifest, units, source, Lock("", new.manifest.output), now, texts, alike)
-    orphans = removed(source, new.manifest, Wanted.by(units.made.values(), draft.seen, plan.actions), now)
+    lock = Lock("", new.manifest.output)
+    draft, plan = make_plan(new.manifest, units, source, lock, now, texts, alike, processors=processors)
+    orphans = removed(source, new.manifest, Wanted.by(units.paths(), draft.seen, plan.actions), now)
     plan = with_risks(with_orphans(plan, orphans), orphans, now)
     return replace(
         plan,
@@ -46,7 +47,7 @@ def make_diff(old: Side, new: Side, now: int) -> Plan:
 
 def _units(manifest: Manifest, alike: Alike) -> list[Unit]:
     units = Units(manifest)
-    found = list(units.but(alike.has))
+    found = [units.of(one) for one in manifest.declarations() if not alike.has(one)]
     if units.problems.errors:
         raise UserError(*map(manifest.located, (*manifest.warnings, *units.problems.found)))
     return found

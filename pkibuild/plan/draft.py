@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pkibuild.diagnostics import Diagnostic, Problems
 from pkibuild.nodes import Action, Pending
 from pkibuild.state.lock import Lock, LockEntry
 from pkibuild.units import END_OF_TIME
-from pkibuild.values import dataclass, field
+from pkibuild.values import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,11 @@ class Tally:
 
 @dataclass(slots=True)
 class Draft:
+    """All that was decided; or of some units alone, to be joined to that of the units above them."""
+
     lock: Lock
+    above: Mapping[str, Action] = field(default_factory=dict)
+    """What is done with the authorities, by id, where this is the draft of units below them alone."""
     problems: Problems = field(default_factory=Problems)
     actions: dict[str, Action] = field(default_factory=dict)
     pending: list[Pending] = field(default_factory=list)
@@ -61,10 +67,39 @@ class Draft:
         return sum(map(len, lists))
 
     def merge(self, before: Tally) -> None:
-        """Count times since the beginning again; of two that are due together the earlier one is named."""
-        if before.next_due is not None and (self.next_due is None or before.next_due[1] <= self.next_due[1]):
-            self.next_due = before.next_due
+        """Count times since the beginning again."""
+        if before.next_due is not None:
+            self.due(*before.next_due)
         self.horizon = min(self.horizon, before.horizon)
+
+    # -- of some units -----------------------------------------------------------------------------------------------
+
+    def below(self) -> Draft:
+        """An empty one for units below those that were decided on."""
+        return Draft(self.lock, self.actions)
+
+    def detached(self) -> Draft:
+        """The same without what every process of a run has."""
+        return replace(self, lock=Lock("", ""), above={})
+
+    def join(self, part: Draft) -> None:
+        """Add what was decided on other units."""
+        self.problems.found = list(dict.fromkeys((*self.problems.found, *part.problems.found)))
+        self.actions.update(part.actions)
+        self.pending += part.pending
+        self.unchanged += part.unchanged
+        self.kept.update(part.kept)
+        self.leftovers += part.leftovers
+        self.seen |= part.seen
+        if part.next_due is not None:
+            self.due(*part.next_due)
+        self.horizon = min(self.horizon, part.horizon)
+        for mine, theirs in ((self.clamped, part.clamped), (self.signing, part.signing)):
+            for authority, ids in theirs.items():
+                mine.setdefault(authority, []).extend(ids)
+        self.unbuilt.update(part.unbuilt)
+        self.aged += part.aged
+        self.restoring |= part.restoring
 
     def add(self, action: Action) -> None:
         self.seen.add(action.id)
@@ -82,7 +117,8 @@ class Draft:
         self.pending.append(pending)
 
     def due(self, unit: str, when: int) -> None:
-        if self.next_due is None or when < self.next_due[1]:
+        """Of units that are due together the one is named whose name sorts first, in whatever order they come."""
+        if self.next_due is None or (when, unit) < (self.next_due[1], self.next_due[0]):
             self.next_due = (unit, when)
 
     def until(self, when: int, now: int) -> None:
@@ -97,4 +133,4 @@ class Draft:
 
     def will(self, *ids: str) -> tuple[str, ...]:
         """Those of the artifacts that this plan changes: what an action has to wait for."""
-        return tuple(dict.fromkeys(id for id in ids if id in self.actions))
+        return tuple(dict.fromkeys(id for id in ids if id in self.actions or id in self.above))

@@ -101,8 +101,9 @@ class Folder:
         """What passes over units that hold, while a plan is made of the files."""
         if self.lock_only:
             return None
-        started = self.world.started
-        self.passing = Passing(self.manifest, self.tree, self.lock_data, self._journals(), self.now, started)
+        self.passing = Passing(
+            self.manifest, self.tree, self.lock_data, self._journals(), self.now, self.world.started, self.memo.keys
+        )
         return self.passing
 
     def _journals(self) -> list[tuple[str, Signature | None]]:

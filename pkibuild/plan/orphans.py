@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Set
 
 from pkibuild.artifacts.certificates import public_path
-from pkibuild.artifacts.wants import Unit
 from pkibuild.diagnostics import fail
 from pkibuild.facts import CertificateFacts, KeyFacts
 from pkibuild.layout import SECRET
@@ -33,8 +32,8 @@ class Wanted:
     paths: Set[str]
 
     @classmethod
-    def by(cls, units: Iterable[Unit], ids: Set[str], actions: Iterable[Action]) -> Wanted:
-        paths = {path for unit in units for path in unit.paths}
+    def by(cls, paths: Iterable[str], ids: Set[str], actions: Iterable[Action]) -> Wanted:
+        paths = set(paths)
         paths.update(old for action in actions for old, _ in action.moves)
         return cls(ids, paths)
 

@@ -2,74 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence, Set
+from itertools import islice
+from typing import Any, Protocol
 
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Unit
 from pkibuild.diagnostics import UserError, warning
-from pkibuild.graph import Units
+from pkibuild.graph import Fault, Units
 from pkibuild.model import SELF, Declaration, Manifest
 from pkibuild.nodes import Action, Orphan, Plan
 from pkibuild.plan.authorities import check_signing, plan_authority
 from pkibuild.plan.because import explained
 from pkibuild.plan.derived import plan_bundle, plan_config
-from pkibuild.plan.draft import Draft
+from pkibuild.plan.draft import Draft, Tally
 from pkibuild.plan.issuers import IssuerView
 from pkibuild.plan.missing import check_missing
 from pkibuild.plan.observed import Source
 from pkibuild.plan.pairs import Context, plan_pair
 from pkibuild.state.lock import Lock
 from pkibuild.units import format_date
+from pkibuild.values import dataclass, field, replace
+from pkibuild.world.crew import divided
+
+ALONE = 192
+"""Up to so many units one process decides on as fast as two."""
 
 
 class PassesOver(Protocol):
     """Knows of units that they are as they should be."""
 
-    def join(self, draft: Draft, views: Mapping[str, IssuerView]) -> None:
-        """The plan that is being made, and the authorities as it will have decided on them when leaves come."""
+    def begin(self, views: Mapping[str, IssuerView]) -> None:
+        """The authorities are decided on."""
         ...
 
-    def over(self, declaration: Declaration) -> bool:
-        """Whether a unit is passed over."""
+    def over(self, declaration: Declaration, draft: Draft) -> bool:
+        """Whether a host or certificate is passed over; if so, what is known of it is counted."""
         ...
 
-    def looked_at(self, unit: Unit) -> None:
+    def looked_at(self, unit: Unit, draft: Draft, before: Tally) -> None:
         """A unit was decided on."""
         ...
 
+    def found(self) -> Any:
+        """In a fork: what is to be remembered of the units that were decided on there."""
+        ...
+
+    def take(self, found: Any) -> None:
+        """Remember what a fork has found."""
+        ...
+
+
+@dataclass(slots=True)
+class Planner:
+    """Decides on units one after the other, each after the authorities that it names."""
+
+    manifest: Manifest
+    source: Source
+    now: int
+    dated: int
+    """The time by which what is signed is dated: an earlier one where a saved plan is carried out."""
+    texts: Texts
+    draft: Draft
+    views: dict[str, IssuerView] = field(default_factory=dict)
+    """The authorities' facets, as far as they are decided on."""
+
+    def decide(self, unit: Unit, draft: Draft) -> None:
+        """Add to a draft what is to be done with a unit, and what is wrong with it."""
+        if _issuers(unit) <= self.views.keys():  # else what is wrong with the authority is told already
+            _plan_unit(self._context(draft), unit, self.views, self.texts)
+
+    def finish(self) -> None:
+        """When all is decided on: what is to be said of the whole."""
+        for authority in self.manifest.authorities.values():
+            check_signing(self._context(self.draft), authority)
+        _once_a_fault(self.draft)
+        _advise_clamped(self.draft, self.manifest, self.views)
+        check_missing(self.manifest, self.source, self.draft)
+
+    def _context(self, draft: Draft) -> Context:
+        return Context(self.source, draft, self.now, self.dated)
+
+
+@dataclass(slots=True)
+class _Part:
+    """What a fork tells of its share."""
+
+    draft: Draft
+    paths: Mapping[str, tuple[str, ...]]
+    """Of each unit."""
+    faults: Sequence[Fault]
+    """What services cannot have."""
+    inputs: Mapping[tuple[str, bool], str]
+    """Digests of what configs are rendered from (`Texts.known`)."""
+    found: Any
+    """What is to be remembered."""
+
 
 def draft_plan(
-    manifest: Manifest,
-    units: Iterable[Unit],
-    source: Source,
-    lock: Lock,
-    now: int,
-    texts: Texts,
-    passing: PassesOver | None = None,
-    dated: int | None = None,
-) -> tuple[Draft, dict[str, IssuerView]]:
-    """Decide on every unit; what is wrong is in the draft's problems. The authorities' facets are told besides.
-
-    What is signed is dated by now, or by the time (`dated`) of a saved plan that is carried out.
-    """
-    draft = Draft(lock)
-    context = Context(source, draft, now, now if dated is None else dated)
-    views: dict[str, IssuerView] = {}
-    if passing is not None:
-        passing.join(draft, views)
+    manifest: Manifest, units: Iterable[Unit], source: Source, lock: Lock, now: int, texts: Texts
+) -> tuple[Draft, Mapping[str, IssuerView]]:
+    """Decide on these units; what is wrong is in the draft's problems. The authorities' facets are told besides."""
+    planner = Planner(manifest, source, now, now, texts, Draft(lock))
     for unit in units:
-        if _issuers(unit) <= views.keys():  # else what is wrong with the authority is told already
-            _plan_unit(context, unit, views, texts)
-        if passing is not None:
-            passing.looked_at(unit)
-    for authority in manifest.authorities.values():
-        check_signing(context, authority)
-    _once_a_fault(draft)
-    _advise_clamped(draft, manifest, views)
-    check_missing(manifest, source, draft)
-    return draft, views
+        planner.decide(unit, planner.draft)
+    planner.finish()
+    return planner.draft, planner.views
 
 
 def make_plan(
@@ -81,13 +119,22 @@ def make_plan(
     texts: Texts,
     passing: PassesOver | None = None,
     dated: int | None = None,
+    processors: int = 1,
 ) -> tuple[Draft, Plan]:
     """What is to be done so that everything is as the manifest says. Raises UserError with all problems found.
 
-    Orphans are added by the caller, who knows the folder.
+    Hosts and certificates in great number are decided on by several processes. Orphans are added by the caller, who
+    knows the folder.
     """
-    coming = units if passing is None else units.but(passing.over)
-    draft, _ = draft_plan(manifest, coming, source, lock, now, texts, passing, dated)
+    planner = Planner(manifest, source, now, now if dated is None else dated, texts, Draft(lock))
+    draft = planner.draft
+    for authority in manifest.authorities.values():
+        planner.decide(units.of(authority), draft)
+    if passing is not None:
+        passing.begin(planner.views)
+    leaves = [one for one in manifest.leaves() if passing is None or not passing.over(one, draft)]
+    _decide_leaves(planner, leaves, units, passing, processors)
+    planner.finish()
     draft.problems.found[:0] = units.problems.found
     if draft.problems.errors:
         raise UserError(*map(manifest.located, (*manifest.warnings, *draft.problems.found)))
@@ -104,6 +151,47 @@ def make_plan(
         next_due=draft.next_due,
         aged=tuple(draft.aged),
     )
+
+
+def _decide_leaves(
+    planner: Planner, leaves: Sequence[Declaration], units: Units, passing: PassesOver | None, processors: int
+) -> None:
+    """Decide on hosts and certificates: a share by this process, the others by forks of it, which know all it knows.
+
+    They tell what they decided, and not the units: what those are made of is much more.
+    """
+
+    def decide(share: Iterable[Declaration]) -> Draft:
+        draft = planner.draft.below()
+        for declaration in share:
+            unit = units.of(declaration)
+            before = draft.fresh()
+            planner.decide(unit, draft)
+            if passing is not None:
+                passing.looked_at(unit, draft, before)
+            draft.merge(before)
+        return draft
+
+    texts = planner.texts
+    faults, inputs = len(units.faults), len(texts.known)
+
+    def pack(share: Iterable[Declaration], draft: Draft) -> _Part:
+        return _Part(
+            draft.detached(),
+            {one.id: tuple(units.of(one).paths) for one in share},
+            units.faults[faults:],
+            dict(islice(texts.known.items(), inputs, None)),
+            passing.found() if passing is not None else None,
+        )
+
+    own, others = divided(leaves, processors if len(leaves) > ALONE else 1, decide, pack)
+    planner.draft.join(own)
+    for part in others:
+        planner.draft.join(part.draft)
+        units.take(part.paths, part.faults)
+        texts.known.update(part.inputs)
+        if passing is not None:
+            passing.take(part.found)
 
 
 def _once_a_fault(draft: Draft) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pkibuild import layout
-from pkibuild.artifacts.wants import Unit
 from pkibuild.model import Manifest
 from pkibuild.nodes import Plan, Quiet
 from pkibuild.plan.folder import Folder
@@ -16,10 +15,10 @@ RUNNING = ".cache/running"
 """Stands while a run writes: one that finds it knows that another was killed, and sweeps its temporary files."""
 
 
-def quiet(manifest: Manifest, units: Iterable[Unit], folder: Folder, plan: Plan) -> Quiet | None:
+def quiet(manifest: Manifest, looked_at: Iterable[str], folder: Folder, plan: Plan) -> Quiet | None:
     """How long an empty plan holds, and on what; None for a plan that has anything to tell.
 
-    `units` are those that were looked at; what those that were passed over hang on is remembered.
+    `looked_at` are the paths of units that were decided on; what those that were passed over hang on is remembered.
     """
     draft = folder.draft
     if plan.actions or plan.orphans or plan.pending or draft is None or draft.kept:
@@ -31,7 +30,7 @@ def quiet(manifest: Manifest, units: Iterable[Unit], folder: Folder, plan: Plan)
         until = min(until, plan.next_due[1] - max(1, left // step) * step + 1)
     root = folder.tree.root
     passed = folder.passing.passed.values() if folder.passing is not None else ()
-    paths = (*_below(manifest, units, folder), *(path for memory in passed for path, _ in memory[-1]))
+    paths = (*_below(manifest, folder), *looked_at, *(path for memory in passed for path, _ in memory[-1]))
     below = (f"{root}/{path}" for path in paths)
     return Quiet(root, folder.world.started, until, tuple(dict.fromkeys((*_beside(manifest, folder), *below))))
 
@@ -41,10 +40,8 @@ def _beside(manifest: Manifest, folder: Folder) -> Iterator[str]:
     yield folder.lock_path
 
 
-def _below(manifest: Manifest, units: Iterable[Unit], folder: Folder) -> Iterator[str]:
+def _below(manifest: Manifest, folder: Folder) -> Iterator[str]:
     yield from (output.MARKER, RUNNING, layout.journal_path(), "authorities", "hosts", "certificates")
-    for unit in units:
-        yield from unit.paths
     for authority in manifest.authorities.values():
         own = layout.unit_folder(authority)
         yield from (own, f"{own}/private", layout.journal_path(authority))

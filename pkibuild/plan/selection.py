@@ -113,6 +113,8 @@ def check_risks(plan: Plan, codes: Iterable[str]) -> None:
 
 def without(plan: Plan, blocked: Mapping[str, Diagnostic]) -> tuple[list[Action], list[tuple[Action, Diagnostic]]]:
     """The actions that can be carried out, and those that hang on blocked ones, each with what blocks it."""
+    if not blocked:
+        return list(plan.actions), []
     lost: dict[str, Diagnostic] = {}
     go: list[Action] = []
     wait: list[tuple[Action, Diagnostic]] = []

@@ -15,10 +15,11 @@ from hashlib import sha256
 from pkibuild import __version__
 from pkibuild.artifacts.wants import Unit
 from pkibuild.manifest.options import files_in
-from pkibuild.model import Authority, Declaration, Manifest, Service
+from pkibuild.model import Declaration, Manifest, Service
 from pkibuild.plan.draft import Draft, Tally
 from pkibuild.plan.issuers import IssuerView
 from pkibuild.quick import TICK, Signature, changed_at, signature
+from pkibuild.state.cache import KeyMemo
 from pkibuild.state.local import keep, recall
 from pkibuild.values import dataclass, field
 from pkibuild.world.files import Tree
@@ -111,7 +112,16 @@ def _service(service: Service, manifest: Manifest) -> str:
 class Passing:
     """Passes over what holds, and remembers what is found right, while one plan is made."""
 
-    def __init__(self, manifest: Manifest, tree: Tree, lock: bytes, journals: object, now: int, started: float) -> None:
+    def __init__(
+        self,
+        manifest: Manifest,
+        tree: Tree,
+        lock: bytes,
+        journals: object,
+        now: int,
+        started: float,
+        keys: KeyMemo,
+    ) -> None:
         self._manifest = manifest
         self._tree = tree
         self._lock = lock
@@ -121,30 +131,26 @@ class Passing:
         self._askings = Askings(manifest)
         self._settled = read(tree)
         self._views: Mapping[str, IssuerView] = {}
-        self._draft: Draft | None = None
-        self._before: Tally | None = None
-        self._begun = False
+        self._keys = keys
+        """What keys are, which is added to while units are decided on."""
+        self._known: KeyMemo = {}
 
     @property
     def passed(self) -> Mapping[str, Memory]:
         """The units that were passed over, by id."""
         return self._settled.passed
 
-    def join(self, draft: Draft, views: Mapping[str, IssuerView]) -> None:
-        """The plan that is being made, and the authorities as it will have decided on them when leaves come."""
-        self._draft, self._views = draft, views
+    def begin(self, views: Mapping[str, IssuerView]) -> None:
+        """The authorities are decided on: on another ground than before nothing that is remembered holds."""
+        self._views = views
+        self._known = dict(self._keys)
+        if self._settled.ground != ground_of(self._manifest, views, self._lock, self._journals):
+            self._settled = Settled()
 
-    def over(self, declaration: Declaration) -> bool:
+    def over(self, declaration: Declaration, draft: Draft) -> bool:
         """Whether a unit can be passed over; if so, what is remembered of it is counted."""
-        draft = self._draft
-        assert draft is not None
-        if isinstance(declaration, Authority):
-            return False
-        if not self._begun:
-            self._begin()
         memory = self._settled.units.get(declaration.id)
         if memory is None or not self._holds(memory, declaration):
-            self._before = draft.fresh()
             return False
         self._settled.passed[declaration.id] = memory
         _, _, until, count, due, _ = memory
@@ -154,12 +160,6 @@ class Passing:
             draft.due(*due)
         return True
 
-    def _begin(self) -> None:
-        """The authorities are decided on: on another ground than before nothing that is remembered holds."""
-        self._begun = True
-        if self._settled.ground != ground_of(self._manifest, self._views, self._lock, self._journals):
-            self._settled = Settled()
-
     def _holds(self, memory: Memory, declaration: Declaration) -> bool:
         asked, since, until, _, _, files = memory
         if asked != self._askings.of(declaration) or not since <= self._now < until:
@@ -167,15 +167,21 @@ class Passing:
         root = self._tree.root
         return all(signature(f"{root}/{path}") == seen for path, seen in files)
 
-    def looked_at(self, unit: Unit) -> None:
+    def looked_at(self, unit: Unit, draft: Draft, before: Tally) -> None:
         """A unit was decided on: remember it, if nothing is to be done or told of it."""
-        before, draft = self._before, self._draft
-        if before is None or draft is None:
-            return
-        self._before = None
         if draft.is_quiet(before):
             self._remember(unit, draft.unchanged - before.unchanged, draft)
-        draft.merge(before)
+
+    def found(self) -> tuple[Mapping[str, Memory], KeyMemo]:
+        """What was found right since the authorities were decided on, and what its keys are: for another process."""
+        keys = {path: one for path, one in self._keys.items() if self._known.get(path) != one}
+        return self._settled.found, keys
+
+    def take(self, found: tuple[Mapping[str, Memory], KeyMemo]) -> None:
+        """Remember what another process has found."""
+        memories, keys = found
+        self._settled.found.update(memories)
+        self._keys.update(keys)
 
     def _remember(self, unit: Unit, count: int, draft: Draft) -> None:
         """Unless a file of it changed since this run began, or just before."""

@@ -6,16 +6,22 @@ a value of another type is an error; an unknown field is passed over, as a later
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
-from types import NoneType, UnionType
+from json.encoder import encode_basestring_ascii
+from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pkibuild.values import dataclass
 
 T = TypeVar("T")
 Convert = Callable[[Any], Any]
+Say = Callable[[Any], str]
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
+"""Made once: `json.dumps` makes one for every call that asks for separators."""
 
 _REQUIRED = object()
 """What stands for the default of a field that is always written."""
@@ -28,6 +34,25 @@ class _Field:
     encode: Convert | None
     """None where JSON can say the value as it is (tuples become arrays)."""
     decode: Convert
+    head: str
+    """Its name in JSON text, up to the value."""
+    say: Say
+
+
+def json_text(value: Any) -> str:
+    """The compact JSON text of plain data."""
+    return _ENCODER.encode(value)
+
+
+def to_text(value: Any, said: Mapping[str, Say] = MappingProxyType({})) -> str:
+    """The JSON text of `to_json`, in half the time; some fields as `said` by their names."""
+    kind: Any = type(value)
+    found = []
+    for one in _plan(kind):
+        part = getattr(value, one.name)
+        if part != one.default:
+            found.append(one.head + said.get(one.name, one.say)(part))
+    return f"{{{','.join(found)}}}"
 
 
 def to_json(value: Any) -> dict[str, Any]:
@@ -63,7 +88,22 @@ def from_json(kind: type[T], data: Any) -> T:
 @cache
 def _plan(kind: Any) -> tuple[_Field, ...]:  # a type; `cache` wants what mypy knows to be hashable
     hints = get_type_hints(kind)
-    return tuple(_Field(f.name, _default(f, hints[f.name]), *_converters(hints[f.name])) for f in fields(kind))
+    return tuple(_field(f, hints[f.name]) for f in fields(kind))
+
+
+def _field(field: Any, hint: Any) -> _Field:
+    encode, decode = _converters(hint)
+    return _Field(field.name, _default(field, hint), encode, decode, f'"{field.name}":', _say(hint, encode))
+
+
+def _say(hint: Any, encode: Convert | None) -> Say:
+    if hint is str:
+        return encode_basestring_ascii
+    if hint == tuple[str, ...]:
+        return lambda value: f"[{','.join(map(encode_basestring_ascii, value))}]"
+    if isinstance(hint, type) and is_dataclass(hint):
+        return to_text
+    return _ENCODER.encode if encode is None else lambda value: _ENCODER.encode(encode(value))
 
 
 def _default(field: Any, hint: Any) -> Any:

@@ -98,17 +98,22 @@ def _inside(der: bytes, at: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _name(der: bytes, at: int) -> str:
+    return "".join([_relative(der[start : _read(der, start)[2]]) for _, start, _ in _inside(der, at)])
+
+
+@lru_cache(maxsize=64)  # all but the common name are the same in very many subjects
+def _relative(rdn: bytes) -> str:
+    """A relative distinguished name, which is a set of attributes."""
     text = []
-    for _, part, _ in _inside(der, at):
-        for number, (_, attribute, _) in enumerate(_inside(der, part)):
-            _, start, end = _read(der, attribute)
-            _, first, last = _read(der, start)
-            tag, value, _ = _read(der, last)
-            text.append(f"{'+' if number else '/'}{_short(der[first:last])}={_escape(tag, der[value:end])}")
+    for number, (_, attribute, _) in enumerate(_inside(rdn, 0)):
+        _, start, end = _read(rdn, attribute)
+        _, first, last = _read(rdn, start)
+        tag, value, _ = _read(rdn, last)
+        text.append(f"{'+' if number else '/'}{_short(rdn[first:last])}={_escape(tag, rdn[value:end])}")
     return "".join(text)
 
 
-@lru_cache(maxsize=64)  # few attribute types stand in very many subjects
+@lru_cache(maxsize=64)  # likewise
 def _short(oid: bytes) -> str:
     numbers: list[int] = []
     value = 0

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pkibuild.diagnostics import UserError, fail
-from pkibuild.state.codec import from_json, to_json
+from pkibuild.state.codec import from_json, json_text, to_text
 from pkibuild.values import dataclass, field
 
 FORMAT = 1
 NAME = ".install.json"
-
-_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
-"""Made once: `json.dumps` makes one for every call that asks for separators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +83,7 @@ class Receipt:
         parts = [f'"format":{FORMAT}']
         listed: tuple[tuple[str, Mapping[str, Any]], ...] = (("files", self.files), ("folders", self.folders))
         for name, values in listed:
-            lines = [f"{json.dumps(key)}:{_dump(value)}" for key, value in sorted(values.items())]
+            lines = [f"{json_text(key)}:{_dump(value)}" for key, value in sorted(values.items())]
             parts.append(f'"{name}":{_block("{", lines, "}")}')
         steps: tuple[tuple[str, tuple[Any, ...]], ...]
         steps = (("builds", self.builds), ("enables", self.enables), ("checks", self.checks))
@@ -101,10 +99,11 @@ def _block(opening: str, lines: Iterable[str], closing: str) -> str:
 
 
 def _dump(value: Any) -> str:
-    data = to_json(value)
-    if "mode" in data:
-        data["mode"] = f"{data['mode']:04o}"
-    return _ENCODER.encode(data)
+    return to_text(value, _SAID)
+
+
+_SAID = MappingProxyType({"mode": lambda mode: f'"{mode:04o}"'})
+"""Modes are octal, as everybody reads them."""
 
 
 def parse(data: bytes, name: str) -> Receipt:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import pickle
 import select
-from collections.abc import Callable, Iterable, Iterator
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
+from pkibuild.diagnostics import fail
 from pkibuild.world.lifeline import Lifeline, undisturbed
 
 Work = Callable[["Channel"], None]
+_Item = TypeVar("_Item")
+_Found = TypeVar("_Found")
+_Sent = TypeVar("_Sent")
 
 
 class Channel:
@@ -36,6 +41,29 @@ class Channel:
     def receive(self) -> Any:
         """Wait for a value. Raises EOFError when the other process is gone."""
         return pickle.loads(self._read(int.from_bytes(self._read(8), "big")))  # noqa: S301 - from a fork of ours
+
+    def hear(self) -> Any:
+        """In the parent: as `receive`, but what the worker met is raised. Raises UserError when it is gone."""
+        try:
+            said = self.receive()
+        except EOFError:
+            raise fail(
+                "worker-died",
+                "a process that worked for this run was ended from outside",
+                hint="was there too little memory? Run the command again: it finishes what was begun",
+            ) from None
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """In a worker: what it meets is told by the parent, as it has no business with the terminal."""
+        try:
+            yield
+        except Exception as error:
+            error.add_note(traceback.format_exc())
+            self.send(error)
 
     def _read(self, count: int) -> bytes:
         chunks = []
@@ -98,3 +126,35 @@ def _serve(work: Work, lifeline: Lifeline, own: Channel, others: Iterable[Channe
 def ready(channels: Iterable[Channel]) -> list[Channel]:
     """Wait until something can be received, and tell from which."""
     return select.select(list(channels), (), ())[0]
+
+
+_MORE = 0.2
+"""So much more than another's part is the first one: that process need not send what came of it."""
+
+
+def divided(
+    items: Sequence[_Item],
+    count: int,
+    work: Callable[[Sequence[_Item]], _Found],
+    pack: Callable[[Sequence[_Item], _Found], _Sent],
+) -> tuple[_Found, list[_Sent]]:
+    """`work` on so many parts of what is there: on the first in this process, on the others in forks of it.
+
+    What comes of the first, and in their order what comes of the others, as `pack` makes it fit to be sent. Raises what
+    was raised by any of them, and UserError when one was ended from outside.
+    """
+    size = int(len(items) / (count + _MORE))
+    if count < 2 or not size:
+        return work(items), []
+    first = len(items) - size * (count - 1)
+    own, others = items[:first], [items[at : at + size] for at in range(first, len(items), size)]
+
+    def serve(channel: Channel) -> None:
+        with channel.answering():
+            part = others[channel.receive()]
+            channel.send(pack(part, work(part)))
+
+    with crew(len(others), serve) as channels:
+        for number, channel in enumerate(channels):
+            channel.send(number)
+        return work(own), [channel.hear() for channel in channels]

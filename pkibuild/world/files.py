@@ -156,6 +156,8 @@ class Tree:
         self._dirty_folders: set[str] = set()
         self._made: set[str] = set()
         """Folders that this object has made: what lies in them, it has put there itself."""
+        self._put: set[str] = set()
+        """What it has put anywhere, or tried to."""
 
     def path(self, name: str) -> str:
         if _NO_PATH.search(name):
@@ -192,6 +194,7 @@ class Tree:
         self._sound.clear()
         self._absent.clear()
         self._made.clear()
+        self._put.clear()
 
     # -- reading ----------------------------------------------------------------
 
@@ -210,14 +213,19 @@ class Tree:
             except (FileNotFoundError, NotADirectoryError):
                 return None
 
+    def _is_known_absent(self, name: str) -> bool:
+        """Whether nothing can be there: this object knows of all that is in its folder, or that there is no such."""
+        parent = name.rpartition("/")[0]
+        return parent in self._absent or (parent in self._made and name not in self._put)
+
     def stat(self, name: str) -> Stat | None:
         self._check_parents(name)
-        return None if name.rpartition("/")[0] in self._absent else self._look(name)
+        return None if self._is_known_absent(name) else self._look(name)
 
     def read(self, name: str) -> bytes | None:
         """The file's bytes, or None when there is none. A link is refused. Raises UserError."""
         self._check_parents(name)
-        if name.rpartition("/")[0] in self._absent:
+        if self._is_known_absent(name):
             return None
         with self._told("read", name):
             try:
@@ -275,6 +283,7 @@ class Tree:
                 os.makedirs(self.root, 0o755, exist_ok=True)
         self.step("mkdir", name)
         with self._told("make the folder", name):
+            self._put.add(name)
             try:
                 os.mkdir(self.path(name), mode)
                 self._dirty_folders.add(parent)
@@ -296,6 +305,8 @@ class Tree:
             os.close(descriptor)
 
     def _parent(self, name: str) -> str:
+        """Make sure of the folder of what is to be put there."""
+        self._put.add(name)
         self._check_parents(name)
         parent = name.rpartition("/")[0]
         if parent:
@@ -433,7 +444,7 @@ class Tree:
 
     def remove(self, name: str) -> None:
         self._check_parents(name)
-        if name.rpartition("/")[0] in self._absent:
+        if self._is_known_absent(name):
             return
         self.step("remove", name)
         with self._told("remove", name):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pkibuild.diagnostics import UserError
 from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, Revocation
 from pkibuild.model import Constraints, Names, Subtrees
-from pkibuild.state.codec import from_json, to_json
+from pkibuild.state.codec import from_json, to_json, to_text
 from pkibuild.state.lock import JournalMark, Lock, LockEntry, lines_of
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -110,6 +110,7 @@ def test_a_node_more_is_a_line_more(found: list[LockEntry], added: LockEntry) ->
 @given(certificates)
 def test_facts_survive_json(found: CertificateFacts) -> None:
     assert from_json(CertificateFacts, json.loads(json.dumps(to_json(found)))) == found
+    assert to_text(found) == json.dumps(to_json(found), separators=(",", ":"))
 
 
 def test_a_line_says_no_more_than_there_is() -> None:

@@ -1,0 +1,112 @@
+"""What several processes decide on is what one alone would: the same plan, problems told as often, the same memory."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import Any
+
+import pytest
+from helpers import Project, Result
+
+from pkibuild.plan import settled
+from pkibuild.plan.planner import ALONE
+from pkibuild.state import cache
+from pkibuild.state.local import recall
+from pkibuild.world import World
+from pkibuild.world.files import Tree
+
+HOSTS = ALONE + 60
+MANIFEST = f"""\
+version: 1
+defaults:
+  subject: {{organization: ABC}}
+  issuer: web-ca
+  key: ecdsa-p256 # of hosts
+authorities:
+  root: {{key: ecdsa-p256, subject: {{common_name: Root}}}}
+  web-ca: {{key: ecdsa-p256, issuer: root, subject: {{common_name: Web CA}}, crl: {{url: "http://pki.abc.com/web-ca.crl"}}}}
+hosts:
+  "h[001:{HOSTS}]": {{fqdn: "h[001:{HOSTS}].abc.com", formats: [fullchain]}}
+services:
+  web: {{type: apache, hosts: ["h*"]}}
+certificates:
+  client: {{usage: [client], subject: {{common_name: client}}}}
+"""
+
+
+@pytest.fixture(params=[2, 3, 7])
+def processors(request: pytest.FixtureRequest) -> int:
+    count: int = request.param
+    return count
+
+
+def planned(project: Project, monkeypatch: pytest.MonkeyPatch, count: int, *argv: str) -> Result:
+    monkeypatch.setattr(World, "processors", lambda _: count)
+    return project.run_here(*(argv or ("plan",)), "--format", "json", env={"PKIBUILD_NOW": "2030-01-01T00:00:00Z"})
+
+
+def same(project: Project, monkeypatch: pytest.MonkeyPatch, count: int, *argv: str) -> dict[str, Any]:
+    """The plan by so many processes, which has to be the one by a single one, to the byte."""
+    shutil.rmtree(project.path(".cache"), ignore_errors=True)
+    alone = planned(project, monkeypatch, 1, *argv)
+    shutil.rmtree(project.path(".cache"), ignore_errors=True)
+    assert planned(project, monkeypatch, count, *argv) == alone
+    text = alone.out or alone.err
+    found: dict[str, Any] = json.loads(text[text.index("{") :])
+    return found
+
+
+@pytest.fixture
+def built(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    project.write(MANIFEST)
+    planned(project, monkeypatch, 2, "apply").ok()
+    return project
+
+
+def test_of_nothing(project: Project, monkeypatch: pytest.MonkeyPatch, processors: int) -> None:
+    project.write(MANIFEST.replace("common_name: Root}", "common_name: Root}, validity: 390d"))
+    found = same(project, monkeypatch, processors)
+    assert sum(one["id"].endswith("/certificate") for one in found["actions"]) == HOSTS + 3
+    clamped = [one["message"] for one in found["warnings"] if one["code"] == "clamped"]
+    assert [f"`host/h001` and {HOSTS} more would outlive `web-ca`" in one for one in clamped].count(True) == 1
+
+
+def test_of_what_is_built(built: Project, monkeypatch: pytest.MonkeyPatch, processors: int) -> None:
+    assert same(built, monkeypatch, processors)["actions"] == []
+    built.path(f"hosts/h{HOSTS}/etc/ssl/certs/h{HOSTS}.crt").write_text("damaged")
+    built.edit("ecdsa-p256 #", "ecdsa-p384 #")
+    found = same(built, monkeypatch, processors)
+    assert {one["action"] for one in found["actions"] if one["id"].endswith("/key")} == {"rekey"}
+    assert any(one["id"] == f"host/h{HOSTS}/certificate" for one in found["actions"])
+
+
+def test_what_is_gone_is_told_once(built: Project, monkeypatch: pytest.MonkeyPatch, processors: int) -> None:
+    built.edit(f'h[001:{HOSTS}]":', f'h[003:{HOSTS}]":')
+    built.edit(f"h[001:{HOSTS}].abc.com", f"h[003:{HOSTS}].abc.com")
+    found = same(built, monkeypatch, processors)
+    assert {one["id"].split("/")[1].rpartition("@")[2] for one in found["orphans"]} == {"h001", "h002"}
+
+
+def test_a_diff(built: Project, monkeypatch: pytest.MonkeyPatch, processors: int) -> None:
+    before = built.folder / "old.yaml"
+    before.write_text(MANIFEST.replace("issuer: web-ca\n", "issuer: root\n").replace("web: {", "www: {"))
+    found = same(built, monkeypatch, processors, "diff", "old.yaml", "pki.yaml")
+    assert sum(one["id"].endswith("/certificate") for one in found["actions"]) == HOSTS + 1
+
+
+def test_a_fault_of_all_hosts_is_told_once(project: Project, monkeypatch: pytest.MonkeyPatch, processors: int) -> None:
+    project.write(MANIFEST.replace("type: apache", "type: apache, client_auth: required, client_authorities: [ghost]"))
+    found = same(project, monkeypatch, processors)
+    assert [one["code"] for one in found["diagnostics"] if one["severity"] == "error"] == ["unknown-issuer"]
+
+
+def test_what_forks_found_is_remembered(built: Project, monkeypatch: pytest.MonkeyPatch, processors: int) -> None:
+    """With the next edit, none of those that were right is looked at again."""
+    shutil.rmtree(built.path(".cache"))
+    monkeypatch.setattr(settled, "TICK", 0)  # else what was just written is not yet believed
+    planned(built, monkeypatch, processors).ok()
+    tree = Tree(str(built.path("")))
+    assert len(cache.read(tree).keys) == HOSTS + 3
+    _, units = recall(tree, settled.PATH, settled.FORMAT)
+    assert len(units) == HOSTS + 1

@@ -1,0 +1,72 @@
+"""Work that is divided among processes: its order, its errors, and how a process that dies is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+
+import pytest
+
+from pkibuild.diagnostics import UserError, fail
+from pkibuild.world.crew import divided
+
+
+def squares(part: Sequence[int]) -> list[int]:
+    return [one * one for one in part]
+
+
+def sent(part: Sequence[int], found: list[int]) -> tuple[int, list[int], int]:
+    return len(part), found, os.getpid()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+@pytest.mark.parametrize("length", [0, 1, 2, 7, 1000])
+def test_all_is_done_once_and_in_order(count: int, length: int) -> None:
+    items = list(range(length))
+    own, others = divided(items, count, squares, sent)
+    assert own + [one for _, found, _ in others for one in found] == squares(items)
+    assert all(length == len(found) and found for length, found, _ in others)
+    assert len({process for *_, process in others} - {os.getpid()}) == len(others) <= count - 1
+
+
+def test_what_a_fork_meets_is_raised_here() -> None:
+    def work(part: Sequence[int]) -> list[int]:
+        if 9 in part:
+            raise fail("some-code", "some message", hint="some hint")
+        return squares(part)
+
+    with pytest.raises(UserError) as caught:
+        divided(range(10), 2, work, sent)
+    (told,) = caught.value.diagnostics
+    assert (told.code, told.message, told.hint) == ("some-code", "some message", "some hint")
+
+
+def test_a_fork_that_dies_is_told() -> None:
+    here = os.getpid()
+
+    def work(part: Sequence[int]) -> list[int]:
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return squares(part)
+
+    with pytest.raises(UserError) as caught:
+        divided(range(10), 2, work, sent)
+    assert caught.value.diagnostics[0].code == "worker-died"
+
+
+def test_what_is_met_here_ends_the_forks() -> None:
+    here = os.getpid()
+    reader, writer = os.pipe()
+
+    def work(part: Sequence[int]) -> list[int]:
+        if os.getpid() == here:
+            raise KeyboardInterrupt
+        signal.pause()  # for ever, unless it is ended
+        return squares(part)
+
+    with pytest.raises(KeyboardInterrupt):
+        divided(range(10), 3, work, sent)
+    os.close(writer)
+    assert os.read(reader, 1) == b""  # nobody has the other end any more
+    os.close(reader)
