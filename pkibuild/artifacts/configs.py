@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pkibuild.artifacts.wants import ConfigWant
 from pkibuild.diagnostics import fail
 from pkibuild.facts import sha
+from pkibuild.services.loader import built_in_name
 from pkibuild.world.files import explain, read_file
 
 if TYPE_CHECKING:
@@ -94,9 +95,9 @@ class Texts:
             self._renderer = Renderer()
         text, _ = self._template(want)
         file = want.file
-        return self._renderer.render(text, file.language, context, self._name(file.template), want.place).encode(
-            "utf-8"
-        )
+        name = self._name(file.template)
+        said = self._renderer.render(text, file.language, context, name, want.place, built_in_name(file.template))
+        return said.encode("utf-8")
 
 
 def masked(value: Any, secrets: tuple[tuple[str, ...], ...]) -> Any:
