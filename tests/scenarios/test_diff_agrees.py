@@ -1,5 +1,8 @@
-"""For random edits the three ways agree: the diff of two manifests, the plan in a tree built from the old one, the plan
-from the lock alone; and `apply` then touches what they name (`Estate.apply` holds it to that)."""
+"""For random edits the three ways agree: the diff of two revisions, the plan in a tree built from the old one, the plan
+from the lock alone; and `apply` then touches what they name (`Estate.apply` holds it to that).
+
+Edited are the manifest, its includes, a pack of one's own, and templates.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,45 @@ from estate import Estate
 from helpers import Project
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from repository import commit, git
 
 Data = dict[str, Any]
 Edit = Callable[[Data], None]
 
+PACK: Data = {
+    "type": "irc",
+    "version": 1,
+    "summary": "IRC",
+    "folders": [{"path": "etc/irc/tls", "mode": "0750"}],
+    "materials": [
+        {"name": "tls_key", "path": "etc/irc/tls/key.pem", "parts": ["key"], "mode": "0640"},
+        {"name": "tls_chain", "path": "etc/irc/tls/chain.crt", "parts": ["leaf", "chain"]},
+    ],
+    "files": [{"path": "etc/irc/irc.conf", "template": "irc.conf.j2", "language": "ini", "mode": "0640"}],
+}
+OPTIONS: Data = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "port": {"description": "Port.", "type": "integer", "default": 6697, "examples": [6697]},
+        "phrase": {"description": "Oper.", "type": "string", "default": "", "examples": ["x"]},
+    },
+}
+
+FILES: dict[str, Any] = {
+    "a.j2": "name {{ host.fqdn }}\nworkers {{ options.values.workers }}\n",
+    "b.j2": "name {{ host.fqdn }}\nkey {{ paths.key }}\n",
+    "packs/irc/service.yaml": PACK,
+    "packs/irc/options.schema.json": OPTIONS,
+    "packs/irc/irc.conf.j2": "name = {{ host.fqdn }}\nkey = {{ paths.tls_key }}\nport = {{ options.port }}\n",
+}
+"""What lies beside the manifest; what is no text is written as JSON, which is YAML too."""
+
 BASE: Data = {
     "version": 1,
+    "packs": ["packs/irc"],
+    "files": FILES,
     "defaults": {"subject": {"country": "TW", "organization": "ABC"}, "issuer": "web-ca", "validity": "90d"},
     "authorities": {
         "root": {
@@ -51,6 +87,7 @@ BASE: Data = {
             "values": {"workers": 3},
             "files": [{"template": "a.j2", "path": "/etc/x/x.conf"}],
         },
+        "irc": {"type": "irc", "hosts": ["www"]},
     },
     "certificates": {"alice": {"usage": ["client"], "subject": {"common_name": "Alice"}, "formats": ["pem", "der"]}},
 }
@@ -104,10 +141,25 @@ def rename(section: str, old: str, new: str) -> Edit:
     return edit
 
 
-TEMPLATES = {
-    "a.j2": "name {{ host.fqdn }}\nworkers {{ options.values.workers }}\n",
-    "b.j2": "name {{ host.fqdn }}\nkey {{ paths.key }}\n",
-}
+def apart(section: str, name: str, file: str) -> Edit:
+    """A declaration goes into an included file, or is written there anew."""
+
+    def edit(data: Data) -> None:
+        if name in data[section]:
+            data["include"] = ["parts/*.yaml"]
+            data["files"][file] = {section: {name: data[section].pop(name)}}
+
+    return edit
+
+
+def in_pack(part: str, at: int, **changes: Any) -> Edit:
+    """Other fields of a part of the pack."""
+
+    def edit(data: Data) -> None:
+        data["files"]["packs/irc/service.yaml"][part][at].update(changes)
+
+    return edit
+
 
 hosts = st.sampled_from(["www", "mail", "app"])
 authorities = st.sampled_from(["root", "web-ca", "other"])
@@ -207,6 +259,28 @@ EDITS: st.SearchStrategy[Edit] = st.one_of(
     of("defaults", st.just("platform"), value=st.sampled_from(["debian", "redhat"])),
     of("defaults", st.just("renew_before"), value=st.sampled_from(["10d", "20d"])),
     st.just(drop("defaults", "subject")),
+    st.sampled_from([apart("hosts", "app", "parts/hosts.yaml"), apart("authorities", "other", "parts/x.yaml"),
+                     apart("services", "irc", "parts/services.yaml"), apart("hosts", "www", "parts/www.yaml")]),
+    of("files", st.just("a.j2"), value=st.sampled_from(
+        ["workers {{ options.values.workers }}\n", "{# as before #}" + FILES["a.j2"], "{{ paths.certificate }}\n"])),
+    of("files", st.just("packs/irc/irc.conf.j2"), value=st.sampled_from(
+        ["name = {{ host.fqdn }}\n", "{% if options.phrase %}phrase = {{ options.phrase }}\n{% endif %}"])),
+    of("files", st.just("packs/irc/options.schema.json"), "properties", "port", "default", value=st.just(6670)),
+    st.sampled_from([
+        in_pack("materials", 0, path="etc/irc/tls/other.pem"), in_pack("materials", 0, mode="0600"),
+        in_pack("materials", 0, parts=["key", "leaf"]), in_pack("materials", 1, parts=["leaf"]),
+        in_pack("materials", 1, parts=["leaf", "chain", "root"]), in_pack("materials", 1, name="chain_of_it"),
+        in_pack("files", 0, mode="0600"), in_pack("files", 0, path="etc/irc/ircd.conf"),
+        in_pack("files", 0, language="words"), in_pack("folders", 0, mode="0700")]),
+    of("files", st.just("packs/irc/service.yaml"), "formats", value=st.sampled_from([["combined"], ["der"], []])),
+    of("files", st.just("packs/irc/service.yaml"), "requests", value=st.just(
+        {"peer": {"usage": ["client"], "common_name": "{host.name}-peer", "names": "fqdn",
+                  "key": {"path": "etc/irc/tls/peer.key"}, "certificate": {"path": "etc/irc/tls/peer.crt"}}})),
+    of("services", st.just("irc"), "phrase", value=st.sampled_from(["one", "two"])),
+    of("services", st.just("irc"), "port", value=st.sampled_from([6697, 7000])),
+    of("services", st.just("irc"), "hosts", value=st.sampled_from([["app"], ["www", "mail"], ["*"]])),
+    st.just(rename("services", "irc", "chat")),
+    st.just(drop("services", "irc")),
     st.just(rename("hosts", "www", "web")),
     st.just(rename("certificates", "alice", "alicia")),
 )  # fmt: skip
@@ -248,14 +322,27 @@ def outcome(estate: Estate, *argv: str) -> Any:
     }
 
 
-def review(estate: Estate) -> Estate:
-    """A folder that has the manifest and the lock alone."""
+def write(estate: Estate, data: Data) -> None:
+    """The manifest, and what lies beside it; nothing else stays."""
+    for name in ("packs", "parts", "a.j2", "b.j2"):
+        path = estate.folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    manifest = {name: value for name, value in data.items() if name != "files"}
+    for name, value in {"pki.yaml": manifest, **data["files"]}.items():
+        path = estate.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(value if isinstance(value, str) else json.dumps(value))
+
+
+def review(estate: Estate, data: Data) -> Estate:
+    """A folder that has the manifest with what lies beside it, and the lock alone."""
     folder = estate.folder.parent / "review"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    for name in ("pki.yaml", "pki.lock", *TEMPLATES):
-        shutil.copy(estate.folder / name, folder)
-    return Estate(Project(folder), estate.now, {})
+    shutil.copy(estate.folder / "pki.lock", folder)
+    reviewer = Estate(Project(folder), estate.now, {})
+    write(reviewer, data)
+    return reviewer
 
 
 def without_text(planned: Any) -> Any:
@@ -272,18 +359,18 @@ def test_diff_plan_and_apply_agree(folder: Path, before: list[Edit], after: list
     shutil.rmtree(folder / "estate", ignore_errors=True)
     (folder / "estate").mkdir()
     estate = Estate(Project(folder / "estate"))
-    for name, template in TEMPLATES.items():
-        estate.project.write(template, name)
     old = edited(BASE, before)
-    estate.write(json.dumps(old))
+    write(estate, old)
     if estate.run("apply").status != 0:
         return  # the edits do not fit together
+    git(estate.folder, "init", "-q")
+    (estate.folder / ".gitignore").write_text("pki/\n")
+    commit(estate.folder)
     new = edited(old, after)
-    estate.project.write(json.dumps(old), "old.yaml")
-    estate.write(json.dumps(new))
+    write(estate, new)
     planned = outcome(estate, "plan")
-    assert outcome(estate, "diff", "old.yaml", "pki.yaml") == planned
-    reviewer = review(estate)
+    assert outcome(estate, "diff", "HEAD:pki.yaml", "pki.yaml") == planned
+    reviewer = review(estate, new)
     assert without_text(outcome(reviewer, "plan", "--lock-only")) == without_text(planned)
     if isinstance(planned, dict):
         a_saved_plan_holds(estate, reviewer)
@@ -299,9 +386,9 @@ def a_saved_plan_holds(estate: Estate, reviewer: Estate) -> None:
 
 
 def test_a_manifest_does_not_differ_from_itself(folder: Path) -> None:
-    (folder / "pki.yaml").write_text(json.dumps(BASE))
-    for name, template in TEMPLATES.items():
-        (folder / name).write_text(template)
-    shutil.copy(folder / "pki.yaml", folder / "other.yaml")
-    estate = Estate(Project(folder))
+    shutil.rmtree(folder / "same", ignore_errors=True)
+    (folder / "same").mkdir()
+    estate = Estate(Project(folder / "same"))
+    write(estate, BASE)
+    shutil.copy(estate.folder / "pki.yaml", estate.folder / "other.yaml")
     assert outcome(estate, "diff", "other.yaml", "pki.yaml")["actions"] == []
