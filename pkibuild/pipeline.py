@@ -87,7 +87,9 @@ def plan(manifest: Manifest, world: World, options: Options) -> Plan:
     return replace(made, quiet=quiet(manifest, units.paths(), folder, made)) if ordinary else made
 
 
-def _planned(manifest: Manifest, units: Units, folder: Folder, options: Options, now: int) -> Plan:
+def _planned(
+    manifest: Manifest, units: Units, folder: Folder, options: Options, now: int, *, in_full: bool = True
+) -> Plan:
     dated = now
     if options.saved is not None:
         saving.check_moment(options.saved, now)
@@ -95,7 +97,16 @@ def _planned(manifest: Manifest, units: Units, folder: Folder, options: Options,
     passing = folder.make_passing() if options.at is None and not options.only else None
     processors = options.jobs or folder.world.processors()
     draft, made = make_plan(
-        manifest, units, folder.observed, folder.lock, now, folder.texts, passing, dated, processors
+        manifest,
+        units,
+        folder.observed,
+        folder.lock,
+        now,
+        folder.texts,
+        passing,
+        dated,
+        processors,
+        in_full,
     )
     folder.draft = draft
     wanted = Wanted.by(units.paths(), draft.seen, made.actions)
@@ -136,8 +147,13 @@ def diff(old: str, new: str, world: World) -> Plan:
     return make_diff(*load_sides(old, new, world), world.now(), world.processors())
 
 
-def apply(manifest: Manifest, world: World, options: Options, progress: Progress) -> tuple[Plan, Result]:
-    """Build what the plan says, as far as possible. Raises UserError."""
+def apply(
+    manifest: Manifest, world: World, options: Options, progress: Progress, *, in_full: bool
+) -> tuple[Plan, Result]:
+    """Build what the plan says, as far as possible. Raises UserError.
+
+    `in_full` asks for a plan that tells field by field what new certificates say, however many there are.
+    """
     from pkibuild.build.run import carry_out
 
     units = Units(manifest)
@@ -147,7 +163,7 @@ def apply(manifest: Manifest, world: World, options: Options, progress: Progress
     with folder.locked():
         folder.refresh()
         folder.accept_gaps(options.accept_lost_history)
-        made = _planned(manifest, units, folder, options, now)
+        made = _planned(manifest, units, folder, options, now, in_full=in_full or options.saved is not None)
         selection.check_risks(made, options.fail_on)
         done, pending, diagnostics = carry_out(manifest, units, folder, made, world, options.jobs, progress)
         folder.remember()

@@ -61,7 +61,8 @@ def run(arguments: Namespace, world: World) -> int:
     progress = Progress(world, enabled=world.err_is_terminal() and not arguments.quiet)
     with located(manifest):
         try:
-            plan, result = pipeline.apply(manifest, world, wanted, progress)
+            in_full = arguments.verbose or arguments.format != "text"  # else so many are told as fleets
+            plan, result = pipeline.apply(manifest, world, wanted, progress, in_full=in_full)
         finally:
             progress.done()
     warned(plan.warnings, arguments, world)

@@ -57,6 +57,8 @@ class Context:
     now: int
     dated: int
     """The time by which what is signed is dated: an earlier one where a saved plan is carried out."""
+    in_full: bool
+    """Whether what a new certificate says is told field by field."""
 
     def renews(self, node: str, named: str, when: int) -> None:
         """What is to be signed (`node`, told as `named`) is due again at a time."""
@@ -367,7 +369,7 @@ def _issue(
         reasons,
         recipe,
         (want.path,),
-        changes=certificate_changes(desired, held.facts if held else None, name),
+        changes=certificate_changes(desired, held.facts if held else None, name) if held or context.in_full else (),
         detail=describe_certificate(want, desired.not_after),
         needs=tuple(needs),
         place=want.place,
