@@ -112,12 +112,16 @@ def _facts(lock: Lock, node: str) -> CertificateFacts | None:
 def _orphan(facts: CertificateFacts | None, node: str, path: str, kind: str, now: int, wanted: Wanted) -> Orphan:
     last = node.rpartition("/")[2]
     word = last if last in ("key", "certificate", "fullchain", "chain", "der", "combined") else "config"
+    end = facts.not_after if facts is not None and facts.not_after > now else None
+    valid = "" if end is None else f"it is valid until {format_date(end)}"
     if kind == "authority":
-        return Orphan(node, word, (path,), "no longer declared; an authority is never removed by pkibuild")
+        told = f"{valid}, and what it issued can no longer be renewed or revoked"
+        risks = (Reason("removed-but-valid", told),) if valid else ()
+        return Orphan(node, word, (path,), "no longer declared; an authority is never removed by pkibuild", risks)
     if node in wanted.ids:
         return Orphan(node, word, (path,), "it belongs to another path now, and is there; --prune removes it")
-    if facts is not None and facts.not_after > now:
-        risk = Reason("removed-but-valid", f"it is valid until {format_date(facts.not_after)}")
+    if facts is not None and valid:
+        risk = Reason("removed-but-valid", valid)
         unit = node.rpartition("/")[0]
         hint = f"revoked: [{{certificate: {unit}, reason: cessation_of_operation, on: {format_date(now)}}}]"
         return Orphan(node, word, (path,), risks=(risk,), hint=hint, names=name_list(facts.names))

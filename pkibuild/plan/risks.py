@@ -10,8 +10,8 @@ from types import MappingProxyType
 
 from pkibuild.facts import CertificateFacts, CrlFacts, Profile
 from pkibuild.model import Validity
-from pkibuild.nodes import Action, Orphan, Plan, Reason, Sign
-from pkibuild.plan.changes import name_list, usage_list
+from pkibuild.nodes import Action, Orphan, Plan, Reason
+from pkibuild.plan.changes import usage_list
 from pkibuild.plan.widening import widened
 from pkibuild.units import DAY, format_date, format_duration, same_span
 from pkibuild.values import dataclass, replace
@@ -207,13 +207,21 @@ def _moved(actions: Iterable[Action], orphans: Iterable[Orphan], today: str) -> 
     for unit, name in (*_dropped(actions), *_orphaned(orphans)):
         lost.setdefault(name, unit)
     found: dict[str, list[Reason]] = {}
+    for (id, before), names in _taken_from(actions, lost).items():
+        line = f"revoked: [{{certificate: {before}, reason: superseded, on: {today}}}]"
+        come = "comes" if len(names) == 1 else "come"
+        message = f"{_listed(names)} {come} from `{before}`, whose certificate is still valid; to end it: `{line}`"
+        found.setdefault(id, []).append(Reason("name-moved", message, (f"{before}/certificate",)))
+    return found
+
+
+def _taken_from(actions: Iterable[Action], lost: Mapping[str, str]) -> dict[tuple[str, str], list[str]]:
+    """By action, and by the unit that had them: the names that it gets."""
+    found: dict[tuple[str, str], list[str]] = {}
     for id, name in _taken(actions) if lost else ():
         before = lost.get(name)
-        unit = id.rpartition("/")[0]
-        if before is not None and before != unit:
-            line = f"revoked: [{{certificate: {before}, reason: superseded, on: {today}}}]"
-            message = f"`{name}` comes from `{before}`, whose certificate is still valid; to end it: `{line}`"
-            found.setdefault(id, []).append(Reason("name-moved", message, (f"{before}/certificate",)))
+        if before is not None and before != id.rpartition("/")[0]:
+            found.setdefault((id, before), []).append(name)
     return found
 
 
@@ -237,9 +245,7 @@ def _orphaned(orphans: Iterable[Orphan]) -> Iterator[tuple[str, str]]:
 def _taken(actions: Iterable[Action]) -> Iterator[tuple[str, str]]:
     """Names that a certificate gets, with its action."""
     for action in actions:
-        if action.kind == "certificate" and action.verb == "new" and isinstance(action.recipe, Sign):
-            yield from ((action.id, name) for name in name_list(said.alternative_names(action.recipe.profile)))
-        for change in action.changes if action.kind == "certificate" else ():
+        for change in action.changes:
             if change.field == "subjectAltName":
                 yield from ((action.id, name) for name in change.after if name not in change.before)
 

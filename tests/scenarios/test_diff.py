@@ -161,6 +161,18 @@ def test_what_is_removed(sides: Project) -> None:
     assert result.out.endswith("Diff: 4 removed; 12 unchanged.\n")
 
 
+def test_a_renamed_host_takes_its_names_over(sides: Project) -> None:
+    sides.edit("  mail: {fqdn", "  post: {fqdn")
+    sides.edit("host: mail", "host: post")
+    assert [one for one in risks(diff(sides)) if one[1] == "name-moved"] == [("host/post/certificate", "name-moved")]
+
+
+def test_an_authority_that_goes_while_it_is_valid(sides: Project) -> None:
+    sides.edit("hosts:\n", "  more: {issuer: root, subject: {common_name: More}}\nhosts:\n")
+    plan = diff(sides, "pki.yaml", "old.yaml")
+    assert risks(plan) == [("authority/more/certificate", "removed-but-valid")]
+
+
 def test_everything_is_new_against_nothing(sides: Project) -> None:
     plan = diff(sides, "/dev/null", "pki.yaml")
     assert {one["action"] for one in plan["actions"]} == {"new"}

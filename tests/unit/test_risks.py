@@ -8,7 +8,7 @@ import pytest
 
 from pkibuild.facts import CertificateFacts, CrlFacts, Profile
 from pkibuild.model import ALGORITHMS, Constraints, Names, Subtrees, Validity
-from pkibuild.nodes import Action, Change, Orphan, Plan, Reason, Sign, Write
+from pkibuild.nodes import Action, Change, Orphan, Plan, Reason, Write
 from pkibuild.plan import risks
 from pkibuild.plan.risks import RISKS, Issued, found_risks, issued_risks, key_risks, list_risks, with_risks
 from pkibuild.units import DAY, YEAR, parse_time
@@ -157,8 +157,9 @@ def reissue(name: str, before: tuple[str, ...], after: tuple[str, ...], code: st
 
 
 def new(name: str, *dns: str) -> Action:
-    recipe = Sign("x", replace(LEAF, names=Names(dns=dns)), f"host/{name}", "k", "", "a", "j", 0, 1, 1, 1)
-    return Action(f"host/{name}/certificate", "certificate", "new", (Reason("not-built", ""),), recipe, ())
+    names = Change("subjectAltName", (), tuple(f"DNS:{one}" for one in dns))
+    reasons = (Reason("not-built", ""),)
+    return Action(f"host/{name}/certificate", "certificate", "new", reasons, Write("x", b""), (), (names,))
 
 
 def orphan(name: str, *names: str, valid: bool = True) -> Orphan:
@@ -182,6 +183,17 @@ def test_a_name_that_goes_from_one_host_to_another() -> None:
 def test_a_name_of_a_host_that_is_removed() -> None:
     assert len(moved(new("b", "x"), orphans=(orphan("a", "DNS:x"),))["host/b/certificate"]) == 1
     assert moved(new("b", "x"), orphans=(orphan("a", "DNS:x", valid=False),))["host/b/certificate"] == []
+
+
+def test_names_that_go_together_are_told_at_once() -> None:
+    names = tuple(f"DNS:{one}" for one in "wxyz")
+    planned = new("b", *"wxyz")
+    (message,) = moved(planned, orphans=(orphan("a", *names),))["host/b/certificate"]
+    assert message.startswith("`DNS:w`, `DNS:x` and 2 more come from `host/a`, whose certificate")
+    assert moved(planned, orphans=(orphan("a", *names[:1]), orphan("c", *names[1:])))["host/b/certificate"] == [
+        message.replace("`DNS:w`, `DNS:x` and 2 more come", "`DNS:w` comes"),
+        message.replace("`DNS:w`, `DNS:x` and 2 more", "`DNS:x`, `DNS:y`, `DNS:z`").replace("host/a", "host/c"),
+    ]
 
 
 def test_a_name_that_two_hosts_share_has_not_moved() -> None:
