@@ -1,7 +1,8 @@
 """A plan as Markdown for a pull request's comment: a summary table, what a reviewer must not miss, details folded.
 
 No value can break the markup or speak with its own: outside of code every punctuation mark is a character reference,
-and `@`, `#` and `!` (mentions and references on GitHub and GitLab) stand in code, where neither site links them.
+and what GitHub or GitLab make links or pictures of (mentions, references, addresses) stands in code, where neither does
+so.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ _LONGEST = 60_000
 """Characters of a comment; GitHub takes 65,536 at most."""
 _SHORT = 20
 """So many lines of details are open from the beginning."""
+
+
+_REFERENCES = re.compile(r"([@#!~$%&^\[]|:(?=//|\w+:|\d)|\b(?:gh-(?=\d)|www(?=\.)|[0-9a-f]{7,64}\b))", re.IGNORECASE)
+"""Mentions, issues, labels, milestones, snippets, alerts, commits, addresses, emoji: where they begin, or all of it."""
 
 
 def text(plan: Plan, *, verbose: bool = False, word: str = "Plan") -> str:
@@ -174,8 +179,10 @@ def prose(message: str) -> str:
 
 
 def _literal(text: str) -> str:
-    return "".join(code(part) if part in ("@", "#", "!") else _referenced(part) for part in re.split("([@#!])", text))
+    parts = _REFERENCES.split(text)
+    return "".join(code(part) if number % 2 else _referenced(part) for number, part in enumerate(parts))
 
 
 def _referenced(text: str) -> str:
-    return re.sub(r"[^\w\s.,;()/=+-]|_", lambda found: f"&#{ord(found[0])};", text)
+    """Every mark of punctuation that means something, and the dot of `www.`, as a character reference."""
+    return re.sub(r"[^\w\s.,;()/=+-]|_|(?<=www)\.", lambda found: f"&#{ord(found[0])};", text)

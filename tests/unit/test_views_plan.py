@@ -253,6 +253,22 @@ def test_no_value_at_all_breaks_markdown(value: str) -> None:
     assert not re.search(r"^\s*/", told, re.MULTILINE), "GitLab takes such a line for a command"
 
 
+REFERENCES = (
+    "www.evil.example", "http://evil.example", "ftp://evil", ":smile:", "GH-12", "gh-12", "~bug", "%milestone", "&3",
+    "$5", "^alert", "deadbee", "0123456789abcdef0123456789abcdef01234567", "@team", "team@evil.example", "#12", "!5",
+    "[vulnerability:1]", "team/repo#12", "team/repo@deadbeef",
+)  # fmt: skip
+"""What GitHub or GitLab makes links or pictures of, outside of code."""
+
+
+@pytest.mark.parametrize("value", REFERENCES)
+def test_no_value_becomes_a_link_of_the_site(value: str) -> None:
+    for told in (plan_markdown.prose(f"CN=see {value}, until"), plan_markdown.prose(value)):
+        assert value not in Shown(told).prose
+        assert not re.search(r"(?<![\w.])www\.", told), "GitHub looks for it before it knows of code"
+        assert html.unescape(re.sub("</?code>", "", told)).removeprefix("CN=see ").removesuffix(", until") == value
+
+
 @given(st.text(max_size=60))
 def test_no_text_ends_a_code_block_or_leaves_its_line(value: str) -> None:
     fence, *body, end = plan_markdown.fenced([f"+ {line}" for line in plan_text.told_change(Change("x", (), (value,)))])
