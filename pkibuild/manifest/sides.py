@@ -29,6 +29,12 @@ class Side:
     read: Callable[[str, int], bytes]
     shown: Callable[[str], str] = str
     """What a file at an absolute path is called in messages."""
+    in_revision: bool = False
+
+    @property
+    def file(self) -> str:
+        """Absolute path of the manifest; in a revision that which the working tree would have."""
+        return posixpath.join(self.manifest.folder, posixpath.basename(self.manifest.path))
 
 
 def load_sides(old: str, new: str, world: World) -> tuple[Side, Side]:
@@ -70,12 +76,23 @@ def load_side(text: str, world: World) -> Side:
         return Side(text, _nothing(world), Disk().read)
     found = named(text)
     if found is None:
-        return Side(text, load(text, world), Disk().read)
+        return Side(text, _load_file(text, world), Disk().read)
     source = Revision.open(world, found.revision)
     try:
-        return Side(text, _load(found, source, world), _reader(source), lambda path: _shown(path, found, source))
+        manifest = _load(found, source, world)
+        return Side(text, manifest, _reader(source), lambda path: _shown(path, found, source), in_revision=True)
     except UserError as error:
         raise UserError(*(_told(one, found, source) for one in error.diagnostics), status=error.status) from None
+
+
+def _load_file(path: str, world: World) -> Manifest:
+    """Whoever forgot the path after a revision is told how one is written."""
+    try:
+        return load(path, world)
+    except UserError as error:
+        hint = "a manifest in a revision is written `REV:PATH`, such as `HEAD:pki.yaml`"
+        told = (replace(one, hint=hint) if one.code == "no-manifest" else one for one in error.diagnostics)
+        raise UserError(*told, status=error.status) from None
 
 
 def _load(found: Named, source: Revision, world: World) -> Manifest:
@@ -109,10 +126,22 @@ def _placed(span: Span, found: Named, source: Revision) -> Span:
 def _told(one: Diagnostic, found: Named, source: Revision) -> Diagnostic:
     """The diagnostic with its places told as those of the revision."""
     if one.code == "no-manifest":
-        hint = f"paths in a revision begin at the repository's root; `{found.revision}:./{found.path}` begins here"
-        return replace(one, message=f"there is no `{found.path}` in {found.where}", hint=hint)
+        return replace(one, message=f"there is no `{found.path}` in {found.where}", hint=_beginning(found))
+    if one.code == "read-failed" and one.span is None:
+        name = source.name(source.path(found.path))
+        return replace(one, message=one.message.replace(f"`{name}`", f"`{_shown(name, found, source)}`", 1))
     spans = tuple((what, _placed(span, found, source)) for what, span in one.related_spans)
     return replace(one, span=_placed(one.span, found, source) if one.span else None, related_spans=spans)
+
+
+def _beginning(found: Named) -> str:
+    """Where paths in a revision begin."""
+    if found.path.startswith(("./", "../")):
+        return f"`{found.revision}:./` is the current folder; without the `./` a path begins at the repository's root"
+    path = found.path.lstrip("/")
+    if path != found.path:
+        return f"paths in a revision begin at the repository's root, without a slash: `{found.revision}:{path}`"
+    return f"paths in a revision begin at the repository's root; `{found.revision}:./{path}` begins here"
 
 
 def _nothing(world: World) -> Manifest:

@@ -6,6 +6,7 @@ and templates, and nothing above it is touched: then the plan of the new manifes
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -91,6 +92,8 @@ class Alike:
             return False
         packs = self._old.manifest.packs[old.type], self._new.manifest.packs[new.type]
         folder = self._new.manifest.folder
+        if posixpath.basename(self._old.manifest.path) != posixpath.basename(self._new.manifest.path):
+            return False  # configs name it
         if packs[0] != packs[1] or folder != self._old.manifest.folder:
             return False
         return all(self._reads_alike(path) for path in _files(packs[1], new, folder))

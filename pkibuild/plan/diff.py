@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pkibuild.artifacts.configs import Texts
+from pkibuild.artifacts.configs import TEMPLATE_LIMIT, Texts
 from pkibuild.artifacts.wants import Unit
 from pkibuild.diagnostics import Diagnostic, UserError
 from pkibuild.graph import Units
@@ -23,8 +23,9 @@ from pkibuild.state.lock import Lock
 
 def make_diff(old: Side, new: Side, now: int, processors: int) -> Plan:
     """The plan from `old` to `new`. Raises UserError with all that is wrong with what differs."""
-    # A config's header names the manifest; which file the old one was read from is no change of it.
-    before = replace(old, manifest=replace(old.manifest, path=new.manifest.path))
+    moved = _is_moved(old, new)
+    # A config's header names the manifest: unless that was moved, which file the old one was read from is no change.
+    before = old if moved else replace(old, manifest=replace(old.manifest, path=new.manifest.path))
     units = Units(new.manifest)
     alike = Alike(before, new, units)
     texts = Texts(new.read, new.shown)
@@ -41,7 +42,7 @@ def make_diff(old: Side, new: Side, now: int, processors: int) -> Plan:
         base=old.name,
         warnings=_new_warnings(plan, old.manifest),
         next_due=None,
-        notes=tuple(_notes(old.manifest, new.manifest)),
+        notes=tuple(_notes(old.manifest, new.manifest, moved)),
     )
 
 
@@ -59,9 +60,32 @@ def _new_warnings(plan: Plan, old: Manifest) -> tuple[Diagnostic, ...]:
     return tuple(one for one in plan.warnings if (one.code, one.message, one.place) not in known)
 
 
-def _notes(old: Manifest, new: Manifest) -> Iterator[str]:
-    before, after = posixpath.normpath(old.output), posixpath.normpath(new.output)
-    if before != after and NOTHING not in (old.path, new.path):
+def _is_moved(old: Side, new: Side) -> bool:
+    """Whether the old manifest's file, in a revision, is not there any more where the new manifest is."""
+    if NOTHING in (old.name, new.name) or not old.in_revision or old.file == new.file:
+        return False
+    try:
+        new.read(old.file, TEMPLATE_LIMIT)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+def _notes(old: Manifest, new: Manifest, moved: bool) -> Iterator[str]:
+    if NOTHING in (old.path, new.path):
+        return
+    name, now = posixpath.basename(old.path), posixpath.basename(new.path)
+    if moved and name != now:
+        once = "rename its lock as well, and run `pkibuild apply --take-over` once"
+        yield f"the manifest `{name}` is called `{now}` now: {once}"
+    before, after = (posixpath.normpath(one.output) for one in (old, new))
+    if moved and old.folder != new.folder:
+        before, after = (posixpath.join(one.folder, one.output) for one in (old, new))
+        above = posixpath.commonpath([before, after])
+        before, after = (posixpath.relpath(one, above) for one in (before, after))
+    if before != after:
         yield (
             f"the output folder changes from `{before}` to `{after}`: move it before `apply`, or everything is missing"
         )

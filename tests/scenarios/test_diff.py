@@ -12,7 +12,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from estate import WEB_CA
+from estate import WEB_CA, Estate
 from helpers import ROOT, Project, Result
 from repository import commit, git
 
@@ -340,6 +340,48 @@ def test_a_path_in_a_revision_begins_at_the_root_or_here(repository: Project) ->
     assert (result.status, "no-manifest" in result.err) == (1, True)
     result = inner.run_here("diff", "HEAD:./pki.yaml", "../pki.yaml")
     assert "error[no-manifest]: there is no `./pki.yaml` in `HEAD`" in result.err
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "hint"),
+    [
+        ("HEAD:/pki.yaml", "there is no `/pki.yaml` in `HEAD`", "without a slash: `HEAD:pki.yaml`"),
+        ("HEAD:./no.yaml", "there is no `./no.yaml` in `HEAD`", "`HEAD:./` is the current folder"),
+        ("HEAD:../no.yaml", "there is no `../no.yaml` in `HEAD`", "`HEAD:./` is the current folder"),
+        ("HEAD:hosts", "cannot read `HEAD:hosts`: it is a folder", ""),
+        ("HEAD", "cannot read `HEAD`", "is written `REV:PATH`, such as `HEAD:pki.yaml`"),
+    ],
+)
+def test_a_path_that_is_none_is_told_as_it_was_meant(repository: Project, name: str, told: str, hint: str) -> None:
+    result = repository.run_here("diff", name, "pki.yaml")
+    assert (result.status, told in result.err, hint in result.err) == (1, True, True), result.err
+
+
+def test_a_manifest_that_git_moves_is_told_with_all_that_follows(repository: Project) -> None:
+    folder, estate = repository.folder, Estate(repository)
+    (folder / "x.j2").write_text("{{ origin }} of {{ host.fqdn }}\n")
+    commit(folder)
+    estate.apply()
+    git(folder, "mv", "pki.yaml", "lab.yaml")
+    commit(folder, "lab.yaml")
+    os.rename(folder / "pki.lock", folder / "lab.lock")
+    for old, new in (("HEAD~1:pki.yaml", "lab.yaml"), ("HEAD~1:pki.yaml", "HEAD:lab.yaml")):
+        plan = diff(repository, old, new)
+        assert [one["id"] for one in plan["actions"]] == ["service/own@a/x"]
+        assert plan["actions"][0]["changes"][0]["after"] == ["lab.yaml of a.abc.com"]
+        assert "`pkibuild apply --take-over`" in plan["notes"][0]
+    applied = json.loads(estate.run("apply", "lab.yaml", "--take-over", "--format", "json").ok().out)
+    assert [one["id"] for one in applied["actions"]] == ["service/own@a/x"]
+
+
+def test_a_manifest_that_git_moves_to_another_folder_takes_its_output_along(repository: Project) -> None:
+    folder = repository.folder
+    (folder / "conf").mkdir()
+    git(folder, "mv", "pki.yaml", "packs", "hosts", "x.j2", "conf")
+    commit(folder)
+    plan = diff(repository, "HEAD~1:pki.yaml", "HEAD:conf/pki.yaml")
+    assert plan["actions"] == []
+    assert plan["notes"][0].startswith("the output folder changes from `pki` to `conf/pki`")
 
 
 def test_problems_of_a_revision_name_it(repository: Project) -> None:
