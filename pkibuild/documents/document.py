@@ -137,6 +137,10 @@ class _Problems:
     def syntax(self, error: yaml.MarkedYAMLError) -> None:
         from pkibuild.documents import reader
 
+        conflict = self._conflict()
+        if conflict is not None:
+            self.told.append(conflict)
+            return
         mark = error.problem_mark or error.context_mark
         if error.context == "while scanning a quoted scalar" and "end of stream" in (error.problem or ""):
             mark = error.context_mark  # where the quote was opened says more than the end of the file
@@ -145,6 +149,15 @@ class _Problems:
             return
         at = self.lines[mark.line][mark.column : mark.column + 1] if mark.line < len(self.lines) else ""
         self.told.append(reader.explain(error.problem or "", at).at(self.span(mark.line, mark.column, 1)))
+
+    def _conflict(self) -> Diagnostic | None:
+        """The first conflict marker that git left: it says more than what YAML makes of it."""
+        markers = [one for one in enumerate(self.lines) if one[1].startswith(_MARKERS)]
+        if len({line[:7] for _, line in markers}) < len(_MARKERS):
+            return None
+        message = "git could not merge this file, and left its conflict markers"
+        hint = "settle the conflict: take what is meant of both sides, and the markers out"
+        return Diagnostic("yaml-syntax", message, hint=hint, span=self.span(markers[0][0], 0, 7))
 
     def add_firsts(self, document: Document) -> None:
         """To each key that is written twice, where it was first."""
@@ -170,5 +183,6 @@ class _Problems:
         return Span(self.name, line + 1, column + 1, length, mask_unparsed(self.lines, line))
 
 
+_MARKERS = ("<<<<<<< ", "=======", ">>>>>>> ")
 _MANY_PROBLEMS = 100
 """So many problems of a file's YAML are told at most."""

@@ -108,6 +108,11 @@ a.yaml:4:11: error[duplicate-key]: `d` is written twice
         ("%YAML 1.1\n---\na: 1\n", "a.yaml:1:1: error[yaml-version]: a YAML version other than 1.2"),
         ("%TAG ! x:\n---\na: 1\n", "a.yaml:1:1: error[yaml-tag]: tags are not allowed"),
         ("a:\n  - b\n\tc: d\n", "a.yaml:3:1: error[yaml-tab]: a tab cannot indent"),
+        (
+            "a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> more\n",
+            "a.yaml:2:1: error[yaml-syntax]: git could not merge this file, and left its conflict markers",
+        ),
+        ("a: 1\n<<<<<<< HEAD\n", "a.yaml:2:13: error[yaml-syntax]: `:` is missing after a key"),
         ("a: [1,\nb: 2\n", "a.yaml:2:5: error[yaml-syntax]: `,` or `]` is missing before this"),
     ],
 )
