@@ -98,11 +98,15 @@ def _details(plan: Plan, room: int, verbose: bool) -> list[str]:
     everything = [*actions, *orphans]
     if not everything:
         return []
+    short = [_detail(one, gone(plan), full=False) for one in everything]
+    spare = room - sum(map(_size, short))
     lines: list[str] = []
     for number, one in enumerate(everything):
         more = _detail(one, gone(plan))
-        if _size(more) > room:
-            more = _detail(one, gone(plan), full=False)
+        longer = _size(more) - _size(short[number])
+        if longer > spare:  # that something is done comes before what it is in detail
+            more, longer = short[number], 0
+        spare -= longer
         room -= _size(more)
         if room < 0:
             command = code("pkibuild diff" if plan.base else "pkibuild plan")

@@ -307,6 +307,18 @@ def test_markdown_fits_into_a_comment() -> None:
     assert "more are left out here" in told
 
 
+def test_markdown_names_all_that_is_done_before_it_tells_details() -> None:
+    names = tuple(f"DNS:{'a' * 50}{number}.example" for number in range(20))
+    actions = tuple(
+        action(f"host/h{'x' * number}/certificate", "new", "", Change("subjectAltName", (), names))
+        for number in range(60)
+    )
+    told = plan_markdown.text(replace(EXAMPLE, actions=actions), verbose=True)
+    assert told.count("<b>new</b>") == 60
+    assert 20 < told.count("are left out here)") < 55
+    assert len(told) < 65_536
+
+
 def test_markdown_has_room_for_the_details_under_a_thousand_risks() -> None:
     risk = (Reason("usage-added", "x" * 60),)
     actions = tuple(action(f"host/h{number}/certificate", "reissue", "", risks=risk) for number in range(1000))
