@@ -6,7 +6,7 @@ from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit
 from pkibuild.facts import KeyFacts, sha
 from pkibuild.plan.files import Files
 from pkibuild.plan.observed import BundleSeen, CertificateSeen, ConfigSeen, KeySeen, Recorded
-from pkibuild.state.cache import KeyMemo
+from pkibuild.state.cache import Cache, KeyMemo
 from pkibuild.state.histories import Histories
 from pkibuild.state.lock import Lock
 from pkibuild.values import dataclass, field
@@ -43,8 +43,8 @@ class Built:
 class AfterRun(Files):
     """The output folder after a run."""
 
-    def __init__(self, tree: Tree, lock: Lock, now: int, memo: KeyMemo, done: Done, histories: Histories) -> None:
-        super().__init__(tree, lock, now, memo)
+    def __init__(self, tree: Tree, lock: Lock, now: int, memory: Cache, done: Done, histories: Histories) -> None:
+        super().__init__(tree, lock, now, memory)
         self.histories = histories
         self._done = done
         self.learn(one.facts for one in done.certificates.values())

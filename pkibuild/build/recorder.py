@@ -22,7 +22,7 @@ from pkibuild.world.files import write_file
 def record_units(folder: Folder, histories: Histories, units: Iterable[Unit], done: Done) -> Built:
     """Write the receipts of units after a run, or a part of it; what lock and cache are to say."""
     memo = folder.memo.keys
-    source = AfterRun(folder.tree, folder.lock, folder.now, memo, done, histories)
+    source = AfterRun(folder.tree, folder.lock, folder.now, folder.memo, done, histories)
     found: set[str] = set()
     lines: dict[str, bytes] = {}
     keys: KeyMemo = {}
@@ -44,7 +44,7 @@ def record(
     gone: Sequence[str],
 ) -> None:
     """Record what this process has done, and what others have `built` and recorded; `gone` are removed nodes."""
-    source = AfterRun(folder.tree, folder.lock, folder.now, folder.memo.keys, done, histories)
+    source = AfterRun(folder.tree, folder.lock, folder.now, folder.memo, done, histories)
     recorded = {id for one in built for id in one.units}
     changed: dict[str, bytes] = {}
     for one in (*built, record_units(folder, histories, _touched(units, folder, source, done, recorded), done)):
@@ -52,7 +52,7 @@ def record(
         folder.memo.keys.update(one.keys)
     records.drop_receipts(folder.tree, manifest, source)
     for authority in manifest.authorities.values():
-        records.write_openssl(folder.tree, manifest, authority, source, folder.now)
+        records.write_openssl(folder.tree, manifest, authority, source, folder.now, folder.memo.written)
     _write_lock(folder, source, changed, [*gone, *_forgotten(folder, units)])
 
 

@@ -20,6 +20,7 @@ from pkibuild.plan.files import Files
 from pkibuild.services.expansion import Expansion
 from pkibuild.state import openssl, openssl_config, output
 from pkibuild.state.lock import JournalMark, LockEntry, lines_of
+from pkibuild.state.openssl import Written
 from pkibuild.state.receipt import NAME, Receipt, ReceiptBuild, ReceiptCommand, ReceiptFile, ReceiptFolder
 from pkibuild.units import DAY
 from pkibuild.world.files import Tree
@@ -204,8 +205,15 @@ def _commands(unit: Unit, kind: str) -> tuple[ReceiptCommand, ...]:
 # -- plain OpenSSL ---------------------------------------------------------------------------------------
 
 
-def write_openssl(tree: Tree, manifest: Manifest, authority: Authority, source: Files, now: int) -> None:
-    """Keep the authority's folder fit for `openssl ca`, in step with the journal."""
+def write_openssl(
+    tree: Tree,
+    manifest: Manifest,
+    authority: Authority,
+    source: Files,
+    now: int,
+    written: dict[str, Written],
+) -> None:
+    """Keep the authority's folder fit for `openssl ca`, in step with the journal; by authority, what is `written`."""
     folder = f"authorities/{authority.name}"
     journal = source.histories.at(layout.journal_path(authority))
     if not journal.length and tree.stat(layout.output_path(authority, "certificate")) is None:
@@ -227,9 +235,10 @@ def write_openssl(tree: Tree, manifest: Manifest, authority: Authority, source: 
     put(tree, f"{folder}/openssl.cnf", openssl_config.render(own))
     if source.history(authority).imported:  # its own memory is the only one of what OpenSSL did, until that is taken in
         return
-    old = tree.read(f"{folder}/index.txt") or b""
-    put(tree, f"{folder}/index.txt", openssl.index(journal, now, old))
+    old, number = (tree.read(f"{folder}/{name}") or b"" for name in ("index.txt", "crlnumber"))
+    index, number, written[authority.name] = openssl.step(journal, now, old, number, written.get(authority.name))
+    put(tree, f"{folder}/index.txt", index)
     put(tree, f"{folder}/index.txt.attr", openssl.INDEX_ATTRIBUTES)
     put(tree, f"{folder}/serial", openssl.serial(journal))
-    put(tree, f"{folder}/crlnumber", openssl.crl_number(journal))
+    put(tree, f"{folder}/crlnumber", number)
     tree.make_folder(f"{folder}/newcerts", 0o755)

@@ -31,7 +31,7 @@ from pkibuild.plan.observed import (
     State,
 )
 from pkibuild.state import receipt as receipts
-from pkibuild.state.cache import KeyMemo
+from pkibuild.state.cache import Cache
 from pkibuild.state.entries import JournalEntry
 from pkibuild.state.histories import Histories, journal_of
 from pkibuild.state.journal import Journal
@@ -54,11 +54,12 @@ class Files:
 
     lock_only = False
 
-    def __init__(self, tree: Tree, lock: Lock, now: int, memo: KeyMemo) -> None:
+    def __init__(self, tree: Tree, lock: Lock, now: int, memory: Cache) -> None:
         self.tree = tree
         self.lock = lock
         self.histories = Histories(tree)
-        self._keys = KeyFiles(tree, memo)
+        self._keys = KeyFiles(tree, memory.keys)
+        self._written = memory.written
         self._now = now
         self._histories: dict[str, History] = {}
         self._learnt: dict[str, CertificateFacts] = {}
@@ -321,7 +322,7 @@ class Files:
         older = tuple(self._older(authority, present))
         kept = [name for name in self.tree.list(folder) if name != "private/"]
         known = bool(kept) or bool(self.tree.list(f"{folder}/private"))
-        imported = openssl_changes(self.tree, authority.name, journal, newest)
+        imported = openssl_changes(self.tree, authority.name, journal, newest, self._written.get(authority.name))
         return History(
             generation=generation,
             known=known,

@@ -70,7 +70,7 @@ class Folder:
         self.tree.forget()
         self.lock = self._read_lock()
         self.memo = cache.Cache() if self.lock_only else cache.read(self.tree)
-        self.source = Files(self.tree, self.lock, self.now, self.memo.keys)
+        self.source = Files(self.tree, self.lock, self.now, self.memo)
 
     @property
     def observed(self) -> Files | Remembered:
@@ -178,7 +178,7 @@ class Folder:
             self.tree.append(path, writer.taken())
             marks = {one: found for one, found in self.lock.journals.items() if one != path}
             self.lock = self.lock.with_journals(marks)
-            self.source = Files(self.tree, self.lock, self.now, self.memo.keys)
+            self.source = Files(self.tree, self.lock, self.now, self.memo)
 
 
 def _lost_revocations(lock: Lock, authority: str, journal: Journal, now: int) -> Iterator[Line]:

@@ -4,24 +4,37 @@ from __future__ import annotations
 
 from pkibuild.state.entries import JournalEntry
 from pkibuild.state.journal import Journal
-from pkibuild.state.openssl import Changes, changes, unknown
+from pkibuild.state.openssl import Changes, Written, changes, unknown
 from pkibuild.world.files import Tree
 
 
-def openssl_changes(tree: Tree, authority: str, journal: Journal, certificate: JournalEntry | None) -> Changes:
-    """`certificate` is the authority's own: what another one issued is not taken in."""
+def openssl_changes(
+    tree: Tree,
+    authority: str,
+    journal: Journal,
+    certificate: JournalEntry | None,
+    written: Written | None = None,
+) -> Changes:
+    """`certificate` is the authority's own: what another one issued is not taken in.
+
+    Files that are as they were `written` need not be compared with the journal row by row.
+    """
     folder = f"authorities/{authority}"
     index = tree.read(f"{folder}/index.txt")
     if index is None:
         return Changes()
+    crlnumber = tree.read(f"{folder}/crlnumber") or b""
+    names = unknown(tree.list(f"{folder}/newcerts"), journal)
+    if not names and written is not None and written.stands(index, crlnumber, journal):
+        return Changes()
     files = {}
-    for name in unknown(tree.list(f"{folder}/newcerts"), journal):
+    for name in names:
         data = tree.read(f"{folder}/newcerts/{name}")
         if data is not None:
             files[name] = data
     return changes(
         index,
-        tree.read(f"{folder}/crlnumber") or b"",
+        crlnumber,
         files,
         journal,
         issuer_digest=_subject(certificate.der) if files and certificate else "",

@@ -1,13 +1,22 @@
-"""What keys are, so that they need not be parsed again: local memory (`local`). It holds public digests only."""
+"""What need not be looked into again: what keys are, and which files of OpenSSL are as they were left.
+
+Local memory (`local`). It holds public digests only.
+"""
 
 from __future__ import annotations
 
+from dataclasses import astuple
+from typing import Any
+
 from pkibuild.state.local import keep, recall
+from pkibuild.state.openssl import Written
 from pkibuild.values import dataclass, field
 from pkibuild.world.files import Tree
 
-PATH = ".cache/keys"
-FORMAT = 2
+KEYS = ".cache/keys"
+KEYS_FORMAT = 2
+WRITTEN = ".cache/openssl"
+WRITTEN_FORMAT = 1
 
 KeyMemo = dict[str, tuple[int, int, int, int, str, str]]
 """Output path of a key in clear, or of the public half of another → (mtime, ctime, size, inode, algorithm, public
@@ -17,20 +26,30 @@ digest)."""
 @dataclass(slots=True)
 class Cache:
     keys: KeyMemo = field(default_factory=dict)
-    _read: KeyMemo = field(default_factory=dict)
-    """As it is in the file."""
+    written: dict[str, Written] = field(default_factory=dict)
+    """By authority."""
+    _kept: tuple[KeyMemo, dict[str, Written]] = field(default_factory=lambda: ({}, {}))
+    """As they are in the files."""
 
 
 def read(tree: Tree) -> Cache:
     """What is remembered; nothing when there is none, or it is of another version or damaged."""
-    keys = recall(tree, PATH, FORMAT)
-    if not isinstance(keys, dict):
-        return Cache()
-    kept = {path: one for path, one in keys.items() if isinstance(one, tuple) and len(one) == 6}
-    return Cache(kept, dict(kept))
+    keys = {path: one for path, one in _tuples(tree, KEYS, KEYS_FORMAT) if len(one) == 6}
+    written = {name: Written(*one) for name, one in _tuples(tree, WRITTEN, WRITTEN_FORMAT) if len(one) == 5}
+    return Cache(keys, written, (dict(keys), dict(written)))
+
+
+def _tuples(tree: Tree, path: str, version: int) -> list[tuple[str, Any]]:
+    found = recall(tree, path, version)
+    return [(name, one) for name, one in found.items() if isinstance(one, tuple)] if isinstance(found, dict) else []
 
 
 def write(tree: Tree, cache: Cache) -> None:
-    """Remember it, if it is more than was read."""
-    if cache.keys != cache._read and keep(tree, PATH, FORMAT, cache.keys):
-        cache._read = dict(cache.keys)
+    """Remember it, as far as it is another than was read."""
+    keys, written = cache._kept
+    if cache.keys != keys and keep(tree, KEYS, KEYS_FORMAT, cache.keys):
+        keys = dict(cache.keys)
+    left = {name: astuple(one) for name, one in cache.written.items()}
+    if cache.written != written and keep(tree, WRITTEN, WRITTEN_FORMAT, left):
+        written = dict(cache.written)
+    cache._kept = (keys, written)

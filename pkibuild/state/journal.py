@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import a2b_base64
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 
@@ -89,7 +90,12 @@ class Journal:
     @property
     def all_issued(self) -> Iterator[Issued]:
         """Every certificate in this journal, oldest first, without decoding its lines."""
-        for index in self._index.issued:
+        return self.issued_since(0)
+
+    def issued_since(self, length: int) -> Iterator[Issued]:
+        """The same of what follows the first `length` lines."""
+        issued = self._index.issued
+        for index in issued[bisect_left(issued, length) :]:
             found = END.search(self._lines[index])
             if found is not None:
                 yield Issued(index, found[1].decode("ascii"), (found[2] or b"").decode("ascii"))
@@ -152,6 +158,10 @@ class Journal:
         if generation is not None:
             kept = [one for one in kept if self._signed_by(one.serial) == generation]
         return tuple(kept)
+
+    def revokes_since(self, length: int) -> bool:
+        """Whether anything is revoked, or is no longer, after the first `length` lines."""
+        return bool(self._index.revoked) and self._index.revoked[-1] >= length
 
     def _signed_by(self, serial: str) -> int:
         entry = self.by_serial(serial)

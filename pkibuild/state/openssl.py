@@ -48,6 +48,7 @@ _DATE = re.compile(r"(?:[1-9][0-9])?[0-9]{2}(?:0[1-9]|1[0-2])[0-9]{8}Z")
 _SERIAL = re.compile(r"[0-9A-Fa-f]+")
 _LONGEST_NUMBER = 39
 """Hexadecimal digits of a CRL number."""
+_ALWAYS = format_time(END_OF_TIME)
 _CERTIFICATE_NAME = re.compile(r"([0-9A-Fa-f]+)\.pem")
 
 
@@ -70,30 +71,81 @@ class Row:
 # -- from the journal -----------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written last of an authority's files. While they are the same, byte for byte, OpenSSL did nothing."""
+
+    digest: str
+    """Of `index.txt` and `crlnumber`."""
+    length: int
+    head: str
+    """The journal that they said."""
+    since: str
+    until: str
+    """From when to when the rows tell rightly what has expired (ISO 8601, which sorts as text)."""
+
+    def stands(self, index: bytes, crlnumber: bytes, journal: Journal) -> bool:
+        """Whether files are as they were written, for this journal or an earlier state of it."""
+        return self.digest == _digest(index, crlnumber) and journal.contains(self.length, self.head)
+
+
+def _digest(index: bytes, crlnumber: bytes) -> str:
+    return sha256(b"%d %b%b" % (len(crlnumber), crlnumber, index)).hexdigest()
+
+
 def index(journal: Journal, now: int, old: bytes = b"") -> bytes:
     """`index.txt`: a row for each certificate in the journal, oldest first.
 
     Subjects that stand in `old`, the index so far, are taken from there: they were written by this function, or by
     the very OpenSSL that compares them.
     """
+    return _rows(journal, format_time(now), old)[0]
+
+
+def step(
+    journal: Journal, now: int, old: bytes, crlnumber: bytes, written: Written | None
+) -> tuple[bytes, bytes, Written]:
+    """The next `index.txt` and `crlnumber` after these, and what is to be remembered of them.
+
+    Where those are as they were `written`, rows are added for what was issued since, unless others change as well.
+    """
+    moment = format_time(now)
+    if (
+        written is not None
+        and written.since <= moment <= written.until
+        and written.stands(old, crlnumber, journal)
+        and not journal.revokes_since(written.length)
+    ):
+        added, until = _rows(journal, moment, b"", written.length)
+        data, until = old + added, min(written.until, until)
+    else:
+        data, until = _rows(journal, moment, old)
+    number = crl_number(journal)
+    return data, number, Written(_digest(data, number), journal.length, journal.head, moment, until)
+
+
+def _rows(journal: Journal, moment: str, old: bytes, start: int = 0) -> tuple[bytes, str]:
+    """The rows of what the journal has from its entry `start` on, and until when they hold."""
     subjects = {row.serial: row.subject for row in read_index(old)[0]}
     revoked = {one.serial: one for one in journal.revocations()}
-    moment = format_time(now)
-    rows = []
-    for one in journal.all_issued:
+    rows, until = [], _ALWAYS
+    for one in journal.issued_since(start):
         number, end = one.serial, one.not_after
         if not end:
             continue
         revocation = revoked.get(number)
+        valid = not revocation and end >= moment
+        if valid and end < until:
+            until = end
         row = Row(
-            "R" if revocation else "E" if end < moment else "V",
+            "R" if revocation else "V" if valid else "E",
             _date(end),
             _revocation(revocation) if revocation else "",
             number,
             subjects.get(number) or _subject(journal, one.index) or number.upper(),  # as OpenSSL names what has no name
         )
         rows.append(row.text())
-    return "".join(rows).encode("utf-8")
+    return "".join(rows).encode("utf-8"), until
 
 
 def _subject(journal: Journal, entry: int) -> str:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -14,7 +15,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from estate import Estate, crl_number, serials
 from helpers import Project
 
+from pkibuild.build import records
+from pkibuild.state import cache
+from pkibuild.state import openssl as index_of
+from pkibuild.state.histories import Histories
 from pkibuild.units import format_time
+from pkibuild.world.files import Tree
 
 MANIFEST = """\
 version: 1
@@ -302,3 +308,110 @@ def test_openssls_own_backups_are_no_change(estate: Estate) -> None:
     names = os.listdir(estate.path("authorities/web-ca"))
     assert any(name.endswith(".old") for name in names)
     estate.settled()
+
+
+# -- what was written last is remembered, and what OpenSSL does after that is noticed ------------------------------
+
+
+@pytest.fixture
+def remembered(estate: Estate) -> Estate:
+    """With the memory of what was written; a run that finds nothing to do does not read the index row by row."""
+    estate.settled()
+    assert estate.path(".cache/openssl").exists()
+    return estate
+
+
+def parsed(estate: Estate, monkeypatch: pytest.MonkeyPatch, *argv: str) -> int:
+    """How often a run takes an index apart."""
+    times: list[str] = []
+    real = index_of.read_index
+
+    def counted(data: bytes, name: str = "index.txt") -> Any:
+        if data:
+            times.append(name)
+        return real(data, name)
+
+    monkeypatch.setattr(index_of, "read_index", counted)
+    estate.project.run_here(*(argv or ("plan",)), env=estate.environment()).ok()
+    monkeypatch.undo()
+    return len(times)
+
+
+def test_an_index_as_it_was_written_is_not_taken_apart(remembered: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parsed(remembered, monkeypatch) == 0
+    remembered.edit("fqdn: www.abc.com", "fqdn: www.abc.com, aliases: [abc.com]")
+    assert parsed(remembered, monkeypatch, "apply") == 0
+    remembered.path(".cache/openssl").unlink()
+    assert parsed(remembered, monkeypatch) == 2
+
+
+def test_a_revocation_within_the_same_second_and_size_is_noticed(remembered: Estate) -> None:
+    index = remembered.path("authorities/web-ca/index.txt")
+    before = index.stat()
+    revoke(remembered, remembered.path("hosts/www/etc/ssl/certs/www.crt"), "unspecified")
+    shorter = re.sub(r"(?<=\t)unknown|,unspecified|\n\Z", "", index.read_text())  # what nobody needs makes room
+    with index.open("r+") as file:
+        file.write(shorter + "\n" * (before.st_size - len(shorter)))
+        file.truncate()
+    os.utime(index, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (index.stat().st_size, index.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    remembered.later("1m")
+    run = remembered.apply()
+    assert run.reasons("authority/web-ca/import") == ["openssl-revoked"]
+    assert serials(remembered.crl("web-ca")) == {remembered.host("www").serial_number}
+
+
+def test_a_certificate_without_a_row_is_noticed(remembered: Estate) -> None:
+    index = remembered.path("authorities/web-ca/index.txt")
+    before = index.read_bytes()
+    made = sign(remembered, "shop")
+    index.write_bytes(before)  # as if OpenSSL was killed before its index was in place
+    assert "authority/web-ca/import" in {one["id"] for one in remembered.plan()["actions"]}
+    remembered.apply()
+    assert made.serial_number in {int(one["serial"], 16) for one in remembered.issued()}
+
+
+def test_a_list_alone_is_noticed(remembered: Estate) -> None:
+    openssl(remembered, "ca", "-batch", "-config", "openssl.cnf", "-gencrl", "-out", os.devnull)
+    assert remembered.apply().reasons("authority/web-ca/import") == ["openssl-crl"]
+
+
+def test_a_revocation_while_pkibuild_runs_is_noticed_by_the_next(remembered: Estate) -> None:
+    """It comes when the files were looked at already: they are not overwritten, and not remembered as ours."""
+    index = remembered.path("authorities/web-ca/index.txt")
+    leaf = remembered.path("hosts/mail/etc/ssl/certs/mail.crt")
+    real = records.write_openssl
+
+    def late(*arguments: Any) -> None:
+        if "\nR\t" not in index.read_text():
+            revoke(remembered, leaf, "keyCompromise")
+        real(*arguments)
+
+    remembered.edit("fqdn: www.abc.com", "fqdn: www.abc.com, aliases: [abc.com]")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "write_openssl", late)
+        remembered.project.run_here("apply", env=remembered.environment()).ok()
+    remembered.later("1m")
+    run = remembered.apply()
+    assert run.reasons("authority/web-ca/import") == ["openssl-revoked"]
+    assert serials(remembered.crl("web-ca")) == {remembered.host("mail").serial_number}
+
+
+def test_a_memory_from_elsewhere_is_not_believed(remembered: Estate, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A repository that carries `.cache/` along, made to say that the files are as pkibuild left them."""
+    ours = remembered.path("hosts/www/etc/ssl/certs/www.crt")
+    theirs = remembered.copy(tmp_path_factory.mktemp("theirs") / "pki")
+    revoke(theirs, theirs.path("hosts/www/etc/ssl/certs/www.crt"), "keyCompromise")
+    tree = Tree(str(theirs.path(".").resolve()))
+    journal = Histories(tree).at("authorities/web-ca/journal.jsonl")
+    index, number = (tree.read(f"authorities/web-ca/{name}") or b"" for name in ("index.txt", "crlnumber"))
+    known = cache.read(tree)
+    known.written["web-ca"] = index_of.Written(
+        index_of._digest(index, number), journal.length, journal.head, "1970", "9999"
+    )
+    cache.write(tree, known)
+    assert ours.read_bytes() == theirs.path("hosts/www/etc/ssl/certs/www.crt").read_bytes()
+    shutil.copytree(theirs.path("authorities"), remembered.path("authorities"), dirs_exist_ok=True)
+    shutil.copy(theirs.path(".cache/openssl"), remembered.path(".cache/openssl"))
+    remembered.later("1m")
+    assert remembered.apply().reasons("authority/web-ca/import") == ["openssl-revoked"]

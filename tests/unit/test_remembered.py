@@ -15,6 +15,7 @@ from pkibuild.model import Authority, Crl, KeySpec, Validity
 from pkibuild.plan.files import Files
 from pkibuild.plan.missing import remembered_authorities
 from pkibuild.plan.remembered import Remembered
+from pkibuild.state.cache import Cache
 from pkibuild.state.lock import Lock, LockEntry, lines_of
 from pkibuild.units import DAY, YEAR
 from pkibuild.world.files import Tree
@@ -129,5 +130,5 @@ def test_journals_are_unknown(source: Remembered) -> None:
 
 def test_authorities_are_known_by_name_and_subject(source: Remembered, tmp_path: Path) -> None:
     assert source.authorities() == remembered_authorities(source.lock) == {"ca": FACTS.subject}
-    files = Files(Tree(str(tmp_path)), Lock("pki.yaml", "pki"), NOW, {})
+    files = Files(Tree(str(tmp_path)), Lock("pki.yaml", "pki"), NOW, Cache())
     assert files.authorities() == {}

@@ -18,9 +18,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pkibuild.state import oneline, openssl, openssl_config
-from pkibuild.state.journal import Journal, Writer, draft
+from pkibuild.state.journal import Journal, Writer, draft, parse
 from pkibuild.units import DAY
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl program")
@@ -456,3 +458,84 @@ def test_openssl_knows_every_subject_again_when_it_revokes(authority: Authority,
 def test_a_cut_certificate_has_no_subject(authority: Authority, cut: int) -> None:
     with pytest.raises(ValueError, match="ends too early"):
         oneline.subject(authority.sign(subject("x"))[:cut])
+
+
+# -- what was written is not read again --------------------------------------------------------------------------
+
+
+HISTORY = st.lists(
+    st.one_of(
+        st.tuples(st.just("issue"), st.integers(-3, 9)),
+        st.tuples(st.just("revoke"), st.integers(0, 9)),
+        st.tuples(st.just("release"), st.integers(0, 9)),
+        st.tuples(st.just("list"), st.integers(1, 9)),
+        st.tuples(st.just("clock"), st.integers(-4, 4)),
+        st.tuples(st.just("foreign"), st.integers(0, 9)),
+        st.tuples(st.just("lost"), st.integers(1, 3)),
+    ),
+    max_size=12,
+)
+
+
+@given(HISTORY)
+def test_rows_that_are_added_are_those_of_the_whole(history: list[tuple[str, int]]) -> None:
+    """Whatever happens between two runs: the next index is that which is made of the journal from its beginning."""
+    journal, now = Journal("x"), NOW
+    index, number = b"", b""
+    written: openssl.Written | None = None
+    for serial, (event, value) in enumerate(history, 0x10):
+        writer = Writer(journal)
+        issued = [one.serial for one in journal.all_issued]
+        one = issued[value % len(issued)] if issued else ""
+        if event == "issue":
+            end = now + value * DAY + DAY // 2
+            writer.add(draft(event, now, "host/a/certificate", serial=f"{serial:02x}", not_after=end))
+        elif event in ("revoke", "release") and one:
+            reason = "certificate_hold" if event == "revoke" else "remove_from_crl"
+            writer.add(draft("revoke", now, "", serial=one, detail={"on": now, "reason": reason}))
+        elif event == "list":
+            writer.add(draft("crl", now, "authority/x/crl", detail={"number": value}))
+        elif event == "clock":
+            now += value * DAY
+        elif event == "foreign":
+            index = index.replace(b"V\t", b"E\t", 1)
+        elif event == "lost":
+            lines = b"".join(line + b"\n" for line in journal._lines[:-value])
+            writer = Writer(parse(lines, "x"))
+        journal = writer.journal()
+        whole = openssl.index(journal, now, index)
+        index, number, written = openssl.step(journal, now, index, number, written)
+        assert index == whole
+        assert number == openssl.crl_number(journal)
+        assert written.stands(index, number, journal)
+        assert not openssl.changes(index, number, {}, journal)
+
+
+def test_only_rows_of_what_is_new_are_made(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        authority.issue(subject(f"x{number}"))
+    index, number, written = openssl.step(authority.journal, NOW, b"", b"", None)
+    authority.issue(subject("new"))
+    made: list[str] = []
+
+    class Counted(openssl.Row):
+        def text(self) -> str:
+            made.append(self.subject)
+            return super().text()
+
+    monkeypatch.setattr(openssl, "Row", Counted)
+    openssl.step(authority.journal, NOW, index, number, written)
+    assert made == ["/CN=new"]
+
+
+def test_what_was_written_stands_for_its_own_journal_alone(authority: Authority) -> None:
+    index, number, written = openssl.step(authority.journal, NOW, b"", b"", None)
+    earlier = authority.journal
+    authority.issue(subject("new"))
+    assert written.stands(index, number, authority.journal)
+    assert not written.stands(index + b"\n", number, authority.journal)
+    assert not written.stands(index, b"0A\n", authority.journal)
+    assert not written.stands(number + index, b"", authority.journal)
+    later = openssl.step(authority.journal, NOW, index, number, written)
+    assert not later[2].stands(*later[:2], earlier)
+    assert not written.stands(index, number, Journal("another"))
