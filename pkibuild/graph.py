@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from pkibuild import layout
@@ -31,43 +31,27 @@ class Units:
         self._services = _by_host(manifest)
         self._expander = Expander(manifest.authorities, manifest.path, manifest.folder)
         self.faults: list[Fault] = []
-        self._made: dict[str, Unit] = {}
-        self._elsewhere: dict[str, tuple[str, ...]] = {}
-        """Ids of units that another process has made → their paths."""
+        self.made: dict[str, Unit] = {}
+        """Those that were asked for, by id."""
 
     def __iter__(self) -> Iterator[Unit]:
         return map(self.of, self._manifest.declarations())
 
     def of(self, declaration: Declaration) -> Unit:
-        unit = self._made.get(declaration.id)
+        unit = self.made.get(declaration.id)
         if unit is None:
             if isinstance(declaration, Host):
                 services = self._services.get(declaration.name, [])
                 unit, problems = _host_unit(self._manifest, declaration, services, self._expander)
-                if declaration.id not in self._elsewhere:
-                    self.faults += ((declaration.name, one) for one in problems.found)
+                self.faults += ((declaration.name, one) for one in problems.found)
             else:
                 unit = _simple_unit(self._manifest, declaration)
-            self._made[declaration.id] = unit
+            self.made[declaration.id] = unit
         return unit
 
-    def take(self, made: Mapping[str, tuple[str, ...]], faults: Iterable[Fault]) -> None:
-        """Know of units that another process has made: their paths by id, and what is wrong with them."""
-        self._elsewhere.update(made)
-        self.faults += faults
-
-    def asked_for(self) -> list[Declaration]:
-        """Of which units were asked for, in whatever process; in order."""
-        ids = self._made.keys() | self._elsewhere.keys()
-        return [one for one in self._manifest.declarations() if one.id in ids]
-
     def paths(self) -> Iterator[str]:
-        """Every file that a plan of these looks at."""
-        for unit in self._made.values():
-            yield from unit.paths
-        for id, paths in self._elsewhere.items():
-            if id not in self._made:
-                yield from paths
+        """Every file that a plan of those that were asked for looks at."""
+        return (path for unit in self.made.values() for path in unit.paths)
 
     @property
     def problems(self) -> Problems:

@@ -26,7 +26,7 @@ else:
         return lambda cls: _made(cls, frozen)
 
 
-__all__ = ["dataclass", "field", "replace"]
+__all__ = ["dataclass", "field", "fields", "replace"]
 
 _with_fields = dataclasses.dataclass(init=False, repr=False, eq=False)
 

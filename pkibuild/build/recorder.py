@@ -61,10 +61,9 @@ def _touched(units: Units, folder: Folder, source: AfterRun, done: Done, recorde
     draft = folder.draft
     assert draft is not None
     ids = set(done.ids)
-    for declaration in units.asked_for():
-        if declaration.id in recorded:
+    for unit in units.made.values():
+        if unit.id in recorded:
             continue
-        unit = units.of(declaration)
         own = _ids(unit)
         untouched = ids.isdisjoint(own) and draft.kept.keys().isdisjoint(own)
         if not (untouched and records.is_current(unit, source.receipt_at(unit.receipt_path))):

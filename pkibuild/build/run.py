@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import partial
 
 from pkibuild.artifacts.certificates import public_path
 from pkibuild.build import records
@@ -14,7 +14,7 @@ from pkibuild.build.shares import build, split
 from pkibuild.build.signers import Opened, Opener
 from pkibuild.diagnostics import Diagnostic, warning
 from pkibuild.graph import Units
-from pkibuild.model import Declaration, Manifest
+from pkibuild.model import Manifest
 from pkibuild.nodes import Action, MakeKey, Pending, Plan, Remove, Sign, SignCrl
 from pkibuild.plan.files import NEXT
 from pkibuild.plan.folder import Folder, marker_of
@@ -53,15 +53,11 @@ def carry_out(
     processors = jobs or world.processors()
     executor = Executor(tree, folder.source.histories, opened, folder.now, processors, generations, progress.step)
     progress.start(len(actions))
-    first, shares = split(units.asked_for(), actions, processors)
+    first, shares = split(units.made.values(), actions, processors)
     built: list[Built] = []
-
-    def recorded(declared: Iterable[Declaration], done: Done) -> Built:
-        return record_units(folder, folder.source.histories, map(units.of, declared), done)
-
     try:
         executor.run(first)
-        for one in build(shares, executor, recorded, processors):
+        for one in build(shares, executor, partial(record_units, folder, folder.source.histories), processors):
             built.append(one)
             for id in one.ids:
                 progress.step(id)

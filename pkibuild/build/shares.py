@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from pkibuild.artifacts.wants import Unit
 from pkibuild.build.execute import TOGETHER, Executor
 from pkibuild.build.ledger import Asking, Drafts
 from pkibuild.build.made import Built, Done
-from pkibuild.model import Authority, Declaration
 from pkibuild.nodes import Action, Assemble, FinishKey, Link, MakeKey, SetMode, Sign, Write, unit_of
 from pkibuild.values import dataclass
 from pkibuild.world.crew import Channel, crew, ready
@@ -24,24 +24,22 @@ ALONE = 96
 
 _BELOW_AUTHORITIES = frozenset((MakeKey, FinishKey, Sign, Assemble, Write, Link, SetMode))
 
-Record = Callable[[Iterable[Declaration], Done], Built]
-"""Writes the receipts of declared units, and tells what the lock and the cache are to say."""
+Record = Callable[[Iterable[Unit], Done], Built]
+"""Writes the receipts of units, and tells what the lock and the cache are to say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    declared: tuple[Declaration, ...]
+    units: tuple[Unit, ...]
     actions: tuple[Action, ...]
 
 
-def split(
-    declared: Iterable[Declaration], actions: Sequence[Action], processors: int
-) -> tuple[list[Action], list[Share]]:
+def split(units: Iterable[Unit], actions: Sequence[Action], processors: int) -> tuple[list[Action], list[Share]]:
     """What this process carries out itself, first, and shares for others; of these none when they would not help."""
     by_unit: dict[str, list[Action]] = {}
     for action in actions:
         by_unit.setdefault(unit_of(action.id), []).append(action)
-    chosen = [(one, own) for one in declared if (own := by_unit.get(one.id)) is not None and _apart(one, own)]
+    chosen = [(one, own) for one in units if (own := by_unit.get(one.id)) is not None and _apart(one, own)]
     if processors < 2 or sum(isinstance(action.recipe, Sign) for _, own in chosen for action in own) <= ALONE:
         return list(actions), []
     away = {one.id for one, _ in chosen}
@@ -53,9 +51,9 @@ def split(
     return [action for action in actions if unit_of(action.id) not in away], shares
 
 
-def _apart(declared: Declaration, actions: Iterable[Action]) -> bool:
+def _apart(unit: Unit, actions: Iterable[Action]) -> bool:
     """Whether a unit's actions depend on nothing but authorities. RSA keys are made faster by threads (`workers`)."""
-    if isinstance(declared, Authority):
+    if unit.authority is not None:
         return False
     for action in actions:
         recipe = action.recipe
@@ -101,6 +99,6 @@ def _work(channel: Channel, shares: Sequence[Share], executor: Executor, record:
     with channel.answering():
         while (number := channel.receive()) is not None:
             deputy.run(shares[number].actions)
-            built = record(shares[number].declared, deputy.take())
+            built = record(shares[number].units, deputy.take())
             deputy.flush()
             channel.send(built)

@@ -84,7 +84,8 @@ class Draft:
 
     def join(self, part: Draft) -> None:
         """Add what was decided on other units."""
-        self.problems.found = list(dict.fromkeys((*self.problems.found, *part.problems.found)))
+        if part.problems.found:
+            self.problems.found = list(dict.fromkeys((*self.problems.found, *part.problems.found)))
         self.actions.update(part.actions)
         self.pending += part.pending
         self.unchanged += part.unchanged

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
-from itertools import islice
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, Protocol
 
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Unit
 from pkibuild.diagnostics import UserError, warning
-from pkibuild.graph import Fault, Units
+from pkibuild.graph import Units
 from pkibuild.model import SELF, Declaration, Manifest
 from pkibuild.nodes import Action, Orphan, Plan
 from pkibuild.plan.authorities import check_signing, plan_authority
 from pkibuild.plan.because import explained
 from pkibuild.plan.derived import plan_bundle, plan_config
 from pkibuild.plan.draft import Draft, Tally
+from pkibuild.plan.forks import decide_on
 from pkibuild.plan.issuers import IssuerView
 from pkibuild.plan.missing import check_missing
 from pkibuild.plan.observed import Source
@@ -23,7 +23,6 @@ from pkibuild.plan.pairs import Context, plan_pair
 from pkibuild.state.lock import Lock
 from pkibuild.units import format_date
 from pkibuild.values import dataclass, field, replace
-from pkibuild.world.crew import divided
 
 ALONE = 192
 """Up to so many units one process decides on as fast as two."""
@@ -86,21 +85,6 @@ class Planner:
         return Context(self.source, draft, self.now, self.dated, self.in_full)
 
 
-@dataclass(slots=True)
-class _Part:
-    """What a fork tells of its share."""
-
-    draft: Draft
-    paths: Mapping[str, tuple[str, ...]]
-    """Of each unit."""
-    faults: Sequence[Fault]
-    """What services cannot have."""
-    inputs: Mapping[tuple[str, bool], str]
-    """Digests of what configs are rendered from (`Texts.known`)."""
-    found: Any
-    """What is to be remembered."""
-
-
 def draft_plan(
     manifest: Manifest, units: Iterable[Unit], source: Source, lock: Lock, now: int, texts: Texts
 ) -> tuple[Draft, Mapping[str, IssuerView]]:
@@ -137,7 +121,7 @@ def make_plan(
         passing.begin(planner.views)
     leaves = [one for one in manifest.leaves() if passing is None or not passing.over(one, draft)]
     planner.in_full = in_full or len(leaves) <= ALONE  # a tenth of the work where ten thousand are new
-    _decide_leaves(planner, leaves, units, passing, processors)
+    decide_on(leaves, planner, units, passing, processors if len(leaves) > ALONE else 1)
     planner.finish()
     draft.problems.found[:0] = units.problems.found
     if draft.problems.errors:
@@ -155,47 +139,6 @@ def make_plan(
         next_due=draft.next_due,
         aged=tuple(draft.aged),
     )
-
-
-def _decide_leaves(
-    planner: Planner, leaves: Sequence[Declaration], units: Units, passing: PassesOver | None, processors: int
-) -> None:
-    """Decide on hosts and certificates: a share by this process, the others by forks of it, which know all it knows.
-
-    They tell what they decided, and not the units: what those are made of is much more.
-    """
-
-    def decide(share: Iterable[Declaration]) -> Draft:
-        draft = planner.draft.below()
-        for declaration in share:
-            unit = units.of(declaration)
-            before = draft.fresh()
-            planner.decide(unit, draft)
-            if passing is not None:
-                passing.looked_at(unit, draft, before)
-            draft.merge(before)
-        return draft
-
-    texts = planner.texts
-    faults, inputs = len(units.faults), len(texts.known)
-
-    def pack(share: Iterable[Declaration], draft: Draft) -> _Part:
-        return _Part(
-            draft.detached(),
-            {one.id: tuple(units.of(one).paths) for one in share},
-            units.faults[faults:],
-            dict(islice(texts.known.items(), inputs, None)),
-            passing.found() if passing is not None else None,
-        )
-
-    own, others = divided(leaves, processors if len(leaves) > ALONE else 1, decide, pack)
-    planner.draft.join(own)
-    for part in others:
-        planner.draft.join(part.draft)
-        units.take(part.paths, part.faults)
-        texts.known.update(part.inputs)
-        if passing is not None:
-            passing.take(part.found)
 
 
 def _once_a_fault(draft: Draft) -> None:

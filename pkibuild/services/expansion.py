@@ -13,7 +13,7 @@ from pkibuild.diagnostics import Diagnostic, Place
 from pkibuild.model import Names
 from pkibuild.services.pack import FileKind, Rights
 from pkibuild.services.patterns import Path
-from pkibuild.values import dataclass
+from pkibuild.values import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class File:
     """Absolute path of the template."""
     language: str = ""
     context: Mapping[str, Any] | None = None
-    """What the template sees; strings are `Placed`."""
+    """What the template sees; strings are `Placed`. None where there is no template, or another process rendered it."""
     target: str = ""
     """Of a link: relative to where it lies."""
     source: str = ""
@@ -72,6 +72,10 @@ class File:
     """The context holds options that are never shown."""
     secrets: tuple[Path, ...] = ()
     """Where, below `options`; `*` stands for every element of a list or mapping."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without the context, which is more than all the rest of a unit: whoever sends it has rendered it."""
+        return File, tuple(None if one.name == "context" else getattr(self, one.name) for one in fields(self))
 
 
 @dataclass(frozen=True, slots=True)

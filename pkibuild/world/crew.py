@@ -19,6 +19,15 @@ _Found = TypeVar("_Found")
 _Sent = TypeVar("_Sent")
 
 
+def packed(value: Any) -> bytes:
+    """A value as it is sent to another process of this program."""
+    return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+
+
+def unpacked(data: bytes) -> Any:
+    return pickle.loads(data)  # noqa: S301 - from a fork of ours, through a pipe that nobody else has
+
+
 class Channel:
     """The two pipes between this process and another one. Values are pickled: both are the same program."""
 
@@ -33,14 +42,14 @@ class Channel:
 
     def send(self, value: Any) -> None:
         """Raises OSError when the other process is gone."""
-        data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+        data = packed(value)
         view = memoryview(len(data).to_bytes(8, "big") + data)
         while view:
             view = view[os.write(self._writer, view) :]
 
     def receive(self) -> Any:
         """Wait for a value. Raises EOFError when the other process is gone."""
-        return pickle.loads(self._read(int.from_bytes(self._read(8), "big")))  # noqa: S301 - from a fork of ours
+        return unpacked(self._read(int.from_bytes(self._read(8), "big")))
 
     def hear(self) -> Any:
         """In the parent: as `receive`, but what the worker met is raised. Raises UserError when it is gone."""
@@ -128,7 +137,7 @@ def ready(channels: Iterable[Channel]) -> list[Channel]:
     return select.select(list(channels), (), ())[0]
 
 
-_MORE = 0.2
+_MORE = 0.25
 """So much more than another's part is the first one: that process need not send what came of it."""
 
 
