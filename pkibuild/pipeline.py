@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pkibuild import graph as graphs
 from pkibuild.artifacts.wants import Unit
 from pkibuild.build.progress import Progress
@@ -21,6 +23,7 @@ from pkibuild.plan.status import status as states
 from pkibuild.plan.why import explain
 from pkibuild.values import dataclass, replace
 from pkibuild.world import World
+from pkibuild.world.crew import Forks
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +84,27 @@ def plan(manifest: Manifest, world: World, options: Options) -> Plan:
     folder = Folder.open(manifest, world, now, take_over=options.take_over, lock_only=options.lock_only)
     units = Units(manifest)
     folder.notice_clone(units)
-    made = _planned(manifest, units, folder, options, now)
+    made = _planned(manifest, units, folder, options, now, Forks(world.processors()))
     folder.remember()
     ordinary = options == Options() and not folder.lock_only
     return replace(made, quiet=quiet(manifest, units.paths(), folder, made)) if ordinary else made
 
 
 def _planned(
-    manifest: Manifest, units: Units, folder: Folder, options: Options, now: int, *, in_full: bool = True
+    manifest: Manifest,
+    units: Units,
+    folder: Folder,
+    options: Options,
+    now: int,
+    forks: Forks,
+    *,
+    in_full: bool = True,
 ) -> Plan:
     dated = now
     if options.saved is not None:
         saving.check_moment(options.saved, now)
         dated = options.saved.now
     passing = folder.make_passing() if options.at is None and not options.only else None
-    processors = options.jobs or folder.world.processors()
     draft, made = make_plan(
         manifest,
         units,
@@ -105,7 +114,7 @@ def _planned(
         folder.texts,
         passing,
         dated,
-        processors,
+        forks,
         in_full,
     )
     folder.draft = draft
@@ -144,7 +153,7 @@ def diff(old: str, new: str, world: World) -> Plan:
     from pkibuild.manifest.sides import load_sides
     from pkibuild.plan.diff import make_diff
 
-    return make_diff(*load_sides(old, new, world), world.now(), world.processors())
+    return make_diff(*load_sides(old, new, world), world.now(), Forks(world.processors()))
 
 
 def apply(
@@ -154,8 +163,6 @@ def apply(
 
     `in_full` asks for a plan that tells field by field what new certificates say, however many there are.
     """
-    from pkibuild.build.run import carry_out
-
     units = Units(manifest)
     now = world.now()
     folder = Folder.open(manifest, world, now, take_over=options.take_over)
@@ -163,14 +170,22 @@ def apply(
     with folder.locked():
         folder.refresh()
         folder.accept_gaps(options.accept_lost_history)
-        made = _planned(manifest, units, folder, options, now, in_full=in_full or options.saved is not None)
+        forks = Forks(options.jobs or world.processors(), _builder, weight=120)
+        made = _planned(manifest, units, folder, options, now, forks, in_full=in_full or options.saved is not None)
         selection.check_risks(made, options.fail_on)
-        done, pending, diagnostics = carry_out(manifest, units, folder, made, world, options.jobs, progress)
+        done, pending, diagnostics = _builder()(manifest, units, folder, made, world, options.jobs, progress)
         folder.remember()
     shown = tuple(map(manifest.located, diagnostics))
     if options == Options() and not diagnostics:
         made = replace(made, quiet=quiet(manifest, units.paths(), folder, made))
     return replace(made, pending=(*made.pending, *pending)), Result(tuple(done), tuple(pending), shown)
+
+
+def _builder() -> Any:
+    """What carries plans out. Its import takes a tenth of a build of a thousand hosts."""
+    from pkibuild.build.run import carry_out
+
+    return carry_out
 
 
 def status(manifest: Manifest, world: World, at: int | None = None, within: int | None = None) -> States:

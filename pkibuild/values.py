@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import MISSING, FrozenInstanceError, field, fields, replace
+from functools import cache
 from operator import attrgetter
 from reprlib import recursive_repr
+from types import CodeType, FunctionType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself would be imported for this alone
@@ -41,7 +43,7 @@ def _made(cls: type, frozen: bool) -> type:
     body["__slots__"] = tuple(one.name for one in every if one.name not in inherited)
     made = type(cls)(cls.__name__, cls.__bases__, {**_methods(every, frozen), **body})
     made.__qualname__ = cls.__qualname__
-    made.__init__ = _first(made, every, frozen)  # type: ignore[misc]  # a class that is just being made
+    made.__init__ = _first(made, every)  # type: ignore[misc]  # a class that is just being made
     return made
 
 
@@ -69,42 +71,60 @@ def _given(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
     return lambda self: tuple(getattr(self, name) for name in names)
 
 
-def _first(cls: Any, every: tuple[Field[Any], ...], frozen: bool) -> Any:
+def _first(cls: Any, every: tuple[Field[Any], ...]) -> Any:
     """What stands for `__init__` until the first instance: many classes of a run have none."""
 
     def __init__(self: Any, *args: Any, **named: Any) -> None:
-        cls.__init__ = made = _initialiser(cls, every, frozen)
+        cls.__init__ = made = _initialiser(cls, every)
         made(self, *args, **named)
 
     return __init__
 
 
-def _initialiser(cls: Any, every: tuple[Field[Any], ...], frozen: bool) -> Any:
-    """The `__init__` of a class, compiled; a frozen one sets the slots below `__setattr__`."""
+def _initialiser(cls: Any, every: tuple[Field[Any], ...]) -> Any:
+    """The `__init__` of a class; it sets the slots themselves, below the `__setattr__` of a frozen one.
+
+    Its code is that of all classes of its shape, compiled once, with the names of this one's fields.
+    """
     names: dict[str, Any] = {"_MISSING": MISSING}
-    parameters, lines = [], []
+    parameters, defaults, shape = ["self"], [], ""
     for one in every:
-        name = value = one.name
-        default = f"_default_{name}"
-        made = one.default_factory is not MISSING
-        given = made or one.default is not MISSING
-        names[default] = one.default_factory if made else one.default
-        if one.init:
-            parameters.append(f"{name}={'_MISSING' if made else default}" if given else name)
-            value = f"{default}() if {name} is _MISSING else {name}" if made else name
-        elif given:
-            value = f"{default}()" if made else default
-        else:
+        made, given = one.default_factory is not MISSING, one.default is not MISSING
+        if not (one.init or made or given):
             continue
-        names[f"_set_{name}"] = getattr(cls, name).__set__
-        lines.append(f" _set_{name}(self, {value})" if frozen else f" self.{name} = {value}")
-    if hasattr(cls, "__post_init__"):
+        number = len(shape)
+        names[f"_set{number}"] = getattr(cls, one.name).__set__
+        names[f"_default{number}"] = one.default_factory if made else one.default
+        shape += ("f" if made else "p") if one.init else ("m" if made else "c")
+        if one.init:
+            parameters.append(one.name)
+            if made or given:
+                defaults.append(MISSING if made else one.default)
+            elif defaults:
+                raise TypeError(f"non-default argument {one.name!r} follows default argument")
+    code = _shaped(shape, hasattr(cls, "__post_init__"))
+    title = f"{cls.__qualname__}.__init__"
+    code = code.replace(co_varnames=tuple(parameters), co_name="__init__", co_qualname=title)
+    made_of: Any = FunctionType(code, names, "__init__", tuple(defaults))
+    made_of.__qualname__ = title
+    return made_of
+
+
+_SAID = {"p": "a{0}", "f": "_default{0}() if a{0} is _MISSING else a{0}", "c": "_default{0}", "m": "_default{0}()"}
+"""Where the value of a field comes from: a parameter; one that a factory stands in for; a default; a factory."""
+
+
+@cache
+def _shaped(shape: str, post_init: bool) -> CodeType:
+    """Code that sets a slot for each letter of `shape` (`_SAID`)."""
+    lines = [f" _set{number}(self, {_SAID[kind].format(number)})" for number, kind in enumerate(shape)]
+    if post_init:
         lines.append(" self.__post_init__()")
-    source = f"def __init__(self, {', '.join(parameters)}):\n" + "\n".join(lines or [" pass"])
-    exec(source, names)  # noqa: S102 - made of the names of fields alone
-    found = names["__init__"]
-    found.__qualname__ = f"{cls.__qualname__}.__init__"
-    return found
+    parameters = ["self", *(f"a{number}" for number, kind in enumerate(shape) if kind in "pf")]
+    found: dict[str, Any] = {}
+    exec(f"def made({', '.join(parameters)}):\n" + "\n".join(lines or [" pass"]), found)  # noqa: S102 - of letters alone
+    code: CodeType = found["made"].__code__
+    return code
 
 
 @recursive_repr()

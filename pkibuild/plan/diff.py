@@ -19,9 +19,10 @@ from pkibuild.plan.orphans import Wanted, removed
 from pkibuild.plan.planner import make_plan, with_orphans
 from pkibuild.plan.risks import with_risks
 from pkibuild.state.lock import Lock
+from pkibuild.world.crew import Forks
 
 
-def make_diff(old: Side, new: Side, now: int, processors: int) -> Plan:
+def make_diff(old: Side, new: Side, now: int, forks: Forks) -> Plan:
     """The plan from `old` to `new`. Raises UserError with all that is wrong with what differs."""
     moved = _is_moved(old, new)
     # A config's header names the manifest: unless that was moved, which file the old one was read from is no change.
@@ -33,7 +34,7 @@ def make_diff(old: Side, new: Side, now: int, processors: int) -> Plan:
         built = _units(before.manifest, alike)
     source = AsBuilt(built, Texts(old.read, old.shown), texts, now, old.manifest.located)
     lock = Lock("", new.manifest.output)
-    draft, plan = make_plan(new.manifest, units, source, lock, now, texts, alike, processors=processors)
+    draft, plan = make_plan(new.manifest, units, source, lock, now, texts, alike, forks=forks)
     orphans = removed(source, new.manifest, Wanted.by(units.paths(), draft.seen, plan.actions), now)
     plan = with_risks(with_orphans(plan, orphans), orphans, now)
     return replace(

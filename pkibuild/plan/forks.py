@@ -14,7 +14,7 @@ from pkibuild.graph import Fault, Units
 from pkibuild.model import Declaration
 from pkibuild.plan.draft import Draft
 from pkibuild.values import dataclass
-from pkibuild.world.crew import divided, packed, unpacked
+from pkibuild.world.crew import Forks, packed, unpacked
 
 if TYPE_CHECKING:
     from pkibuild.plan.planner import PassesOver, Planner
@@ -38,9 +38,9 @@ class _Told:
 
 
 def decide_on(
-    leaves: Sequence[Declaration], planner: Planner, units: Units, passing: PassesOver | None, processors: int
+    leaves: Sequence[Declaration], planner: Planner, units: Units, passing: PassesOver | None, forks: Forks
 ) -> None:
-    """Decide on hosts and certificates in so many processes; what was decided is in the planner's draft."""
+    """Decide on hosts and certificates; what was decided is in the planner's draft."""
 
     def decide(share: Sequence[Declaration]) -> list[Draft]:
         return [_decide(piece, planner, units, passing) for piece in _pieces(share)]
@@ -57,7 +57,7 @@ def decide_on(
             passing.found() if passing is not None else None,
         )
 
-    own, others = divided(leaves, processors, decide, pack)
+    own, others = forks.divided(leaves, decide, pack)
     for draft in own:
         planner.draft.join(draft)
     for told in others:

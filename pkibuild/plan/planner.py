@@ -23,8 +23,9 @@ from pkibuild.plan.pairs import Context, plan_pair
 from pkibuild.state.lock import Lock
 from pkibuild.units import format_date
 from pkibuild.values import dataclass, field, replace
+from pkibuild.world.crew import ALONE, Forks
 
-ALONE = 192
+FEW = 192
 """Up to so many units one process decides on as fast as two."""
 
 
@@ -105,7 +106,7 @@ def make_plan(
     texts: Texts,
     passing: PassesOver | None = None,
     dated: int | None = None,
-    processors: int = 1,
+    forks: Forks = ALONE,
     in_full: bool = True,
 ) -> tuple[Draft, Plan]:
     """What is to be done so that everything is as the manifest says. Raises UserError with all problems found.
@@ -120,8 +121,8 @@ def make_plan(
     if passing is not None:
         passing.begin(planner.views)
     leaves = [one for one in manifest.leaves() if passing is None or not passing.over(one, draft)]
-    planner.in_full = in_full or len(leaves) <= ALONE  # a tenth of the work where ten thousand are new
-    decide_on(leaves, planner, units, passing, processors if len(leaves) > ALONE else 1)
+    planner.in_full = in_full or len(leaves) <= FEW  # a tenth of the work where ten thousand are new
+    decide_on(leaves, planner, units, passing, forks if len(leaves) > FEW else ALONE)
     planner.finish()
     draft.problems.found[:0] = units.problems.found
     if draft.problems.errors:

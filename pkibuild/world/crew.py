@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from pkibuild.diagnostics import fail
+from pkibuild.values import dataclass
 from pkibuild.world.lifeline import Lifeline, undisturbed
 
 Work = Callable[["Channel"], None]
@@ -141,29 +142,46 @@ _MORE = 0.25
 """So much more than another's part is the first one: that process need not send what came of it."""
 
 
-def divided(
-    items: Sequence[_Item],
-    count: int,
-    work: Callable[[Sequence[_Item]], _Found],
-    pack: Callable[[Sequence[_Item], _Found], _Sent],
-) -> tuple[_Found, list[_Sent]]:
-    """`work` on so many parts of what is there: on the first in this process, on the others in forks of it.
+@dataclass(frozen=True, slots=True)
+class Forks:
+    """How work is divided among this process and forks of it."""
 
-    What comes of the first, and in their order what comes of the others, as `pack` makes it fit to be sent. Raises what
-    was raised by any of them, and UserError when one was ended from outside.
-    """
-    size = int(len(items) / (count + _MORE))
-    if count < 2 or not size:
-        return work(items), []
-    first = len(items) - size * (count - 1)
-    own, others = items[:first], [items[at : at + size] for at in range(first, len(items), size)]
+    count: int = 1
+    """Of processes, this one included."""
+    meanwhile: Callable[[], object] | None = None
+    """What this process does when its own part is done and the others are not."""
+    weight: int = 0
+    """That takes as long as so many items."""
 
-    def serve(channel: Channel) -> None:
-        with channel.answering():
-            part = others[channel.receive()]
-            channel.send(pack(part, work(part)))
+    def divided(
+        self,
+        items: Sequence[_Item],
+        work: Callable[[Sequence[_Item]], _Found],
+        pack: Callable[[Sequence[_Item], _Found], _Sent],
+    ) -> tuple[_Found, list[_Sent]]:
+        """`work` on parts of what is there: on the first in this process, on the others in forks of it.
 
-    with crew(len(others), serve) as channels:
-        for number, channel in enumerate(channels):
-            channel.send(number)
-        return work(own), [channel.hear() for channel in channels]
+        What comes of the first, and in their order what comes of the others, as `pack` makes it fit to be sent. Raises
+        what was raised by any of them, and UserError when one was ended from outside.
+        """
+        size = int((len(items) + self.weight) / (self.count + _MORE))
+        first = len(items) - size * (self.count - 1)
+        if self.count < 2 or size < 1 or first < 1:
+            return work(items), []
+        own, others = items[:first], [items[at : at + size] for at in range(first, len(items), size)]
+
+        def serve(channel: Channel) -> None:
+            with channel.answering():
+                part = others[channel.receive()]
+                channel.send(pack(part, work(part)))
+
+        with crew(len(others), serve) as channels:
+            for number, channel in enumerate(channels):
+                channel.send(number)
+            found = work(own)
+            if self.meanwhile is not None:
+                self.meanwhile()
+            return found, [channel.hear() for channel in channels]
+
+
+ALONE = Forks()

@@ -10,13 +10,13 @@ import pytest
 from helpers import Project, Result
 
 from pkibuild.plan import settled
-from pkibuild.plan.planner import ALONE
+from pkibuild.plan.planner import FEW
 from pkibuild.state import cache
 from pkibuild.state.local import recall
 from pkibuild.world import World
 from pkibuild.world.files import Tree
 
-HOSTS = ALONE + 60
+HOSTS = FEW + 60
 MANIFEST = f"""\
 version: 1
 defaults:

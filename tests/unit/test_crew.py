@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from pkibuild.diagnostics import UserError, fail
-from pkibuild.world.crew import divided
+from pkibuild.world.crew import Forks
 
 
 def squares(part: Sequence[int]) -> list[int]:
@@ -24,10 +24,27 @@ def sent(part: Sequence[int], found: list[int]) -> tuple[int, list[int], int]:
 @pytest.mark.parametrize("length", [0, 1, 2, 7, 1000])
 def test_all_is_done_once_and_in_order(count: int, length: int) -> None:
     items = list(range(length))
-    own, others = divided(items, count, squares, sent)
+    own, others = Forks(count).divided(items, squares, sent)
     assert own + [one for _, found, _ in others for one in found] == squares(items)
     assert all(length == len(found) and found for length, found, _ in others)
     assert len({process for *_, process in others} - {os.getpid()}) == len(others) <= count - 1
+
+
+def test_what_is_done_meanwhile() -> None:
+    """Here and once, after what was this process's to do, and instead of some of it."""
+    here = os.getpid()
+    done: list[object] = []
+
+    def work(part: Sequence[int]) -> list[int]:
+        if os.getpid() == here:
+            done.append(len(part))
+        return squares(part)
+
+    Forks(2, lambda: done.append("meanwhile"), weight=40).divided(range(100), work, sent)
+    assert done == [38, "meanwhile"]
+    done.clear()
+    Forks(2).divided(range(100), work, sent)
+    assert done == [56]
 
 
 def test_what_a_fork_meets_is_raised_here() -> None:
@@ -37,7 +54,7 @@ def test_what_a_fork_meets_is_raised_here() -> None:
         return squares(part)
 
     with pytest.raises(UserError) as caught:
-        divided(range(10), 2, work, sent)
+        Forks(2).divided(range(10), work, sent)
     (told,) = caught.value.diagnostics
     assert (told.code, told.message, told.hint) == ("some-code", "some message", "some hint")
 
@@ -51,7 +68,7 @@ def test_a_fork_that_dies_is_told() -> None:
         return squares(part)
 
     with pytest.raises(UserError) as caught:
-        divided(range(10), 2, work, sent)
+        Forks(2).divided(range(10), work, sent)
     assert caught.value.diagnostics[0].code == "worker-died"
 
 
@@ -66,7 +83,7 @@ def test_what_is_met_here_ends_the_forks() -> None:
         return squares(part)
 
     with pytest.raises(KeyboardInterrupt):
-        divided(range(10), 3, work, sent)
+        Forks(3).divided(range(10), work, sent)
     os.close(writer)
     assert os.read(reader, 1) == b""  # nobody has the other end any more
     os.close(reader)
