@@ -41,6 +41,9 @@ REPORT = "this is a bug in pkibuild: please report it with the lines above and `
 
 def entry() -> None:
     """The `pkibuild` program."""
+    import gc
+
+    gc.disable()  # for good: to begin again would look through all that the run has made, once more before it ends
     _mend_streams()
     status = main(sys.argv[1:])
     try:

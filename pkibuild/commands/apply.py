@@ -6,7 +6,6 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 
 from pkibuild.commands import options
-from pkibuild.commands import plan as plan_command
 from pkibuild.commands.building import add_selection, chosen, keep, load, recall, remember, show_plan
 from pkibuild.commands.output import located, report, warned
 from pkibuild.commands.saved import add_plan
@@ -51,6 +50,8 @@ def register(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, world: World) -> int:
     if arguments.dry_run:
+        from pkibuild.commands import plan as plan_command
+
         arguments.detailed_exitcode = False
         return plan_command.run(arguments, world)
     from pkibuild import pipeline

@@ -22,10 +22,10 @@ def style(arguments: Namespace, world: World, *, error: bool = False) -> Style:
 
 def report(diagnostics: Sequence[Diagnostic], arguments: Namespace, world: World) -> None:
     """Diagnostics on standard error: as text, or as a JSON document where JSON was asked for."""
-    from pkibuild.views import diagnostics as view
-
     if not diagnostics:
         return
+    from pkibuild.views import diagnostics as view
+
     if getattr(arguments, "format", "text") == "json":
         from pkibuild.views.plan_json import dump
 

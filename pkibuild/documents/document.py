@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from pkibuild.diagnostics import Diagnostic, Place, Span, UserError
 from pkibuild.documents.known import Memory, Starts, known
-from pkibuild.documents.region import IsSecret, Region, declaration
-from pkibuild.documents.secrets import mask_unparsed
 from pkibuild.documents.source import Source
 from pkibuild.documents.text import LIMIT, decode
 from pkibuild.values import dataclass, field, replace
@@ -16,6 +14,8 @@ from pkibuild.world.files import explain as explain_error
 
 if TYPE_CHECKING:
     import yaml
+
+    from pkibuild.documents.region import IsSecret, Region
 
 
 @dataclass(slots=True)
@@ -52,6 +52,8 @@ class Document:
 
     def whole(self) -> Region:
         if self._whole is None:
+            from pkibuild.documents.region import Region
+
             self._whole = Region(self.name, self.text, self.data, self._also_secret)
         return self._whole
 
@@ -60,6 +62,8 @@ class Document:
         if not place or len(self._parts) > _MANY or len(self.text) < _SHORT:
             return self.whole()
         if place[:2] not in self._parts:
+            from pkibuild.documents.region import declaration
+
             self._parts[place[:2]] = declaration(self.whole(), place)
         return self._parts[place[:2]] or self.whole()
 
@@ -177,6 +181,8 @@ class _Problems:
         return self._lines
 
     def span(self, line: int, column: int, length: int) -> Span:
+        from pkibuild.documents.secrets import mask_unparsed
+
         while line > 0 and (line >= len(self.lines) or not self.lines[line].strip()):
             line -= 1  # the end of the file: shown is what came before it
             column = len(self.lines[line])

@@ -13,7 +13,6 @@ import pkibuild
 from pkibuild.diagnostics import Diagnostic, Place, Problems, UserError
 from pkibuild.documents import Disk, Memory, Source
 from pkibuild.documents.schema import Validator, quote
-from pkibuild.documents.secrets import SECRET_NAME
 from pkibuild.manifest.authorities import (
     Authorities,
     check_issuers,
@@ -219,6 +218,8 @@ class _Loader:
         return pack is not None and is_write_only(place[2:], pack.options_schema, pack.options_schema)
 
     def _is_secret(self, place: Place) -> bool:
+        from pkibuild.documents.secrets import SECRET_NAME
+
         named = any(isinstance(step, str) and SECRET_NAME.search(step) for step in place[2:] or place)
         return named or self._is_pack_secret(place)
 

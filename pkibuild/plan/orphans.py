@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Set
+from typing import TYPE_CHECKING
 
 from pkibuild.artifacts.certificates import public_path
 from pkibuild.diagnostics import fail
@@ -10,7 +11,6 @@ from pkibuild.facts import CertificateFacts, KeyFacts
 from pkibuild.layout import SECRET
 from pkibuild.model import Manifest
 from pkibuild.nodes import Action, Orphan, Reason, Remove
-from pkibuild.plan.asbuilt import AsBuilt
 from pkibuild.plan.changes import name_list
 from pkibuild.plan.files import Files
 from pkibuild.plan.remembered import Remembered
@@ -18,6 +18,9 @@ from pkibuild.plan.selection import matches
 from pkibuild.state.lock import Lock
 from pkibuild.units import format_date
 from pkibuild.values import dataclass
+
+if TYPE_CHECKING:
+    from pkibuild.plan.asbuilt import AsBuilt
 
 FOLDERS = {"hosts": "host", "certificates": "certificate", "authorities": "authority"}
 MOST_HOSTS = 10

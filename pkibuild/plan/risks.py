@@ -12,7 +12,6 @@ from pkibuild.facts import CertificateFacts, CrlFacts, Profile
 from pkibuild.model import Validity
 from pkibuild.nodes import Action, Orphan, Plan, Reason
 from pkibuild.plan.changes import usage_list
-from pkibuild.plan.widening import widened
 from pkibuild.units import DAY, format_date, format_duration, same_span
 from pkibuild.values import dataclass, replace
 from pkibuild.x509 import said
@@ -75,6 +74,8 @@ def _limits(profile: Profile) -> str:
 def _constraints(one: Issued) -> Reason | None:
     if one.before is None or not one.after.ca:
         return None
+    from pkibuild.plan.widening import widened
+
     more = widened(one.before.constraints, one.after.constraints)
     return Reason("constraints-widened", f"it may issue for more names: {_listed(more)}") if more else None
 

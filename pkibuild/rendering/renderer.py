@@ -15,7 +15,7 @@ from jinja2.runtime import Context, Undefined
 
 from pkibuild import __version__
 from pkibuild.diagnostics import Diagnostic, Place, Span, UserError, nearest
-from pkibuild.rendering.languages import LANGUAGES, Refused
+from pkibuild.rendering.languages import Refused, find_language
 from pkibuild.rendering.languages.base import called
 from pkibuild.rendering.placed import is_secret, place_of
 from pkibuild.rendering.sandbox import OUTPUT_LIMIT, SOURCE_LIMIT, WORK, NotAllowed, Sandbox, Work, check, instrument
@@ -146,7 +146,7 @@ class _Job:
 
     def said(self, language: str) -> str:
         """The text, every value said in the language. Raises UserError."""
-        speaker = LANGUAGES[language]()
+        speaker = find_language(language)
         chunks = self.chunks()
         state = speaker.start()
         said: list[str] = []

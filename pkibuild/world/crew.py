@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import select
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -72,6 +71,8 @@ class Channel:
         try:
             yield
         except Exception as error:
+            import traceback
+
             error.add_note(traceback.format_exc())
             self.send(error)
 

@@ -9,11 +9,14 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import jsonschema
 import pytest
 from helpers import EXAMPLES, ROOT, Project, changed, environment, run_here
+
+from pkibuild import quick
 
 ENV = {"PKI_PASSPHRASE": "correct horse battery staple", "PKIBUILD_NOW": "2026-03-01T12:00:00Z"}
 NOTE = "note: the clock is pinned by PKIBUILD_NOW to 2026-03-01T12:00:00Z\n"
@@ -337,6 +340,7 @@ def test_bundle_is_a_tar_of_the_host(built: Project) -> None:
 def test_cryptography_and_jinja2_are_imported_only_to_build(started: Project, command: str) -> None:
     now = {"PKIBUILD_NOW": ""}
     started.run_here("apply", env=ENV | now).ok()
+    time.sleep(quick.TICK / 1e9 * 2)  # what was just written is not yet believed
     started.run("plan", env=now).ok()
     code = (
         f"import sys\nfrom pkibuild.cli import main\nassert main([{command!r}]) == 0\n"
@@ -347,6 +351,22 @@ def test_cryptography_and_jinja2_are_imported_only_to_build(started: Project, co
     )
     assert done.returncode == 0, done.stderr
     assert not set(done.stderr.splitlines()[-1].split()) & {"cryptography", "jinja2"}
+
+
+def test_a_run_loads_what_it_says_and_does_alone(started: Project) -> None:
+    """One edit: no other command's modules, no language but that of the one config, nothing of what tells problems."""
+    started.run_here("apply", env=ENV).ok()
+    started.edit("www.example.com", "web.example.com")
+    code = (
+        "import sys\nfrom pkibuild.cli import main\nassert main(['apply']) == 0\nprint(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=started.folder, env=environment(ENV), capture_output=True, text=True
+    )
+    loaded = {name.removeprefix("pkibuild.") for name in done.stderr.splitlines()[-1].split()}
+    assert {"commands.apply", "rendering.languages.httpd", "build.execute"} <= loaded
+    assert not loaded & {"commands.plan", "plan.asbuilt", "documents.region", "documents.secrets", "views.diagnostics"}
+    assert not loaded & {f"rendering.languages.{name}" for name in ("data", "m4", "plain", "popper", "shell", "yaml")}
 
 
 @pytest.mark.parametrize("command", ["plan", "apply"])

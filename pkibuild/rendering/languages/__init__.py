@@ -7,27 +7,33 @@ raises `Refused` with the reason.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
 from typing import Any
 
 from pkibuild.rendering.languages.base import Language, Refused
-from pkibuild.rendering.languages.data import Json
-from pkibuild.rendering.languages.httpd import Httpd
-from pkibuild.rendering.languages.m4 import M4
-from pkibuild.rendering.languages.plain import Ini, Text, Words
-from pkibuild.rendering.languages.popper import Popper
-from pkibuild.rendering.languages.shell import Shell
-from pkibuild.rendering.languages.yaml import Yaml
 
-__all__ = ["LANGUAGES", "Language", "Refused"]
+__all__ = ["LANGUAGES", "Language", "Refused", "find_language"]
 
-LANGUAGES: dict[str, type[Language[Any]]] = {
-    "text": Text,
-    "words": Words,
-    "ini": Ini,
-    "httpd": Httpd,
-    "m4": M4,
-    "popper": Popper,
-    "shell": Shell,
-    "json": Json,
-    "yaml": Yaml,
-}
+LANGUAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "text": ("plain", "Text"),
+        "words": ("plain", "Words"),
+        "ini": ("plain", "Ini"),
+        "httpd": ("httpd", "Httpd"),
+        "m4": ("m4", "M4"),
+        "popper": ("popper", "Popper"),
+        "shell": ("shell", "Shell"),
+        "json": ("data", "Json"),
+        "yaml": ("yaml", "Yaml"),
+    }
+)
+"""By name, module and class: only those are loaded that a run has something to say in."""
+
+
+def find_language(name: str) -> Language[Any]:
+    """The language of this name (a key of `LANGUAGES`)."""
+    module, kind = LANGUAGES[name]
+    found: Language[Any] = getattr(import_module(f"{__name__}.{module}"), kind)()
+    return found
