@@ -19,13 +19,13 @@ from pkibuild import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself would be imported for this alone
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
 ANSWER = ".cache/answer"
 RUN_LOCK = ".cache/run.lock"
 """Made when something is first built in a folder, and never again."""
-FORMAT = 4
+FORMAT = 5
 SIZE = 8
 """Digits in which the length of the answer's head is written."""
 TICK = 50_000_000
@@ -47,8 +47,8 @@ def answer(argv: Sequence[str]) -> int | None:
         found = _read(manifest)
         if found is None:
             return None
-        made_at, until, texts, watched = found
-        if not made_at <= time.time() < until or not _unchanged(watched()):
+        made_at, until, texts, root, watched = found
+        if not made_at <= time.time() < until or not all(unchanged(root, watched)):
             return None
     except (OSError, ValueError, TypeError, EOFError):
         return None
@@ -88,16 +88,16 @@ def _read(manifest: str) -> tuple[Any, ...] | None:
         data = _under(seal(root, FORMAT, manifest, os.geteuid()), file.read())
     start = SIZE + int(data[:SIZE])
     *found, first = marshal.loads(data[SIZE:start])  # noqa: S302 - written on this machine, as its seal says
-    return (*found, lambda: _watched(first, data[start:])) if len(found) == 3 else None
+    return (*found, root, _watched(first, data[start:])) if len(found) == 3 else None
 
 
-def _watched(first: list[Watched], rest: memoryview) -> Iterable[Watched]:
+def _watched(first: list[Watched], rest: memoryview) -> Iterator[list[Watched]]:
     """The watch list, the manifest first: where that was edited, the rest, which is long, is not even decoded."""
-    yield from first
+    yield first
     collecting = gc.isenabled()
     gc.disable()  # it would look for garbage among what was just made
     try:
-        yield from marshal.loads(rest)  # noqa: S302 - as above
+        yield marshal.loads(rest)  # noqa: S302 - as above
     finally:
         if collecting:
             gc.enable()
@@ -128,10 +128,13 @@ def _under(seal: bytes | None, data: bytes) -> memoryview:
     return memoryview(data)[len(seal) :]
 
 
-def signature(path: str) -> Signature | None:
-    """What tells whether a file or folder changed, for a link what it leads to as well; None when there is none."""
+def signature(path: str, folder: int | None = None) -> Signature | None:
+    """What tells whether a file or folder changed, for a link what it leads to as well; None when there is none.
+
+    A relative path is below `folder`, an open one.
+    """
     try:
-        found = os.lstat(path)
+        found = os.lstat(path, dir_fd=folder)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError:  # a key in a folder of another user's: nothing is known of it, now as then
@@ -140,7 +143,7 @@ def signature(path: str) -> Signature | None:
     if not S_ISLNK(found.st_mode):
         return own
     try:
-        target = os.stat(path)
+        target = os.stat(path, dir_fd=folder)
     except OSError:
         return own
     return (*own, target.st_size, target.st_mtime_ns, target.st_ctime_ns, target.st_ino, target.st_mode)
@@ -151,8 +154,17 @@ def changed_at(seen: Signature) -> int:
     return max(*seen[1::5], *seen[2::5])
 
 
-def _unchanged(watched: Iterable[Watched]) -> bool:
-    return all(signature(path) == seen for path, seen in watched)
+def unchanged(root: str, groups: Iterable[Iterable[Watched]]) -> Iterator[bool]:
+    """Of each group of files and folders whether all are as they were seen, those below `root` by relative paths.
+
+    A short path from an open folder is found sooner than a long one. Raises OSError.
+    """
+    folder = os.open(root, getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for group in groups:
+            yield all(signature(path, folder) == seen for path, seen in group)
+    finally:
+        os.close(folder)
 
 
 def _tell(texts: Texts) -> None:
@@ -174,12 +186,13 @@ def pack(
     """
     first = seal(root, FORMAT, manifest, user)
     newest = int(started * 1e9) - TICK
+    below = f"{root}/"
     seen: list[Watched] = []
     for path in watched:
         found = signature(path)
         if found is not None and changed_at(found) >= newest:
             return None
-        seen.append((path, found))
+        seen.append((path.removeprefix(below), found))
     if first is None:
         return None
     head = marshal.dumps((started, until, texts, seen[:1]))

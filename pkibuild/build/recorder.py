@@ -16,7 +16,6 @@ from pkibuild.plan.folder import Folder
 from pkibuild.state.cache import KeyMemo
 from pkibuild.state.histories import Histories
 from pkibuild.values import replace
-from pkibuild.world.files import write_file
 
 
 def record_units(folder: Folder, histories: Histories, units: Iterable[Unit], done: Done) -> Built:
@@ -96,6 +95,4 @@ def _write_lock(folder: Folder, source: Files, changed: Mapping[str, bytes], gon
     lock = folder.lock.with_changes(changed, gone, records.marks(source))
     # It may have been garbled, or be another manifest's that was renamed.
     lock = replace(lock, manifest=posixpath.basename(folder.manifest.path), output=folder.manifest.output)
-    data = lock.serialise()
-    if len(lock) and data != folder.lock_data:
-        write_file(folder.lock_path, data)
+    folder.write_lock(lock)

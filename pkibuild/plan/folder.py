@@ -16,7 +16,7 @@ from pkibuild.plan.draft import Draft
 from pkibuild.plan.files import Files
 from pkibuild.plan.remembered import Remembered
 from pkibuild.plan.settled import Passing
-from pkibuild.quick import RUN_LOCK, Signature, signature
+from pkibuild.quick import RUN_LOCK, TICK, Signature, changed_at, signature
 from pkibuild.state import cache, output
 from pkibuild.state.committed import flaws, read_lock
 from pkibuild.state.entries import Draft as Line
@@ -25,7 +25,7 @@ from pkibuild.state.journal import Journal, Writer, draft
 from pkibuild.state.lock import Lock
 from pkibuild.units import END_OF_TIME
 from pkibuild.world import World
-from pkibuild.world.files import Tree, exists, read_file
+from pkibuild.world.files import Tree, write_file
 
 
 class Folder:
@@ -45,8 +45,12 @@ class Folder:
         self.warnings: list[Diagnostic] = []
         self.notes: list[str] = []
         """Said above the plan."""
-        self.lock_data = b""
+        self.lock_digest = ""
+        """SHA-256 in hex of the lock's bytes; empty where there is none."""
+        self._lock_data = b""
+        self._lock_seen: Signature | None = None
         self._parsed: Lock | None = None
+        self.memo = cache.Cache() if lock_only else cache.read(tree)
         self.draft: Draft | None = None
         self.texts = Texts()
         self.passing: Passing | None = None
@@ -69,7 +73,6 @@ class Folder:
         self.warnings.clear()
         self.tree.forget()
         self.lock = self._read_lock()
-        self.memo = cache.Cache() if self.lock_only else cache.read(self.tree)
         self.source = Files(self.tree, self.lock, self.now, self.memo)
 
     @property
@@ -77,32 +80,43 @@ class Folder:
         """Where the planner looks things up."""
         return Remembered(self.lock, self.tree, self.now) if self.lock_only else self.source
 
-    @property
-    def lock_digest(self) -> str:
-        """SHA-256 in hex of the lock's bytes; empty where there is none."""
-        return sha(self.lock_data) if self.lock_data else ""
-
     def _read_lock(self) -> Lock:
         name, own = shown(self.lock_path, self.manifest), posixpath.basename(self.manifest.path)
-        data = read_lock(self.lock_path, name)
-        if data is None:
-            self.lock_data = b""
+        if self._lock_seen is None or signature(self.lock_path) != self._lock_seen:
+            data = read_lock(self.lock_path, name)
+            seen = None if data is None else signature(self.lock_path)
+            old = seen is not None and changed_at(seen) < self.world.started * 1e9 - TICK
+            self._lock_seen = seen if old else None  # else it may change again unseen
+            if data is None:
+                self._take_lock(b"", None)
+            elif data != self._lock_data or self._parsed is None:
+                self._take_lock(data, Lock.parse(data, name))
+        lock = self._parsed
+        if lock is None:
             return Lock(own, self.manifest.output)
-        if data != self.lock_data or self._parsed is None:
-            self._parsed = Lock.parse(data, name)
-        self.lock_data, lock = data, self._parsed
         if self.lock_only and (found := list(flaws(lock, name, own))):
             raise UserError(*found)
         if lock.damaged is not None:
             self.warnings.append(lock.damaged)
         return lock
 
+    def _take_lock(self, data: bytes, parsed: Lock | None) -> None:
+        self._lock_data, self._parsed = data, parsed
+        self.lock_digest = sha(data) if data else ""
+
+    def write_lock(self, lock: Lock) -> None:
+        """Write the lock, unless it says the same already. Raises UserError."""
+        data = lock.serialise()
+        if len(lock) and data != self._lock_data:
+            write_file(self.lock_path, data)
+            self._take_lock(data, lock)
+
     def make_passing(self) -> Passing | None:
         """What passes over units that hold, while a plan is made of the files."""
         if self.lock_only:
             return None
         self.passing = Passing(
-            self.manifest, self.tree, self.lock_data, self._journals(), self.now, self.world.started, self.memo.keys
+            self.manifest, self.tree, self.lock_digest, self._journals(), self.now, self.world.started, self.memo.keys
         )
         return self.passing
 
@@ -118,10 +132,8 @@ class Folder:
             if self.tree.stat(RUN_LOCK) is None and self.source.histories.paths():  # `.cache/` was deleted
                 self.tree.create(RUN_LOCK, b"", 0o600, durable=False)  # what is remembered is sealed with it
             cache.write(self.tree, self.memo)
-            if self.passing is None:
-                return
-            lock = read_file(self.lock_path) if exists(self.lock_path) else b""
-            self.passing.close(lock, self._journals())
+            if self.passing is not None:
+                self.passing.close(self.lock_digest, self._journals())
         except (OSError, UserError):
             return
 

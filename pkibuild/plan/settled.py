@@ -9,8 +9,9 @@ Local and uncommitted; without it everything is looked at again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from hashlib import sha256
+from itertools import compress
 
 from pkibuild import __version__
 from pkibuild.artifacts.wants import Unit
@@ -18,7 +19,7 @@ from pkibuild.manifest.options import files_in
 from pkibuild.model import Declaration, Manifest, Service
 from pkibuild.plan.draft import Draft, Tally
 from pkibuild.plan.issuers import IssuerView
-from pkibuild.quick import TICK, Signature, changed_at, signature
+from pkibuild.quick import TICK, Signature, changed_at, signature, unchanged
 from pkibuild.state.cache import KeyMemo
 from pkibuild.state.local import keep, recall
 from pkibuild.values import dataclass, field
@@ -62,9 +63,10 @@ def write(tree: Tree, settled: Settled, ground: str) -> None:
         keep(tree, PATH, FORMAT, (ground, units))
 
 
-def ground_of(manifest: Manifest, views: Mapping[str, IssuerView], lock: bytes, journals: object) -> str:
-    """Digest of what every unit stands on: the authorities as they will be, packs, lock and journals."""
-    packs = [(name, pack.version, pack.files_read) for name, pack in manifest.packs.items()]
+def ground_of(manifest: Manifest, views: Mapping[str, IssuerView], lock: str, journals: object) -> str:
+    """Digest of what every unit stands on: the authorities as they will be, packs, lock (its digest) and journals."""
+    used = [manifest.packs[name] for name in sorted({service.type for service in manifest.services.values()})]
+    packs = [(pack.type, pack.version, pack.files_read) for pack in used]
     read_files = sorted({path for _, _, paths in packs for path in paths})
     parts = (
         __version__,
@@ -75,10 +77,20 @@ def ground_of(manifest: Manifest, views: Mapping[str, IssuerView], lock: bytes, 
         repr(manifest.defaults),
         repr(packs),
         repr([(path, signature(path)) for path in read_files]),
-        sha256(lock).hexdigest(),
+        lock,
         repr(journals),
     )
     return sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _with_same_files(units: Mapping[str, Memory], root: str) -> set[str]:
+    """The ids of those whose files all are as they were."""
+    if not units:
+        return set()
+    try:
+        return set(compress(units, unchanged(root, (memory[-1] for memory in units.values()))))
+    except OSError:  # told by whoever looks at them anew
+        return set()
 
 
 class Askings:
@@ -116,7 +128,7 @@ class Passing:
         self,
         manifest: Manifest,
         tree: Tree,
-        lock: bytes,
+        lock: str,
         journals: object,
         now: int,
         started: float,
@@ -134,6 +146,8 @@ class Passing:
         self._keys = keys
         """What keys are, which is added to while units are decided on."""
         self._known: KeyMemo = {}
+        self._same: Container[str] = ()
+        """Units whose files are as they were."""
 
     @property
     def passed(self) -> Mapping[str, Memory]:
@@ -146,6 +160,7 @@ class Passing:
         self._known = dict(self._keys)
         if self._settled.ground != ground_of(self._manifest, views, self._lock, self._journals):
             self._settled = Settled()
+        self._same = _with_same_files(self._settled.units, self._tree.root)
 
     def over(self, declaration: Declaration, draft: Draft) -> bool:
         """Whether a unit can be passed over; if so, what is remembered of it is counted."""
@@ -161,11 +176,8 @@ class Passing:
         return True
 
     def _holds(self, memory: Memory, declaration: Declaration) -> bool:
-        asked, since, until, _, _, files = memory
-        if asked != self._askings.of(declaration) or not since <= self._now < until:
-            return False
-        root = self._tree.root
-        return all(signature(f"{root}/{path}") == seen for path, seen in files)
+        asked, since, until, _, _, _ = memory
+        return declaration.id in self._same and since <= self._now < until and asked == self._askings.of(declaration)
 
     def looked_at(self, unit: Unit, draft: Draft, before: Tally) -> None:
         """A unit was decided on: remember it, if nothing is to be done or told of it."""
@@ -201,6 +213,6 @@ class Passing:
         for unit in units:
             self._settled.found.pop(unit, None)
 
-    def close(self, lock: bytes, journals: object) -> None:
+    def close(self, lock: str, journals: object) -> None:
         """Keep it for the next run, on the ground as this run leaves it."""
         write(self._tree, self._settled, ground_of(self._manifest, self._views, lock, journals))

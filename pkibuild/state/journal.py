@@ -180,11 +180,14 @@ class Journal:
     @property
     def _index(self) -> _Index:
         if self._found is None:
-            self._found = _search(self._lines)
+            self._found = _search(self._lines, _Index({}, {}, {}, (), (), ()), 0)
         return self._found
 
     def extended(self, lines: Sequence[bytes], head: str) -> Journal:
-        return Journal(self.name, [*self._lines, *lines], head)
+        longer = Journal(self.name, [*self._lines, *lines], head)
+        if self._found is not None:
+            longer._found = _search(longer._lines, self._found, self.length)
+        return longer
 
 
 def _der_in(line: bytes) -> bytes:
@@ -238,15 +241,13 @@ def _blame(lines: Sequence[bytes], seq: int, name: str) -> UserError:
     return damaged(name, seq, "it does not follow from the line before")
 
 
-def _search(lines: Sequence[bytes]) -> _Index:
-    newest: dict[bytes, int] = {}
-    generations: dict[bytes, int] = {}
-    serials: dict[bytes, int] = {}
-    issued: list[int] = []
-    revoked: list[int] = []
-    crls: list[int] = []
+def _search(lines: Sequence[bytes], known: _Index, start: int) -> _Index:
+    """With what is `known` of the lines before the one at `start`."""
+    newest, generations, serials = dict(known.newest), dict(known.generations), dict(known.serials)
+    issued, revoked, crls = [*known.issued], [*known.revoked], [*known.crls]
     match = HEAD.match
-    for index, line in enumerate(lines):
+    for index in range(start, len(lines)):
+        line = lines[index]
         found = match(line)
         if found is None:  # an event of a later version
             continue

@@ -233,6 +233,18 @@ def test_what_is_written_is_read(values: list[dict[str, Any]]) -> None:
         assert journal.generation(entry.id) == (recorded[-1] if recorded else None)
 
 
+@given(st.lists(additions, max_size=8), st.integers(0, 8))
+def test_one_that_grew_answers_as_one_that_is_read_whole(values: list[dict[str, Any]], at: int) -> None:
+    _, data = written(values)
+    lines = data.splitlines(keepends=True)
+    whole = parse(data, "j")
+    first = parse(b"".join(lines[:at]), "j")
+    first.newest("any")  # it has been searched through
+    grown = first.extended([line[:-1] for line in lines[at:]], whole.head)
+    assert grown._index == whole._index
+    assert list(grown.issued_since(at)) == [one for one in whole.all_issued if one.index >= at]
+
+
 @given(st.lists(additions, min_size=1, max_size=5), st.data())
 def test_a_truncated_journal_is_a_torn_one_or_an_earlier_one(values: list[dict[str, Any]], data: st.DataObject) -> None:
     entries, whole = written(values)
