@@ -37,8 +37,9 @@ class Share:
 def split(units: Iterable[Unit], actions: Sequence[Action], processors: int) -> tuple[list[Action], list[Share]]:
     """What this process carries out itself, first, and shares for others; of these none when they would not help."""
     by_unit: dict[str, list[Action]] = {}
-    for action in actions:
-        by_unit.setdefault(unit_of(action.id), []).append(action)
+    owners = [unit_of(action.id) for action in actions]
+    for owner, action in zip(owners, actions, strict=True):
+        by_unit.setdefault(owner, []).append(action)
     chosen = [(one, own) for one in units if (own := by_unit.get(one.id)) is not None and _apart(one, own)]
     if processors < 2 or sum(isinstance(action.recipe, Sign) for _, own in chosen for action in own) <= ALONE:
         return list(actions), []
@@ -48,7 +49,7 @@ def split(units: Iterable[Unit], actions: Sequence[Action], processors: int) -> 
     for at in range(0, len(chosen), size):
         part = chosen[at : at + size]
         shares.append(Share(tuple(one for one, _ in part), tuple(action for _, own in part for action in own)))
-    return [action for action in actions if unit_of(action.id) not in away], shares
+    return [action for owner, action in zip(owners, actions, strict=True) if owner not in away], shares
 
 
 def _apart(unit: Unit, actions: Iterable[Action]) -> bool:

@@ -59,7 +59,7 @@ def read(tree: Tree) -> Settled:
 def write(tree: Tree, settled: Settled, ground: str) -> None:
     """Remember what was passed over or found right, on the ground as it is now."""
     units = {**settled.passed, **settled.found}
-    if units and (ground != settled.ground or settled.found or len(units) != len(settled.units)):
+    if ground != settled.ground or settled.found or len(units) != len(settled.units):
         keep(tree, PATH, FORMAT, (ground, units))
 
 
@@ -158,6 +158,8 @@ class Passing:
         """The authorities are decided on: on another ground than before nothing that is remembered holds."""
         self._views = views
         self._known = dict(self._keys)
+        if not self._settled.units:
+            return
         if self._settled.ground != ground_of(self._manifest, views, self._lock, self._journals):
             self._settled = Settled()
         self._same = _with_same_files(self._settled.units, self._tree.root)
@@ -215,4 +217,5 @@ class Passing:
 
     def close(self, lock: str, journals: object) -> None:
         """Keep it for the next run, on the ground as this run leaves it."""
-        write(self._tree, self._settled, ground_of(self._manifest, self._views, lock, journals))
+        if self._settled.passed or self._settled.found:
+            write(self._tree, self._settled, ground_of(self._manifest, self._views, lock, journals))

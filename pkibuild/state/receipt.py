@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -89,7 +90,7 @@ class Receipt:
         steps = (("builds", self.builds), ("enables", self.enables), ("checks", self.checks))
         steps += (("reloads", self.reloads), ("starts", self.starts))
         for name, commands in steps:
-            parts.append(f'"{name}":{_block("[", [_dump(one) for one in commands], "]")}')
+            parts.append(f'"{name}":{_block("[", [_dump_order(one) for one in commands], "]")}')
         return ("{\n" + ",\n".join(parts) + "\n}\n").encode("ascii")
 
 
@@ -100,6 +101,11 @@ def _block(opening: str, lines: Iterable[str], closing: str) -> str:
 
 def _dump(value: Any) -> str:
     return to_text(value, _SAID)
+
+
+@lru_cache(maxsize=256)  # all hosts of a service are told to do the same
+def _dump_order(order: ReceiptBuild | ReceiptCommand) -> str:
+    return _dump(order)
 
 
 _SAID = MappingProxyType({"mode": lambda mode: f'"{mode:04o}"'})
