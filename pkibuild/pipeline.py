@@ -104,7 +104,7 @@ def _planned(
     if options.saved is not None:
         saving.check_moment(options.saved, now)
         dated = options.saved.now
-    passing = folder.make_passing() if options.at is None and not options.only else None
+    passing = folder.make_passing(forks) if options.at is None and not options.only else None
     draft, made = make_plan(
         manifest,
         units,

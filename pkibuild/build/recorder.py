@@ -82,8 +82,8 @@ def _forgotten(folder: Folder, units: Units) -> Iterator[str]:
     """Nodes that nothing declares and that are not there any more; authorities are never forgotten."""
     assert folder.draft is not None
     passed = folder.passing.passed if folder.passing is not None else {}
-    nodes = (node for node in folder.lock.undeclared(folder.draft.seen) if not node.startswith("authority/"))
-    undeclared = [node for node in nodes if unit_of(node) not in passed]
+    nodes = (node for node in folder.lock.undeclared(folder.draft.seen) if unit_of(node) not in passed)
+    undeclared = [node for node in nodes if not node.startswith("authority/")]
     paths = set(units.paths()) if undeclared else set()
     for node in undeclared:
         entry = folder.lock.entry(node)

@@ -182,9 +182,12 @@ def drop_receipts(tree: Tree, manifest: Manifest, source: Files) -> None:
     declared = (("hosts", manifest.hosts), ("certificates", manifest.certificates))
     for kind, names in declared:
         for entry in tree.list(kind):
-            folder = f"{kind}/{entry.rstrip('/')}"
+            name = entry.rstrip("/")
+            if name in names:
+                continue
+            folder = f"{kind}/{name}"
             path = f"{folder}/{NAME}"
-            if entry.rstrip("/") in names or tree.stat(path) is None:
+            if tree.stat(path) is None:
                 continue
             files = source.receipt_at(path).files  # of one that cannot be read, nothing is known
             if files and all(tree.stat(f"{folder}/{file}") is None for file in files):

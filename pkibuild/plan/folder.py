@@ -25,6 +25,7 @@ from pkibuild.state.journal import Journal, Writer, draft
 from pkibuild.state.lock import Lock
 from pkibuild.units import END_OF_TIME
 from pkibuild.world import World
+from pkibuild.world.crew import Forks
 from pkibuild.world.files import Tree, write_file
 
 
@@ -111,12 +112,19 @@ class Folder:
             write_file(self.lock_path, data)
             self._take_lock(data, lock)
 
-    def make_passing(self) -> Passing | None:
+    def make_passing(self, forks: Forks) -> Passing | None:
         """What passes over units that hold, while a plan is made of the files."""
         if self.lock_only:
             return None
         self.passing = Passing(
-            self.manifest, self.tree, self.lock_digest, self._journals(), self.now, self.world.started, self.memo.keys
+            self.manifest,
+            self.tree,
+            self.lock_digest,
+            self._journals(),
+            self.now,
+            self.world.started,
+            self.memo.keys,
+            forks,
         )
         return self.passing
 

@@ -9,7 +9,7 @@ Local and uncommitted; without it everything is looked at again.
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from hashlib import sha256
 from itertools import compress
 
@@ -22,11 +22,16 @@ from pkibuild.plan.issuers import IssuerView
 from pkibuild.quick import TICK, Signature, changed_at, signature, unchanged
 from pkibuild.state.cache import KeyMemo
 from pkibuild.state.local import keep, recall
-from pkibuild.values import dataclass, field
+from pkibuild.values import dataclass, field, replace
+from pkibuild.world.crew import ALONE, Forks
 from pkibuild.world.files import Tree
 
 PATH = ".cache/settled"
 FORMAT = 3
+FEW = 512
+"""The files of so many units one process looks at as fast as two."""
+LOOKED_AT = 12
+"""The files of so many units are looked at in the time in which one unit is decided on."""
 
 Files = tuple[tuple[str, Signature | None], ...]
 Memory = tuple[str, int, int, int, tuple[str, int] | None, Files]
@@ -83,14 +88,18 @@ def ground_of(manifest: Manifest, views: Mapping[str, IssuerView], lock: str, jo
     return sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _with_same_files(units: Mapping[str, Memory], root: str) -> set[str]:
+def _with_same_files(units: Mapping[str, Memory], root: str, forks: Forks) -> set[str]:
     """The ids of those whose files all are as they were."""
-    if not units:
-        return set()
-    try:
-        return set(compress(units, unchanged(root, (memory[-1] for memory in units.values()))))
-    except OSError:  # told by whoever looks at them anew
-        return set()
+
+    def same(share: Sequence[Memory]) -> bytes:
+        try:
+            return bytes(unchanged(root, (memory[-1] for memory in share)))
+        except OSError:  # told by whoever looks at them anew
+            return bytes(len(share))
+
+    forks = replace(forks, weight=forks.weight * LOOKED_AT) if len(units) > FEW else ALONE
+    own, others = forks.divided(list(units.values()), same, lambda _, found: found)
+    return set(compress(units, b"".join((own, *others))))
 
 
 class Askings:
@@ -133,6 +142,7 @@ class Passing:
         now: int,
         started: float,
         keys: KeyMemo,
+        forks: Forks = ALONE,
     ) -> None:
         self._manifest = manifest
         self._tree = tree
@@ -143,6 +153,7 @@ class Passing:
         self._askings = Askings(manifest)
         self._settled = read(tree)
         self._views: Mapping[str, IssuerView] = {}
+        self._forks = forks
         self._keys = keys
         """What keys are, which is added to while units are decided on."""
         self._known: KeyMemo = {}
@@ -162,7 +173,7 @@ class Passing:
             return
         if self._settled.ground != ground_of(self._manifest, views, self._lock, self._journals):
             self._settled = Settled()
-        self._same = _with_same_files(self._settled.units, self._tree.root)
+        self._same = _with_same_files(self._settled.units, self._tree.root, self._forks)
 
     def over(self, declaration: Declaration, draft: Draft) -> bool:
         """Whether a unit can be passed over; if so, what is remembered of it is counted."""

@@ -34,6 +34,8 @@ _FACTS: tuple[tuple[str, type[Facts]], ...] = (
 _FACTS_NAMES = {kind: name for name, kind in _FACTS}
 
 _NODE = b'{"id":"'
+_USUAL = re.compile(rb'\{"id":"([!#-\[\]-~]+)"')
+"""How nearly every node's line starts: with an id in ASCII and without escapes."""
 _PATH = re.compile(rb'^\{"id":"(?:[^"\\]|\\.)*","kind":"[^"\\]*","path":("(?:[^"\\]|\\.)*")')
 _JOURNAL = b'{"journal":"'
 _MARKERS = (b"<<<<<<< ", b"=======", b">>>>>>> ", b"||||||| ")
@@ -100,8 +102,10 @@ class Lock:
             _refuse_newer(header["format"], name)
         nodes: dict[str, bytes] = {}
         journals: dict[str, JournalMark] = {}
+        usual = _USUAL.match
         for number, line in enumerate(lines[0 if bad else 1 :], 1 if bad else 2):
-            key = _node_id(line)
+            found = usual(line)
+            key = found[1].decode() if found is not None and line.endswith(b"}") else _node_id(line)
             if key is not None and key not in nodes:
                 nodes[key] = line
             elif not (key is None and _take_journal(line, journals)):
@@ -130,8 +134,8 @@ class Lock:
         return iter(sorted(self._lines))
 
     def undeclared(self, declared: Set[str]) -> Iterator[str]:
-        """Every node that is not among those declared, sorted."""
-        return iter(sorted(self._lines.keys() - declared))
+        """Every node that is not among those declared."""
+        return (node for node in self._lines if node not in declared)
 
     def by_path(self) -> dict[str, str]:
         """The node at every output path."""

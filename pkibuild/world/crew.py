@@ -160,15 +160,15 @@ class Forks:
         work: Callable[[Sequence[_Item]], _Found],
         pack: Callable[[Sequence[_Item], _Found], _Sent],
     ) -> tuple[_Found, list[_Sent]]:
-        """`work` on parts of what is there: on the first in this process, on the others in forks of it.
+        """`work` on parts of what is there: on the first (which may be empty) in this process, on the others in forks.
 
         What comes of the first, and in their order what comes of the others, as `pack` makes it fit to be sent. Raises
         what was raised by any of them, and UserError when one was ended from outside.
         """
-        size = int((len(items) + self.weight) / (self.count + _MORE))
-        first = len(items) - size * (self.count - 1)
-        if self.count < 2 or size < 1 or first < 1:
+        size = self._share(len(items))
+        if not size:
             return work(items), []
+        first = len(items) - size * (self.count - 1)
         own, others = items[:first], [items[at : at + size] for at in range(first, len(items), size)]
 
         def serve(channel: Channel) -> None:
@@ -183,6 +183,12 @@ class Forks:
             if self.meanwhile is not None:
                 self.meanwhile()
             return found, [channel.hear() for channel in channels]
+
+    def _share(self, count: int) -> int:
+        """How many of so many items are each fork's."""
+        if self.count < 2:
+            return 0
+        return min(int((count + self.weight) / (self.count + _MORE)), count // (self.count - 1))
 
 
 ALONE = Forks()

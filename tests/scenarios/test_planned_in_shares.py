@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from typing import Any
 
@@ -110,3 +111,27 @@ def test_what_forks_found_is_remembered(built: Project, monkeypatch: pytest.Monk
     assert len(cache.read(tree).keys) == HOSTS + 3
     _, units = recall(tree, settled.PATH, settled.FORMAT)
     assert len(units) == HOSTS + 1
+
+
+@pytest.mark.parametrize("command", ["plan", "apply"])
+@pytest.mark.parametrize("host", ["h001", "h200", f"h{HOSTS}"])
+def test_files_that_forks_look_at(
+    built: Project, monkeypatch: pytest.MonkeyPatch, processors: int, command: str, host: str
+) -> None:
+    """Whoever looked at it: what changed is noticed, and no other host is decided on again."""
+    monkeypatch.setattr(settled, "TICK", 0)
+    monkeypatch.setattr(settled, "FEW", 10)
+    planned(built, monkeypatch, 1).ok()
+    path = built.path(f"hosts/{host}/etc/ssl/certs/{host}.crt")
+    data, told = path.read_bytes(), path.stat()
+    path.write_bytes(b"?" + data[1:])
+    os.utime(path, ns=(told.st_atime_ns, told.st_mtime_ns))
+    looked_at: list[str] = []
+    real = settled.Passing.looked_at
+    monkeypatch.setattr(
+        settled.Passing, "looked_at", lambda own, unit, *rest: (looked_at.append(unit.id), real(own, unit, *rest))[1]
+    )
+    found = json.loads(planned(built, monkeypatch, processors, command).ok().out)
+    assert [(one["id"], one["action"]) for one in found["actions"]] == [(f"host/{host}/certificate", "restore")]
+    assert looked_at == [f"host/{host}"]
+    assert path.read_bytes() == (data if command == "apply" else b"?" + data[1:])

@@ -45,6 +45,10 @@ def test_what_is_done_meanwhile() -> None:
     done.clear()
     Forks(2).divided(range(100), work, sent)
     assert done == [56]
+    done.clear()
+    own, others = Forks(3, lambda: done.append("meanwhile"), weight=1000).divided(range(100), work, sent)
+    assert done == [0, "meanwhile"]  # enough to do already
+    assert (own, [length for length, *_ in others]) == ([], [50, 50])
 
 
 def test_what_a_fork_meets_is_raised_here() -> None:
