@@ -151,8 +151,9 @@ def _once_a_fault(draft: Draft) -> None:
 
 def _needing(action: Action, planned: Set[str]) -> Action:
     """The action, needing only what is planned."""
-    needs = tuple(id for id in action.needs if id in planned)
-    return action if needs == action.needs else replace(action, needs=needs)
+    if not action.needs or planned >= set(action.needs):
+        return action
+    return replace(action, needs=tuple(id for id in action.needs if id in planned))
 
 
 def _issuers(unit: Unit) -> set[str]:

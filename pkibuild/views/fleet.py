@@ -67,6 +67,8 @@ def blocks(items: Sequence[Item]) -> list[Item | Alike]:
 def _groups(units: Mapping[str, Sequence[Item]]) -> list[list[str]]:
     """The units, those that are equal together."""
     groups: list[list[str]] = []
+    same: dict[str, list[str]] = {}
+    """What is told of a unit, its name left open → those of which the very same is told."""
     firsts: dict[str, list[tuple[_Numbers, list[str]]]] = {}
     for unit, own in units.items():
         name = unit.partition("/")[2]
@@ -74,6 +76,9 @@ def _groups(units: Mapping[str, Sequence[Item]]) -> list[list[str]]:
             groups.append([unit])
             continue
         told = _told(unit, name, own)
+        if told in same:
+            same[told].append(unit)
+            continue
         numbers = _Numbers(_NUMBER.findall(name), _NUMBER.findall(told))
         known = firsts.setdefault(_NUMBER.sub("0", told), [])
         group = next((members for first, members in known[:_MOST] if numbers.count_along(first)), None)
@@ -82,6 +87,7 @@ def _groups(units: Mapping[str, Sequence[Item]]) -> list[list[str]]:
         else:
             groups.append([unit])
             known.append((numbers, groups[-1]))
+            same[told] = groups[-1]
     return groups
 
 
