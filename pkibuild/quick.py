@@ -25,9 +25,11 @@ if TYPE_CHECKING:  # typing itself would be imported for this alone
 ANSWER = ".cache/answer"
 RUN_LOCK = ".cache/run.lock"
 """Made when something is first built in a folder, and never again."""
-FORMAT = 5
+FORMAT = 6
 SIZE = 8
 """Digits in which the length of the answer's head is written."""
+LONG = 150_000
+"""Bytes. A longer half of the watch list, of 1500 paths or so, is worth a process of its own."""
 TICK = 50_000_000
 """Nanoseconds. What changed so short before a look may change again unseen: file times are no finer than the kernel's
 clock tick. Such a tree is not answered for."""
@@ -47,8 +49,10 @@ def answer(argv: Sequence[str]) -> int | None:
         found = _read(manifest)
         if found is None:
             return None
-        made_at, until, texts, root, watched = found
-        if not made_at <= time.time() < until or not all(unchanged(root, watched)):
+        made_at, until, texts, manifest_seen, root, halves = found
+        if not made_at <= time.time() < until or not all(unchanged(root, [manifest_seen])):
+            return None
+        if not _halves_unchanged(root, *halves):
             return None
     except (OSError, ValueError, TypeError, EOFError):
         return None
@@ -87,17 +91,36 @@ def _read(manifest: str) -> tuple[Any, ...] | None:
     with open(os.open(f"{root}/{ANSWER}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
         data = _under(seal(root, FORMAT, manifest, os.geteuid()), file.read())
     start = SIZE + int(data[:SIZE])
-    *found, first = marshal.loads(data[SIZE:start])  # noqa: S302 - written on this machine, as its seal says
-    return (*found, root, _watched(first, data[start:])) if len(found) == 3 else None
+    *found, half = marshal.loads(data[SIZE:start])  # noqa: S302 - written on this machine, as its seal says
+    return (*found, root, (data[start : start + half], data[start + half :])) if len(found) == 4 else None
 
 
-def _watched(first: list[Watched], rest: memoryview) -> Iterator[list[Watched]]:
-    """The watch list, the manifest first: where that was edited, the rest, which is long, is not even decoded."""
-    yield first
-    collecting = gc.isenabled()
-    gc.disable()  # it would look for garbage among what was just made
+def _halves_unchanged(root: str, one: memoryview, other: memoryview) -> bool:
+    """Whether two halves of the watch list still hold: long ones are looked at by two processes."""
+    if len(one) < LONG:
+        return _half_unchanged(root, one) and _half_unchanged(root, other)
+    fork = os.fork()
+    if not fork:
+        status = 1
+        try:
+            status = 0 if _half_unchanged(root, other) else 1
+        finally:
+            os._exit(status)
+    same = False
     try:
-        yield marshal.loads(rest)  # noqa: S302 - as above
+        same = _half_unchanged(root, one)
+    finally:
+        if not same:
+            os.kill(fork, 9)  # what it finds is not needed
+        status = os.waitpid(fork, 0)[1]
+    return same and status == 0
+
+
+def _half_unchanged(root: str, half: memoryview) -> bool:
+    collecting = gc.isenabled()
+    gc.disable()  # it would look for garbage among what is made here
+    try:
+        return all(unchanged(root, [marshal.loads(half)]))  # noqa: S302 - as above
     finally:
         if collecting:
             gc.enable()
@@ -181,8 +204,9 @@ def pack(
 ) -> bytes | None:
     """The answer to be kept for the next run; None when something changed since this run began (or a moment before).
 
-    It is a seal, a head, its length before it, and the rest of the watch list. `started` is when this run began to
-    look, in seconds; `manifest` as on the command line.
+    It is a seal, a head, its length before it, and the watch list in two halves, but for the manifest, which is in the
+    head: where that was edited the rest is not even decoded. `started` is when this run began to look, in seconds;
+    `manifest` as on the command line.
     """
     first = seal(root, FORMAT, manifest, user)
     newest = int(started * 1e9) - TICK
@@ -195,5 +219,7 @@ def pack(
         seen.append((path.removeprefix(below), found))
     if first is None:
         return None
-    head = marshal.dumps((started, until, texts, seen[:1]))
-    return first + b"%0*d" % (SIZE, len(head)) + head + marshal.dumps(seen[1:])
+    middle = len(seen) // 2 + 1
+    half, other = marshal.dumps(seen[1:middle]), marshal.dumps(seen[middle:])
+    head = marshal.dumps((started, until, texts, seen[:1], len(half)))
+    return b"".join((first, b"%0*d" % (SIZE, len(head)), head, half, other))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import marshal
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -130,3 +131,75 @@ def test_what_was_not_remembered_here_is_not_believed(project: Project, name: st
     memory.write_bytes(b"\xdb" + b"\xff" * 40)  # a list of four thousand million things
     project.path(quick.ANSWER).unlink()
     assert "Nothing to do" in project.run("plan").ok().out
+
+
+# -- a long list is looked at by two processes ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def long(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    settled(project)
+    monkeypatch.setattr(quick, "LONG", 0)
+    assert answered(project)
+    return project
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".pkibuild",
+        "authorities/ca/ca.crt",
+        "authorities/ca/index.txt",
+        "authorities/ca/private/ca.key",
+        "hosts/www/.install.json",
+        "hosts/www/etc/ssl/certs/www.crt",
+        "hosts/www/etc/ssl/private/www.key",
+    ],
+)
+def test_what_changes_is_seen_whoever_looks_at_it(long: Project, name: str) -> None:
+    long.path(name).touch()
+    assert not answered(long)
+
+
+def test_both_processes_have_something_to_look_at(long: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What each half says is counted where it is said."""
+    looked = long.folder / "looked"
+    real = quick._half_unchanged
+
+    def counted(root: str, half: memoryview) -> bool:
+        with looked.open("a") as file:
+            file.write(f"{os.getpid()} {len(marshal.loads(half))}\n")
+        return real(root, half)
+
+    monkeypatch.setattr(quick, "_half_unchanged", counted)
+    assert answered(long)
+    (one, first), (other, second) = (map(int, line.split()) for line in looked.read_text().splitlines())
+    assert {os.getpid()} < {one, other}
+    assert abs(first - second) <= 1
+
+
+@pytest.mark.parametrize("when", ["at once", "too late"])
+def test_a_process_that_dies_is_no_answer(long: Project, monkeypatch: pytest.MonkeyPatch, when: str) -> None:
+    here, real = os.getpid(), quick._half_unchanged
+
+    def dying(root: str, half: memoryview) -> bool:
+        found = when == "at once" or real(root, half)
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return found
+
+    monkeypatch.setattr(quick, "_half_unchanged", dying)
+    assert not answered(long)
+
+
+def test_a_short_list_takes_no_second_process(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    settled(project)
+    monkeypatch.delattr(os, "fork")
+    assert answered(project)
+
+
+def test_no_process_is_left(long: Project) -> None:
+    long.path("hosts/www/.install.json").touch()
+    assert not answered(long)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
