@@ -67,8 +67,8 @@ def blocks(items: Sequence[Item]) -> list[Item | Alike]:
 def _groups(units: Mapping[str, Sequence[Item]]) -> list[list[str]]:
     """The units, those that are equal together."""
     groups: list[list[str]] = []
+    # What is told of a unit, its name left open → those of which the very same is told.
     same: dict[str, list[str]] = {}
-    """What is told of a unit, its name left open → those of which the very same is told."""
     firsts: dict[str, list[tuple[_Numbers, list[str]]]] = {}
     for unit, own in units.items():
         name = unit.partition("/")[2]
