@@ -57,10 +57,11 @@ def _methods(every: tuple[Field[Any], ...], frozen: bool) -> dict[str, Any]:
     if frozen:
         methods["__hash__"] = lambda self: hash(compared(self))
         methods.update(__setattr__=_refuse_set, __delattr__=_refuse_delete)
-        methods.update(__getstate__=_getstate, __setstate__=_setstate)
-    if all(one.init for one in every):  # pickled as a call of the class: a tenth of the time, for values sent elsewhere
+    if all(one.init for one in every):  # pickled as a call of the class: a third of the time, for values sent elsewhere
         given = _given(tuple(one.name for one in every))
         methods["__reduce__"] = lambda self: (self.__class__, given(self))
+    elif frozen:
+        methods.update(__getstate__=_getstate, __setstate__=_setstate)
     return methods
 
 

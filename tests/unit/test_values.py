@@ -194,9 +194,18 @@ class SentOn(Sent):
     own: dict[str, int] = values.field(default_factory=dict)
 
 
+@values.dataclass(frozen=True, slots=True)
+class Completed:
+    x: int
+    square: int = values.field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "square", self.x**2)
+
+
 def test_pickling_and_copying() -> None:
     """As between workers."""
-    for one in (Sent(1, (2, 3)), SentOn(4, own={"a": 1})):
+    for one in (Sent(1, (2, 3)), SentOn(4, own={"a": 1}), Completed(3)):
         assert pickle.loads(pickle.dumps(one)) == one
         assert copy.deepcopy(one) == one
         assert copy.copy(one) == one
