@@ -10,8 +10,8 @@ from types import MappingProxyType
 
 from pkibuild.facts import CertificateFacts, CrlFacts, Profile
 from pkibuild.model import Validity
-from pkibuild.nodes import Action, Orphan, Plan, Reason
-from pkibuild.plan.changes import usage_list
+from pkibuild.nodes import Action, Orphan, Plan, Reason, Sign
+from pkibuild.plan.changes import name_list, usage_list
 from pkibuild.units import DAY, format_date, format_duration, same_span
 from pkibuild.values import dataclass, replace
 from pkibuild.x509 import said
@@ -244,8 +244,14 @@ def _orphaned(orphans: Iterable[Orphan]) -> Iterator[tuple[str, str]]:
 
 
 def _taken(actions: Iterable[Action]) -> Iterator[tuple[str, str]]:
-    """Names that a certificate gets, with its action."""
+    """Names that a certificate gets, with its action.
+
+    Those of a new one are asked of its recipe: a plan that is not told in full leaves its changes out.
+    """
     for action in actions:
+        if action.verb == "new" and isinstance(action.recipe, Sign):
+            yield from ((action.id, name) for name in name_list(said.alternative_names(action.recipe.profile)))
+            continue
         for change in action.changes:
             if change.field == "subjectAltName":
                 yield from ((action.id, name) for name in change.after if name not in change.before)

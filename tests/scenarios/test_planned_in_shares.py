@@ -135,3 +135,16 @@ def test_files_that_forks_look_at(
     assert [(one["id"], one["action"]) for one in found["actions"]] == [(f"host/{host}/certificate", "restore")]
     assert looked_at == [f"host/{host}"]
     assert path.read_bytes() == (data if command == "apply" else b"?" + data[1:])
+
+
+def test_a_name_that_moves_to_one_of_many_new_hosts_stops_apply(
+    built: Project, monkeypatch: pytest.MonkeyPatch, processors: int
+) -> None:
+    """An apply does not tell the fields of so many new certificates; it knows their names all the same."""
+    built.edit(f'"h[001:{HOSTS}]":', f'"n[001:{HOSTS}]":')
+    built.edit('hosts: ["h*"]', 'hosts: ["n*"]')
+    monkeypatch.setattr(World, "processors", lambda _: processors)
+    found = built.run_here("apply", "--fail-on", "name-moved", env={"PKIBUILD_NOW": "2030-01-01T00:00:00Z"})
+    assert found.status == 5
+    assert f"`DNS:h{HOSTS}.abc.com` comes from `host/h{HOSTS}`" in found.err
+    assert not built.path("hosts/n001").exists()
