@@ -25,6 +25,8 @@ _SHORT = 20
 
 _REFERENCES = re.compile(r"([@#!~$%&^\[]|:(?=//|\w+:|\d)|\b(?:gh-(?=\d)|www(?=\.)|[0-9a-f]{7,64}\b))", re.IGNORECASE)
 """Mentions, issues, labels, milestones, snippets, alerts, commits, addresses, emoji: where they begin, or all of it."""
+_LIST = re.compile(r"^(\s*[0-9]*)([-+.)])(?=\s|$)")
+"""What begins an item of a list (CommonMark 0.31, 5.2) where a text begins a line."""
 
 
 def text(plan: Plan, *, verbose: bool = False, word: str = "Plan") -> str:
@@ -178,8 +180,9 @@ def prose(message: str) -> str:
     """A message: what stands in backticks becomes code, all else is literal."""
     parts = visible(message).split("`")
     if len(parts) % 2 == 0:  # an odd backtick: nothing is quoted
-        return _literal(visible(message))
-    return "".join(_literal(part) if number % 2 == 0 else code(part) for number, part in enumerate(parts))
+        parts = [visible(message)]
+    told = "".join(_literal(part) if number % 2 == 0 else code(part) for number, part in enumerate(parts))
+    return _LIST.sub(lambda found: f"{found[1]}&#{ord(found[2])};", told)
 
 
 def _literal(text: str) -> str:

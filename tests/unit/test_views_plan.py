@@ -11,7 +11,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -240,6 +240,7 @@ def test_hostile_values_cannot_break_markdown() -> None:
 
 
 @given(st.text(alphabet=st.sampled_from("`<>@#!|[]()*_~-+= \n\t\\&;:/.ab1"), max_size=40))
+@example("1)")
 def test_no_value_at_all_breaks_markdown(value: str) -> None:
     change = (Change("text", (value,), (value,)), Change(value, (value,), (value, "x")))
     bad = action("host/a/certificate", "reissue", value, *change, risks=(Reason("new-wildcard", value),))
@@ -251,6 +252,12 @@ def test_no_value_at_all_breaks_markdown(value: str) -> None:
     assert set(shown.tags) <= ALLOWED
     assert not re.search(r"[@#]\w", shown.prose)
     assert not re.search(r"^\s*/", told, re.MULTILINE), "GitLab takes such a line for a command"
+
+
+@pytest.mark.parametrize("value", ["1)", "1) a", "12. a", "- a", "-", "+ a", "  3. a", "1.", "7) `a`"])
+def test_no_value_becomes_a_list(value: str) -> None:
+    shown = Shown(plan_markdown.prose(value))
+    assert not {"ol", "ul", "li"} & set(shown.tags)
 
 
 REFERENCES = (
