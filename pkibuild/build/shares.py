@@ -69,7 +69,7 @@ def build(shares: Sequence[Share], executor: Executor, record: Record, processor
     """Have the shares built, and tell of each when it is done. Raises UserError, the first that a worker met."""
     executor.prepare(action for share in shares for action in share.actions)
     waiting = deque(range(len(shares)))
-    with crew(min(processors, len(shares)), lambda channel: _work(channel, shares, executor, record)) as working:
+    with crew(min(processors, len(shares)), lambda channel, _: _work(channel, shares, executor, record)) as working:
         while working:
             for channel in ready(working):
                 # lines to be committed, what it has built, or (None) that it is there

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from pkibuild.diagnostics import fail
+from pkibuild.diagnostics import UserError, fail
 from pkibuild.values import dataclass
 from pkibuild.world.lifeline import Lifeline, undisturbed
 
-Work = Callable[["Channel"], None]
+Work = Callable[["Channel", int], None]
+"""What a forked process does with its channel; its number counts from 0."""
 _Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
 _Sent = TypeVar("_Sent")
@@ -41,11 +42,14 @@ class Channel:
         return self._reader
 
     def send(self, value: Any) -> None:
-        """Raises OSError when the other process is gone."""
+        """Raises UserError when the other process is gone."""
         data = packed(value)
         view = memoryview(len(data).to_bytes(8, "big") + data)
-        while view:
-            view = view[os.write(self._writer, view) :]
+        try:
+            while view:
+                view = view[os.write(self._writer, view) :]
+        except BrokenPipeError:
+            raise _died() from None
 
     def receive(self) -> Any:
         """Wait for a value. Raises EOFError when the other process is gone."""
@@ -56,11 +60,7 @@ class Channel:
         try:
             said = self.receive()
         except EOFError:
-            raise fail(
-                "worker-died",
-                "a process that worked for this run was ended from outside",
-                hint="was there too little memory? Run the command again: it finishes what was begun",
-            ) from None
+            raise _died() from None
         if isinstance(said, Exception):
             raise said
         return said
@@ -91,6 +91,14 @@ class Channel:
         os.close(self._writer)
 
 
+def _died() -> UserError:
+    return fail(
+        "worker-died",
+        "a process that worked for this run was ended from outside",
+        hint="was there too little memory? Run the command again: it finishes what was begun",
+    )
+
+
 @contextmanager
 def crew(count: int, work: Work) -> Iterator[list[Channel]]:
     """Fork processes that each do `work`. Those that are still at it when the block ends are ended with it."""
@@ -98,12 +106,12 @@ def crew(count: int, work: Work) -> Iterator[list[Channel]]:
     pids: list[int] = []
     channels: list[Channel] = []
     try:
-        for _ in range(count):
+        for number in range(count):
             theirs, ours = _channels()
             with undisturbed():
                 pid = os.fork()
                 if not pid:
-                    _serve(work, lifeline, theirs, [*channels, ours])
+                    _serve(work, number, lifeline, theirs, [*channels, ours])
                 pids.append(pid)
             channels.append(ours)
             theirs.close()
@@ -121,14 +129,14 @@ def _channels() -> tuple[Channel, Channel]:
     return Channel(down, to_us), Channel(up, to_them)
 
 
-def _serve(work: Work, lifeline: Lifeline, own: Channel, others: Iterable[Channel]) -> None:
+def _serve(work: Work, number: int, lifeline: Lifeline, own: Channel, others: Iterable[Channel]) -> None:
     """The life of a forked process. It never returns: what waits further up the stack is the parent's."""
     status = 1
     try:
         lifeline.hold()
         for channel in others:
             channel.close()
-        work(own)
+        work(own, number)
         status = 0
     finally:
         os._exit(status)
@@ -171,14 +179,12 @@ class Forks:
         first = len(items) - size * (self.count - 1)
         own, others = items[:first], [items[at : at + size] for at in range(first, len(items), size)]
 
-        def serve(channel: Channel) -> None:
+        def serve(channel: Channel, number: int) -> None:
             with channel.answering():
-                part = others[channel.receive()]
+                part = others[number]
                 channel.send(pack(part, work(part)))
 
         with crew(len(others), serve) as channels:
-            for number, channel in enumerate(channels):
-                channel.send(number)
             found = work(own)
             if self.meanwhile is not None:
                 self.meanwhile()

@@ -26,6 +26,7 @@ import pytest
 from estate import Estate, public_of
 from helpers import Project, environment
 
+from pkibuild.plan.quiet import RUNNING
 from pkibuild.world.files import Tree
 
 MANIFEST = """\
@@ -355,7 +356,8 @@ def test_a_worker_that_is_killed_is_told(project: Project) -> None:
         env=environment(estate.environment()),
         stderr=subprocess.PIPE,
     )
-    while not (workers := children(process.pid)) and process.poll() is None:
+    running = project.path(RUNNING)  # forks that plan are done by then
+    while not (running.exists() and (workers := children(process.pid))) and process.poll() is None:
         time.sleep(0.002)
     os.kill(workers[0], signal.SIGKILL)
     _, err = process.communicate()

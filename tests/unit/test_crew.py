@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from pkibuild.diagnostics import UserError, fail
-from pkibuild.world.crew import Forks
+from pkibuild.world.crew import Forks, crew
 
 
 def squares(part: Sequence[int]) -> list[int]:
@@ -73,6 +73,13 @@ def test_a_fork_that_dies_is_told() -> None:
 
     with pytest.raises(UserError) as caught:
         Forks(2).divided(range(10), work, sent)
+    assert caught.value.diagnostics[0].code == "worker-died"
+
+
+def test_a_fork_that_is_gone_when_it_is_told_something() -> None:
+    with pytest.raises(UserError) as caught, crew(1, lambda channel, number: None) as channels:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+        channels[0].send("anything")
     assert caught.value.diagnostics[0].code == "worker-died"
 
 
