@@ -16,7 +16,7 @@ from pkibuild.plan import saved as saving
 from pkibuild.plan import selection
 from pkibuild.plan.folder import Folder
 from pkibuild.plan.orphans import Wanted, find_orphans, prune
-from pkibuild.plan.planner import make_plan, with_orphans
+from pkibuild.plan.planner import PassesOver, make_plan, with_orphans
 from pkibuild.plan.quiet import quiet
 from pkibuild.plan.risks import with_risks
 from pkibuild.plan.saved import Saved
@@ -113,7 +113,7 @@ def _planned(
         folder.lock,
         now,
         folder.texts,
-        passing,
+        passing or PassesOver(),
         dated,
         forks,
         in_full,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from pkibuild.artifacts.configs import TEMPLATE_LIMIT
 from pkibuild.artifacts.wants import Unit
@@ -17,12 +16,13 @@ from pkibuild.graph import Units
 from pkibuild.manifest.options import files_in
 from pkibuild.manifest.sides import Side
 from pkibuild.model import Authority, Declaration, Host, Service
-from pkibuild.plan.draft import Draft, Tally
+from pkibuild.plan.draft import Draft
+from pkibuild.plan.planner import PassesOver
 from pkibuild.services.loader import BUILT_IN
 from pkibuild.services.pack import Pack
 
 
-class Alike:
+class Alike(PassesOver):
     """Passes over what is alike, while the plan of the new manifest is made from `units`."""
 
     def __init__(self, old: Side, new: Side, units: Units) -> None:
@@ -52,24 +52,12 @@ class Alike:
 
     # -- while a plan is made ------------------------------------------------------------
 
-    def begin(self, views: Mapping[str, Any]) -> None:
-        """What is alike does not depend on what is decided on authorities."""
-
     def over(self, declaration: Declaration, draft: Draft) -> bool:
         """Whether a unit of the new manifest is passed over; if so, its artifacts are counted."""
         if not self.has(declaration):
             return False
         draft.unchanged += self._count(declaration)
         return True
-
-    def looked_at(self, unit: Unit, draft: Draft, before: Tally) -> None:
-        """Nothing is remembered of a diff."""
-
-    def found(self) -> None:
-        """Nor is this told."""
-
-    def take(self, found: None) -> None:
-        """Nor taken."""
 
     def _count(self, declaration: Declaration) -> int:
         """How many artifacts a unit has; the same for all hosts of one kind, unless a pack asks for more of a host."""

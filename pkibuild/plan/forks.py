@@ -37,9 +37,7 @@ class _Told:
     """What is to be remembered."""
 
 
-def decide_on(
-    leaves: Sequence[Declaration], planner: Planner, units: Units, passing: PassesOver | None, forks: Forks
-) -> None:
+def decide_on(leaves: Sequence[Declaration], planner: Planner, units: Units, passing: PassesOver, forks: Forks) -> None:
     """Decide on hosts and certificates; what was decided is in the planner's draft."""
 
     def decide(share: Sequence[Declaration]) -> list[Draft]:
@@ -54,7 +52,7 @@ def decide_on(
             [packed((draft.detached(), some)) for draft, some in zip(drafts, made, strict=True)],
             units.faults[faults:],
             dict(islice(texts.known.items(), inputs, None)),
-            passing.found() if passing is not None else None,
+            passing.found(),
         )
 
     own, others = forks.divided(leaves, decide, pack)
@@ -66,21 +64,19 @@ def decide_on(
             units.made.update(made)
         units.faults += told.faults
         texts.known.update(told.inputs)
-        if passing is not None:
-            passing.take(told.found)
+        passing.take(told.found)
 
 
 def _pieces(share: Sequence[Declaration]) -> Iterator[Sequence[Declaration]]:
     return (share[at : at + PIECE] for at in range(0, len(share), PIECE))
 
 
-def _decide(some: Sequence[Declaration], planner: Planner, units: Units, passing: PassesOver | None) -> Draft:
+def _decide(some: Sequence[Declaration], planner: Planner, units: Units, passing: PassesOver) -> Draft:
     draft = planner.draft.below()
     for declaration in some:
         unit = units.of(declaration)
         before = draft.fresh()
         planner.decide(unit, draft)
-        if passing is not None:
-            passing.looked_at(unit, draft, before)
+        passing.looked_at(unit, draft, before)
         draft.merge(before)
     return draft

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from typing import Any, Protocol
+from typing import Any
 
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Unit
@@ -29,28 +29,24 @@ FEW = 192
 """Up to so many units one process decides on as fast as two."""
 
 
-class PassesOver(Protocol):
-    """Knows of units that they are as they should be."""
+class PassesOver:
+    """Knows of units that they are as they should be: of none, unless a subclass knows more."""
 
     def begin(self, views: Mapping[str, IssuerView]) -> None:
         """The authorities are decided on."""
-        ...
 
-    def over(self, declaration: Declaration, draft: Draft) -> bool:
+    def over(self, declaration: Declaration, draft: Draft) -> bool:  # noqa: ARG002 - subclasses look at them
         """Whether a host or certificate is passed over; if so, what is known of it is counted."""
-        ...
+        return False
 
     def looked_at(self, unit: Unit, draft: Draft, before: Tally) -> None:
         """A unit was decided on."""
-        ...
 
     def found(self) -> Any:
         """In a fork: what is to be remembered of the units that were decided on there."""
-        ...
 
     def take(self, found: Any) -> None:
         """Remember what a fork has found."""
-        ...
 
 
 @dataclass(slots=True)
@@ -104,7 +100,7 @@ def make_plan(
     lock: Lock,
     now: int,
     texts: Texts,
-    passing: PassesOver | None = None,
+    passing: PassesOver,
     dated: int | None = None,
     forks: Forks = ALONE,
     in_full: bool = True,
@@ -118,9 +114,8 @@ def make_plan(
     draft = planner.draft
     for authority in manifest.authorities.values():
         planner.decide(units.of(authority), draft)
-    if passing is not None:
-        passing.begin(planner.views)
-    leaves = [one for one in manifest.leaves() if passing is None or not passing.over(one, draft)]
+    passing.begin(planner.views)
+    leaves = [one for one in manifest.leaves() if not passing.over(one, draft)]
     planner.in_full = in_full or len(leaves) <= FEW  # a tenth of the work where ten thousand are new
     decide_on(leaves, planner, units, passing, forks if len(leaves) > FEW else ALONE)
     planner.finish()

@@ -19,6 +19,7 @@ from pkibuild.manifest.options import files_in
 from pkibuild.model import Declaration, Manifest, Service
 from pkibuild.plan.draft import Draft, Tally
 from pkibuild.plan.issuers import IssuerView
+from pkibuild.plan.planner import PassesOver
 from pkibuild.quick import TICK, Signature, changed_at, signature, unchanged
 from pkibuild.state.cache import KeyMemo
 from pkibuild.state.local import keep, recall
@@ -130,7 +131,7 @@ def _service(service: Service, manifest: Manifest) -> str:
     return json.dumps((*own, [(path, signature(path)) for path in files]), sort_keys=True)
 
 
-class Passing:
+class Passing(PassesOver):
     """Passes over what holds, and remembers what is found right, while one plan is made."""
 
     def __init__(
