@@ -77,9 +77,10 @@ def test_a_fork_that_dies_is_told() -> None:
 
 
 def test_a_fork_that_is_gone_when_it_is_told_something() -> None:
-    with pytest.raises(UserError) as caught, crew(1, lambda channel, number: None) as channels:
+    with crew(1, lambda channel, number: None) as channels:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
-        channels[0].send("anything")
+        with pytest.raises(UserError) as caught:
+            channels[0].send("anything")
     assert caught.value.diagnostics[0].code == "worker-died"
 
 
