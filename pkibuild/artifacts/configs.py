@@ -117,5 +117,5 @@ def _below(secrets: tuple[tuple[str, ...], ...], name: str) -> tuple[tuple[str, 
 
 def _masked(want: ConfigWant) -> Any:
     """What the template sees, with a mask in place of every secret."""
-    secrets = tuple(("options", *path) for path in want.file.secrets)
+    secrets = want.file.secrets
     return masked(want.file.context, secrets) if secrets else want.file.context

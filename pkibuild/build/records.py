@@ -42,7 +42,8 @@ def mark_folder(tree: Tree, manifest: str) -> None:
 def record(unit: Unit, source: AfterRun, texts: Texts) -> dict[str, bytes]:
     """Write a unit's receipt; its lines of the lock, by node."""
     found = {entry.id: entry for entry in entries(unit, source)}
-    inputs = {config.id: texts.inputs(config) for config in unit.configs}
+    # Of secrets nothing is noted that they could be guessed from; their text is compared, wherever it lies.
+    inputs = {config.id: texts.inputs(config) for config in unit.configs if not config.secret}
     made = receipt(unit, source, inputs, found)
     if made.files:
         put(source.tree, unit.receipt_path, made.serialise())

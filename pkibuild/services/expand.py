@@ -13,7 +13,7 @@ from pkibuild.rendering.placed import Placed, place_of
 from pkibuild.services.context import Settled, make_context, settle
 from pkibuild.services.expansion import Copy, Endpoint, Expansion, File, Folder, Port, Request
 from pkibuild.services.pack import ByPlatform, CommandRule, FileRule, MaterialRule, Pack, RequestRule, Rights
-from pkibuild.services.patterns import Missing, Path, Text, contexts, fill, look_up
+from pkibuild.services.patterns import Missing, Path, Text, below, contexts, fill, look_up
 from pkibuild.services.requirements import check_requirements
 from pkibuild.values import dataclass, field
 
@@ -205,8 +205,16 @@ class _Maker:
             source=self._path(rule.source, context) if rule.source else "",
             command=tuple(self._fill(word, context) for word in rule.command),
             secret=bool(self.pack.secrets) and rule.kind != "link",
-            secrets=self.pack.secrets,
+            secrets=self._secrets(rule.each) if self.pack.secrets else (),
         )
+
+    def _secrets(self, each: Path) -> tuple[Path, ...]:
+        """Where in the context of a file there are secrets: an `item` has those of its option."""
+        found = [("options", *path) for path in self.pack.secrets]
+        if each:
+            inner = [below(path, (*each, "*")) for path in found]
+            found += [("item", *path) for path in inner if path is not None]
+        return tuple(found)
 
     def _target(self, rule: FileRule, context: Mapping[str, Any], path: str) -> str:
         """Where a link points to, relative to where it lies: to something within the host's tree (or home), or nowhere.

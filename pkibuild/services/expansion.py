@@ -71,7 +71,7 @@ class File:
     secret: bool = False
     """The context holds options that are never shown."""
     secrets: tuple[Path, ...] = ()
-    """Where, below `options`; `*` stands for every element of a list or mapping."""
+    """Where in the context; `*` stands for every element of a list or mapping."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Without the context, which is more than all the rest of a unit: whoever sends it has rendered it."""

@@ -66,6 +66,17 @@ def look_up(context: Mapping[str, Any], path: Path) -> Any:
     return value
 
 
+def below(path: Path, top: Path) -> Path | None:
+    """What of `path` lies below `top`: nothing where it ends at or above it; None where the two part.
+
+    `*` is every name.
+    """
+    for one, other in zip(path, top, strict=False):
+        if one != other and "*" not in (one, other):
+            return None
+    return path[len(top) :]
+
+
 def fill(text: Text, context: Mapping[str, Any]) -> str:
     """The text with its placeholders filled in. Raises Missing."""
     if len(text) == 1 and isinstance(text[0], str):

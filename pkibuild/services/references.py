@@ -9,7 +9,7 @@ from pkibuild.diagnostics import Diagnostic, Place, nearest
 from pkibuild.documents import Document
 from pkibuild.rendering.languages import LANGUAGES
 from pkibuild.services.decode import marked_options
-from pkibuild.services.patterns import ROOTS, Path, parse_path, parse_text
+from pkibuild.services.patterns import ROOTS, Path, below, parse_path, parse_text
 
 HOST = ("name", "fqdn", "names", "addresses", "platform", "home", "usage")
 SERVICE = ("name", "type", "id")
@@ -35,7 +35,7 @@ def check_references(descriptor: Document, options: Mapping[str, Any]) -> Iterat
         if isinstance(path, str):
             yield _told(descriptor, place, path, "")
             continue
-        if not {"when", "each"}.intersection(place) and _is_secret(path, secrets):
+        if not {"when", "each"}.intersection(place) and _is_secret(_option_of(path, data, place), secrets):
             message = f"`{'.'.join(path)}` is secret, and would be seen in plans, receipts and lists of processes"
             yield _told(descriptor, place, message, "only a template may use it: write it into a file")
         names = known.get(path[0])
@@ -52,16 +52,18 @@ def check_references(descriptor: Document, options: Mapping[str, Any]) -> Iterat
     yield from _check_roles(descriptor)
 
 
-def _is_secret(path: Path, secrets: Iterable[Path]) -> bool:
-    """Whether a placeholder names a secret option, or something that one is a part of.
+def _option_of(path: Path, data: Any, place: Place) -> Path:
+    """The path itself, or of an `item` that of the option for each of whose elements the rule at a place is."""
+    for step in place if path[0] == "item" else ():
+        data = data[step]
+        if isinstance(data, Mapping) and isinstance(data.get("each"), str):
+            return (*parse_path(data["each"]), "*", *path[1:])
+    return path
 
-    An `item` may be of any list.
-    """
-    for secret in secrets:
-        known = ("item", *secret[2:]) if path[0] == "item" and secret[1:2] == ("*",) else ("options", *secret)
-        if path == known[: len(path)] and (len(path) > 1 or len(known) == 1):
-            return True
-    return False
+
+def _is_secret(path: Path, secrets: Iterable[Path]) -> bool:
+    """Whether a placeholder names a secret option, a part of one, or something that one is a part of."""
+    return len(path) > 1 and any(below(("options", *secret), path) is not None for secret in secrets)
 
 
 def _told(descriptor: Document, place: Place, message: str, hint: str) -> Diagnostic:

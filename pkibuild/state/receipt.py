@@ -32,7 +32,7 @@ class ReceiptFile:
     digest: str = ""
     """SHA-256 of its bytes; empty for a secret."""
     inputs: str = ""
-    """Digest of what an opaque file (PKCS#12) was made from."""
+    """Digest of what a text was rendered from, if that holds no secret; the parts of what was put together."""
     link: str = ""
     """Where it points to, if it is a symbolic link; its digest is that of this."""
 

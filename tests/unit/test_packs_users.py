@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import packs as given
 import pytest
@@ -164,6 +166,28 @@ def test_a_secret_of_a_lists_elements_is_for_templates_alone(tmp_path: Path) -> 
     named = DESCRIPTOR.replace("sites/{item.name}", "sites/{item.to}")
     (found,) = faults(write(tmp_path / "p", named, options))
     assert "`item.to` is secret" in found.message
+
+
+@pytest.mark.parametrize(
+    ("schema", "each", "placeholder"),
+    [
+        ({"type": "array", "writeOnly": True}, "one", "item"),
+        ({"type": "object", "writeOnly": True}, "", "options.one.inner"),
+        ({"type": "object", "properties": {"all": {"items": {"properties": {"to": {"writeOnly": True}}}}}},
+         "one.all", "item.to"),
+        ({"type": "object", "additionalProperties": {"writeOnly": True}}, "", "options.one.any"),
+    ],
+    ids=["of a list", "in an object", "of a list in an object", "of any name"],
+)  # fmt: skip
+def test_a_secret_is_for_templates_alone_wherever_it_is(
+    tmp_path: Path, schema: dict[str, Any], each: str, placeholder: str
+) -> None:
+    options = json.loads(OPTIONS)
+    options["properties"]["one"] = {"description": "One.", **schema}
+    rule = {"path": f"etc/{{{placeholder}}}.conf", "template": "site.conf.j2", **({"each": each} if each else {})}
+    descriptor = {"type": "x", "version": 1, "files": [rule]}
+    (found,) = faults(write(tmp_path / "p", json.dumps(descriptor), json.dumps(options)))
+    assert f"`{placeholder}` is secret" in found.message
 
 
 @pytest.mark.parametrize(
