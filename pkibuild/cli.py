@@ -43,7 +43,9 @@ def entry() -> None:
     """The `pkibuild` program."""
     import gc
 
-    gc.disable()  # for good: to begin again would look through all that the run has made, once more before it ends
+    # A run is short and its values live to its end: looking for garbage among them costs a third of it. For good: to
+    # begin again would look through all that the run has made, once more before it ends.
+    gc.disable()
     _mend_streams()
     status = main(sys.argv[1:])
     try:
@@ -151,7 +153,6 @@ def _unknown(word: str) -> int:
 
 
 def _run(name: str, argv: Sequence[str], world: World | None) -> int:
-    import gc
     from importlib import import_module
 
     from pkibuild.commands.options import parser_for
@@ -163,15 +164,10 @@ def _run(name: str, argv: Sequence[str], world: World | None) -> int:
     command.register(parser)
     arguments = parser.parse_args(argv)
     world = world or RealWorld()
-    collecting = gc.isenabled()
-    gc.disable()  # a run is short and its values live to its end: looking for garbage among them costs a third of it
     try:
         status: int = command.run(arguments, world)
     except UserError as error:
         return _tell(error, arguments, world)
-    finally:
-        if collecting:
-            gc.enable()
     return status
 
 

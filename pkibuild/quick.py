@@ -1,6 +1,6 @@
 """The no-op answer from the cache: `plan` and `apply` of an unchanged tree, before anything else is imported.
 
-Imports sys, os, stat, time, gc and marshal only (graph.md, "The fast path"). The answer is trusted only when it was
+Imports sys, os, stat, time and marshal only (graph.md, "The fast path"). The answer is trusted only when it was
 made here, when nothing on its watch list differs (size, times, inode, mode; paths that must stay absent stay absent)
 and the clock stands between the time it was made and the first time at which anything could become due. Any unusual
 option goes the long way.
@@ -8,7 +8,6 @@ option goes the long way.
 
 from __future__ import annotations
 
-import gc
 import marshal
 import os
 import sys
@@ -117,13 +116,7 @@ def _halves_unchanged(root: str, one: memoryview, other: memoryview) -> bool:
 
 
 def _half_unchanged(root: str, half: memoryview) -> bool:
-    collecting = gc.isenabled()
-    gc.disable()  # it would look for garbage among what is made here
-    try:
-        return all(unchanged(root, [marshal.loads(half)]))  # noqa: S302 - as above
-    finally:
-        if collecting:
-            gc.enable()
+    return all(unchanged(root, [marshal.loads(half)]))  # noqa: S302 - as above
 
 
 def seal(root: str, *what: object) -> bytes | None:

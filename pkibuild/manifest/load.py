@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import posixpath
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -57,20 +55,7 @@ def load(
     with its help, and put into it.
     Raises UserError with every problem, placed and sorted.
     """
-    with _without_collector():
-        return _Loader(path, world, output, source or Disk(), name or path, memory).load()
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """A hundred thousand new values that all live on: looking for garbage among them doubles the time (speed.md)."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+    return _Loader(path, world, output, source or Disk(), name or path, memory).load()
 
 
 class _Loader:

@@ -157,6 +157,20 @@ def modules_after(code: str, cwd: Path | None = None) -> set[str]:
     return set(done.stderr.split("\n")[-2].split())
 
 
+def test_a_run_looks_for_no_garbage(project: Project) -> None:
+    """Its values live to its end; who calls `main` decides that for itself."""
+    project.run_here("init").ok()
+    code = "import gc, sys\nfrom pkibuild.cli import entry, main\nsys.argv[1:] = ['validate']\n"
+    code += "gc.callbacks.append(lambda phase, info: print('collected', phase))\n"
+    told = {}
+    for call in ("main(sys.argv[1:])", "entry()"):
+        done = subprocess.run(
+            [sys.executable, "-c", code + call], env=environment(), capture_output=True, text=True, cwd=project.folder
+        )
+        told[call] = "collected start" in done.stdout
+    assert told == {"main(sys.argv[1:])": True, "entry()": False}
+
+
 @pytest.mark.parametrize("command", ["schema", "completion bash", "--help", "version"])
 def test_output_that_cannot_be_written_is_told_without_a_traceback(command: str) -> None:
     with open("/dev/full", "w") as full:
