@@ -103,3 +103,5 @@ class FileFacts:
     """Digest of its bytes; empty for a file that holds a secret."""
     parts: tuple[str, ...] = ()
     """Fingerprints of the certificates and public digests of the keys in it, in order."""
+    masked: str = ""
+    """Digest of a text with every secret in it masked; empty where it holds none, or they cannot be masked."""

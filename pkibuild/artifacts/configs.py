@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pkibuild.artifacts.wants import ConfigWant
-from pkibuild.diagnostics import fail
+from pkibuild.diagnostics import UserError, fail
 from pkibuild.facts import sha
 from pkibuild.services.loader import built_in_name
 from pkibuild.world.files import explain, read_file
@@ -26,6 +26,9 @@ TEMPLATE_LIMIT = 1_000_000
 MASK = "MASKED"
 """Stands for a secret option in a text that is shown: a word that every language can say."""
 
+Digest = Literal["inputs", "public", "masked"]
+"""Of all that a config is rendered from, of all but its secrets, or of its masked text."""
+
 Reader = Callable[[str, int], bytes]
 """Reads a template: absolute path and limit to bytes, of which one more may come. Raises OSError."""
 
@@ -39,8 +42,8 @@ class Texts:
         self._name = name
         self._templates: dict[str, tuple[str, str]] = {}
         self._renderer: Renderer | None = None
-        self.known: dict[tuple[str, bool], str] = {}
-        """Digests that were asked for (`inputs`), by id and whether they leave secrets out."""
+        self.known: dict[tuple[str, Digest], str] = {}
+        """Digests that were asked for, by id and of what they are."""
 
     def _template(self, want: ConfigWant) -> tuple[str, str]:
         """The template's text and its digest. Raises UserError."""
@@ -69,13 +72,30 @@ class Texts:
         """
         if want.link:
             return sha(f"link\n{want.link}".encode())
-        masks = public and bool(want.file.secrets)
-        known = self.known.get((want.id, masks))
+        of: Digest = "public" if public and want.file.secrets else "inputs"
+        known = self.known.get((want.id, of))
         if known is None:
             _, digest = self._template(want)
-            context = json.dumps(_masked(want) if masks else want.file.context, sort_keys=True, separators=(",", ":"))
+            seen = _masked(want) if of == "public" else want.file.context
+            context = json.dumps(seen, sort_keys=True, separators=(",", ":"))
             known = hashlib.sha256(f"{digest}\n{want.file.language}\n{context}".encode()).hexdigest()
-            self.known[want.id, masks] = known
+            self.known[want.id, of] = known
+        return known
+
+    def masked(self, want: ConfigWant) -> str:
+        """Digest of the config with a mask in place of every secret, for the lock; empty where there is no such text.
+
+        It is rendered from nothing but what `inputs` with `public` is of, so it tells no more of a secret than that.
+        """
+        if not want.secret:
+            return ""
+        known = self.known.get((want.id, "masked"))
+        if known is None:
+            try:
+                known = sha(self.shown(want))
+            except UserError:  # the template does more with a secret than to put it out
+                known = ""
+            self.known[want.id, "masked"] = known
         return known
 
     def render(self, want: ConfigWant) -> bytes:

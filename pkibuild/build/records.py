@@ -41,22 +41,19 @@ def mark_folder(tree: Tree, manifest: str) -> None:
 
 def record(unit: Unit, source: AfterRun, texts: Texts) -> dict[str, bytes]:
     """Write a unit's receipt; its lines of the lock, by node."""
-    found = {entry.id: entry for entry in entries(unit, source)}
+    found = {entry.id: entry for entry in entries(unit, source, texts)}
     # Of secrets nothing is noted that they could be guessed from; their text is compared, wherever it lies.
     inputs = {config.id: texts.inputs(config) for config in unit.configs if not config.secret}
     made = receipt(unit, source, inputs, found)
     if made.files:
         put(source.tree, unit.receipt_path, made.serialise())
-    for config in unit.configs:
-        if config.id in found:
-            found[config.id] = replace(found[config.id], inputs=texts.inputs(config, public=True))
     return lines_of(found.values())
 
 
 # -- the lock --------------------------------------------------------------------------------------------
 
 
-def entries(unit: Unit, source: Files) -> Iterator[LockEntry]:
+def entries(unit: Unit, source: Files, texts: Texts) -> Iterator[LockEntry]:
     """What is there of a unit now, as the lock's lines."""
     for pair in unit.pairs:
         key = source.key(pair.key, pair.certificate.id)
@@ -76,7 +73,7 @@ def entries(unit: Unit, source: Files) -> Iterator[LockEntry]:
     for config in unit.configs:
         there = source.config(config, unit)
         if there.state == "present":
-            yield config_entry(config, there.digest, there.inputs)
+            yield config_entry(config, there.digest, texts.masked(config), texts.inputs(config, public=True))
     if unit.authority is not None:
         yield from _authority_entries(unit.authority, source)
 

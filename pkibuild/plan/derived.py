@@ -137,11 +137,13 @@ def plan_config(context: Context, want: ConfigWant, unit: Unit, texts: Texts) ->
     known = texts.inputs(want, public=True)
     inputs = texts.inputs(want) if want.secret and not context.source.lock_only else known
     if seen.state == "present" and seen.inputs == inputs and seen.digest == seen.remembered and _mode_fits(want, seen):
-        _keep_config(context, want, seen, known, moves)
+        _keep_config(context, want, seen, seen.masked or texts.masked(want), known, moves)
         return
-    data = texts.render(want)
-    if seen.state == "present" and seen.digest == sha(data) and _mode_fits(want, seen):
-        _keep_config(context, want, seen, known, moves)
+    data, masked = texts.render(want), texts.masked(want)
+    # The lock does not know what a secret was: what changes in nothing else is no change where it alone is asked.
+    same = seen.digest == sha(data) or (masked and seen.masked == masked)
+    if seen.state == "present" and same and _mode_fits(want, seen):
+        _keep_config(context, want, seen, masked, known, moves)
         return
     if seen.state != "absent" and not seen.ours:
         _refuse_foreign(context, want)
@@ -160,11 +162,11 @@ def _config_recipe(want: ConfigWant, data: bytes, keep_copy: bool, inputs: str) 
     return Write(want.path, data, want.mode, keep_copy, inputs)
 
 
-def _keep_config(context: Context, want: ConfigWant, seen: ConfigSeen, inputs: str, moves: Moves) -> None:
+def _keep_config(context: Context, want: ConfigWant, seen: ConfigSeen, masked: str, inputs: str, moves: Moves) -> None:
     if moves:
         context.draft.add(only_moving(want, want.kind, moves))
     else:
-        context.draft.keep(config_entry(want, seen.digest, inputs))
+        context.draft.keep(config_entry(want, seen.digest, masked, inputs))
 
 
 def _shown_changes(want: ConfigWant, seen: ConfigSeen, data: bytes, texts: Texts) -> tuple[Change, ...]:

@@ -38,9 +38,10 @@ def bundle_entry(want: BundleWant, parts: tuple[str, ...]) -> LockEntry:
     return _entry(want.id, want.kind, want.path, FileFacts("", parts), want.rights)
 
 
-def config_entry(want: ConfigWant, digest: str, inputs: str) -> LockEntry:
-    """A config with a secret in it is remembered without its digest."""
-    return _entry(want.id, want.kind, want.path, FileFacts("" if want.secret else digest), want.rights, inputs=inputs)
+def config_entry(want: ConfigWant, digest: str, masked: str, inputs: str) -> LockEntry:
+    """Of a config with a secret in it no digest is remembered but that of the masked text."""
+    facts = FileFacts(masked=masked) if want.secret else FileFacts(digest)
+    return _entry(want.id, want.kind, want.path, facts, want.rights, inputs=inputs)
 
 
 def _entry(

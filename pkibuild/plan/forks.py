@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from pkibuild.artifacts.configs import Digest
 from pkibuild.graph import Fault, Units
 from pkibuild.model import Declaration
 from pkibuild.plan.draft import Draft
@@ -31,8 +32,8 @@ class _Told:
     """Packed: a draft, and the units by id, without what their templates see."""
     faults: Sequence[Fault]
     """What services cannot have."""
-    inputs: Mapping[tuple[str, bool], str]
-    """Digests of what configs are rendered from (`Texts.known`)."""
+    inputs: Mapping[tuple[str, Digest], str]
+    """Digests of configs and what they are rendered from (`Texts.known`)."""
     found: Any
     """What is to be remembered."""
 

@@ -87,6 +87,8 @@ class ConfigSeen:
     inputs: str = ""
     """Digest of what that was rendered from."""
     ours: bool = False
+    masked: str = ""
+    """Digest of the text with its secrets masked, where only this is known of it."""
     shown: bytes | None = None
     """The text with its secrets masked, where that is to be shown."""
     because: tuple[str, ...] = ()

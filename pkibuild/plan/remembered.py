@@ -104,8 +104,9 @@ class Remembered:
         entry = self._at(want.id, want.path)
         if entry is None or not isinstance(entry.facts, FileFacts):
             return ConfigSeen("absent" if entry is None else "damaged")
-        digest = entry.facts.digest
-        return ConfigSeen("present", digest, self._text(want.path, digest), None, digest, entry.inputs, ours=True)
+        digest, masked = entry.facts.digest, entry.facts.masked
+        data = self._text(want.path, digest)
+        return ConfigSeen("present", digest, data, None, digest, entry.inputs, ours=True, masked=masked)
 
     def _text(self, path: str, digest: str) -> bytes | None:
         """The built file, where it is in the checkout and the one that the lock remembers."""

@@ -3,7 +3,8 @@
 First a header, then one line a node sorted by id, then one line a journal. Lines are decoded when they are asked for,
 and a line that does not change is written as it was read.
 
-Nothing secret may come in: a key is remembered by its public half, a file with a secret in it without a digest.
+Nothing secret may come in: a key is remembered by its public half, a text with secrets in it by a digest
+of what it is with all of them masked.
 """
 
 from __future__ import annotations

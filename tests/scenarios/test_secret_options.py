@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from helpers import Project
+
+from pkibuild.plan.planner import FEW
+from pkibuild.world import World
 
 PACK = {
     "service.yaml": """\
@@ -123,3 +127,88 @@ def test_no_saved_plan_hangs_on_a_secret(accounts: Project) -> None:
         saved.append(json.loads((accounts.folder / "plan.json").read_text())["actions"])
     assert len(saved[0]) == 3
     assert saved[0] == saved[1]
+
+
+# -- planning from the lock alone --------------------------------------------------------------------------------------
+
+
+def told(project: Project, *argv: str) -> list[tuple[str, str]]:
+    plan = json.loads(project.run_here("plan", "--format", "json", *argv).ok().out)
+    return sorted((one["id"].rpartition("/")[2], one["action"]) for one in plan["actions"])
+
+
+def lock_without_masked(project: Project) -> None:
+    """As a version wrote it that did not know of digests of masked texts."""
+    lock = project.folder / "pki.lock"
+    lines = [json.loads(line) for line in lock.read_text().splitlines()]
+    for line in lines:
+        line.get("file", {}).pop("masked", None)
+    lock.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines))
+
+
+def test_what_changes_no_text_is_no_action_for_the_lock_either(accounts: Project) -> None:
+    """The addresses of the host stand in no text, `port` in all."""
+    accounts.run_here("apply").ok()
+    accounts.edit("www.abc.com", "www.abc.com, addresses: [192.0.2.1]")
+    certificate = [("certificate", "reissue")]
+    assert told(accounts) == certificate
+    assert told(accounts, "--lock-only") == certificate
+    accounts.edit("port: 80", "port: 81")
+    everything = sorted([*certificate, *((name, "render") for name in ("all.conf", "ann.conf", "bob.conf"))])
+    assert told(accounts) == everything
+    assert told(accounts, "--lock-only") == everything
+
+
+def test_the_lock_does_not_know_what_a_secret_was(accounts: Project) -> None:
+    """What changes in nothing but a secret is told where the built file is, and not by the lock alone."""
+    accounts.run_here("apply").ok()
+    accounts.edit(SECRETS["ann"], OTHERS["ann"])
+    changed = [("all.conf", "render"), ("ann.conf", "render")]
+    assert told(accounts) == changed
+    assert told(accounts, "--lock-only") == []
+    accounts.edit("www.abc.com", "www.abc.com, addresses: [192.0.2.1]")
+    assert told(accounts) == sorted([*changed, ("certificate", "reissue")])
+    assert told(accounts, "--lock-only") == [("certificate", "reissue")]
+    accounts.run_here("apply").ok()
+    assert told(accounts) == told(accounts, "--lock-only") == []
+
+
+def test_a_lock_without_digests_of_masked_texts_gets_them_once(accounts: Project) -> None:
+    accounts.run_here("apply").ok()
+    lock = accounts.folder / "pki.lock"
+    whole = lock.read_bytes()
+    assert whole.count(b'"masked"') == 3
+    lock_without_masked(accounts)
+    assert told(accounts) == told(accounts, "--lock-only") == []
+    assert "Nothing to do" in accounts.run_here("apply").ok().out
+    assert lock.read_bytes() == whole
+    written = lock.stat().st_mtime_ns
+    assert "Nothing to do" in accounts.run_here("apply").ok().out
+    assert lock.stat().st_mtime_ns == written
+
+
+def test_what_other_processes_decide_on_is_masked_too(accounts: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(World, "processors", lambda _: 2)
+    accounts.edit("{www: {fqdn: www.abc.com}}", f'{{"h[1:{FEW + 9}]": {{fqdn: "h[1:{FEW + 9}].abc.com"}}}}')
+    accounts.edit("host: www", 'hosts: ["*"]')
+    accounts.run_here("apply").ok()
+    lock = (accounts.folder / "pki.lock").read_bytes()
+    assert lock.count(b'"masked"') == 3 * (FEW + 9)
+    lines = set(lock.splitlines())
+    shutil.rmtree(accounts.path(".cache"))
+    (accounts.folder / "pki.lock").unlink()
+    monkeypatch.setattr(World, "processors", lambda _: 1)
+    accounts.run_here("apply").ok()
+    assert set((accounts.folder / "pki.lock").read_bytes().splitlines()) == lines
+
+
+def test_a_text_that_cannot_be_masked_is_told_by_its_context(accounts: Project) -> None:
+    """Here a mask is no number: `plan` sees that the text stays, the lock does not, as before."""
+    template = accounts.folder / "packs" / "accounts" / "one.j2"
+    template.write_text("# pkibuild\n{{ options.number + 1 }} {{ item.name }}\n")
+    accounts.run_here("apply").ok()
+    assert (accounts.folder / "pki.lock").read_text().count('"masked"') == 2
+    accounts.edit("port: 80", "port: 81")
+    changed = [("all.conf", "render"), ("bob.conf", "render")]
+    assert told(accounts) == changed
+    assert told(accounts, "--lock-only") == sorted([*changed, ("ann.conf", "render")])

@@ -52,7 +52,7 @@ facts = st.one_of(
         st.lists(st.builds(Revocation, texts, numbers, texts), max_size=2).map(tuple),
         texts,
     ),
-    st.builds(FileFacts, texts, lists),
+    st.builds(FileFacts, texts, lists, texts),
 )
 entries = st.builds(
     LockEntry,
