@@ -23,16 +23,18 @@ Fault = tuple[str, Diagnostic]
 class Units:
     """The units of a manifest, each made when it is first asked for: authorities first, each after its issuer.
 
-    What a service cannot have is added to `faults` as its unit is made.
+    What a service cannot have is added to `faults` as its unit is made. Unless they are `kept`, hosts and certificates
+    are made whenever they are asked for.
     """
 
-    def __init__(self, manifest: Manifest) -> None:
+    def __init__(self, manifest: Manifest, *, kept: bool = True) -> None:
         self._manifest = manifest
+        self._kept = kept
         self._services = _by_host(manifest)
         self._expander = Expander(manifest.authorities, manifest.path, manifest.folder)
         self.faults: list[Fault] = []
         self.made: dict[str, Unit] = {}
-        """Those that were asked for, by id."""
+        """Those that were asked for and are kept, by id."""
 
     def __iter__(self) -> Iterator[Unit]:
         return map(self.of, self._manifest.declarations())
@@ -46,7 +48,8 @@ class Units:
                 self.faults += ((declaration.name, one) for one in problems.found)
             else:
                 unit = _simple_unit(self._manifest, declaration)
-            self.made[declaration.id] = unit
+            if self._kept or isinstance(declaration, Authority):
+                self.made[declaration.id] = unit
         return unit
 
     def paths(self) -> Iterator[str]:

@@ -12,23 +12,27 @@ from dataclasses import replace
 
 from pkibuild.artifacts.configs import TEMPLATE_LIMIT
 from pkibuild.artifacts.wants import Unit
-from pkibuild.graph import Units
+from pkibuild.graph import Fault, Units
 from pkibuild.manifest.options import files_in
 from pkibuild.manifest.sides import Side
 from pkibuild.model import Authority, Declaration, Host, Service
-from pkibuild.plan.draft import Draft
+from pkibuild.plan.asbuilt import AsBuilt, Built
+from pkibuild.plan.draft import Draft, Tally
 from pkibuild.plan.planner import PassesOver
 from pkibuild.services.loader import BUILT_IN
 from pkibuild.services.pack import Pack
+
+Found = tuple[list[Built], list[Fault]]
 
 
 class Alike(PassesOver):
     """Passes over what is alike, while the plan of the new manifest is made from `units`."""
 
-    def __init__(self, old: Side, new: Side, units: Units) -> None:
+    def __init__(self, old: Side, new: Side, units: Units, built: AsBuilt) -> None:
         self._old = old
         self._new = new
         self._units = units
+        self._built = built
         self._touched = frozenset(_touched(old.manifest.authorities, new.manifest.authorities))
         self._services = {one.name: self._is_alike(one) for one in new.manifest.services.values()}
         self._on_old, self._on_new = _by_host(old), _by_host(new)
@@ -58,6 +62,20 @@ class Alike(PassesOver):
             return False
         draft.unchanged += self._count(declaration)
         return True
+
+    def looked_at(self, unit: Unit, draft: Draft, before: Tally) -> None:  # noqa: ARG002 - all that pass over are told
+        """A unit was compared with the one that the old manifest builds."""
+        self._built.leave(unit)
+
+    def found(self) -> Found:
+        """In a fork: what is left of the old units, and what is wrong with them."""
+        return self._built.left, self._built.units.faults
+
+    def take(self, found: Found) -> None:
+        """What is left of those that a fork has compared."""
+        left, faults = found
+        self._built.left += left
+        self._built.units.faults += faults
 
     def _count(self, declaration: Declaration) -> int:
         """How many artifacts a unit has; the same for all hosts of one kind, unless a pack asks for more of a host."""

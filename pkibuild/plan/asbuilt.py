@@ -5,13 +5,14 @@ for its digests, derived from its id: so a key that is kept stays itself, and on
 is as if it had been built just now; so what the clock alone changes never shows.
 
 This source answers as `Files` does in a tree that `apply` has just made, by path for what lies there, by id for what
-journal and lock remember.
+journal and lock remember. A host or certificate is built when something of it is first asked for, and forgotten once
+the new one is decided on: so each process builds, and holds, what it compares.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 
 from pkibuild import layout
 from pkibuild.artifacts.bundles import certificate_part
@@ -20,7 +21,8 @@ from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import KEY_MODE, BundleWant, CertificateWant, ConfigWant, KeyWant, Pair, Unit
 from pkibuild.diagnostics import Diagnostic, UserError
 from pkibuild.facts import CertificateFacts, CrlFacts, KeyFacts, sha
-from pkibuild.model import SELF, Attributes, Authority
+from pkibuild.graph import Units
+from pkibuild.model import SELF, Attributes, Authority, Manifest
 from pkibuild.nodes import unit_of
 from pkibuild.plan.because import differing, pointer
 from pkibuild.plan.derived import sources_of
@@ -38,7 +40,7 @@ from pkibuild.plan.observed import (
 from pkibuild.plan.pairs import PairView
 from pkibuild.rendering.placed import place_of
 from pkibuild.units import MINUTE
-from pkibuild.values import dataclass, replace
+from pkibuild.values import dataclass, field, replace
 from pkibuild.x509 import said
 from pkibuild.x509.validity import window
 
@@ -67,63 +69,90 @@ class Built:
     """Of a certificate."""
 
 
-class AsBuilt:
-    """The old manifest's units as a source of observations.
+@dataclass(slots=True)
+class _Lain:
+    """All that would lie in the folder of one unit, or be remembered of it."""
 
-    `texts` render the old manifest's configs; `coming` those of the new one, to tell at once that nothing changes.
-    `located` gives a diagnostic its place in the old manifest.
+    built: list[Built] = field(default_factory=list)
+    files: dict[str, _Lying] = field(default_factory=dict)
+    """By path."""
+    places: dict[str, str] = field(default_factory=dict)
+    """Id → path."""
+    issued: dict[str, tuple[Recorded, CertificateWant]] = field(default_factory=dict)
+    parts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def put(self, id: str, path: str, what: _Lying) -> None:
+        self.places[id] = path
+        self.files[path] = what
+        self.built.append(Built(id, path, what if isinstance(what, CertificateFacts) else None))
+
+
+class AsBuilt:
+    """The old manifest as a source of observations.
+
+    `texts` render its configs; `coming` those of the new one, to tell at once that nothing changes. `located` gives a
+    diagnostic its place in the old manifest.
     """
 
     lock_only = False
 
     def __init__(
-        self, units: Iterable[Unit], texts: Texts, coming: Texts, now: int, located: Callable[[Diagnostic], Diagnostic]
+        self,
+        manifest: Manifest,
+        texts: Texts,
+        coming: Texts,
+        now: int,
+        located: Callable[[Diagnostic], Diagnostic],
     ) -> None:
         self.texts = texts
         self.coming = coming
         self.now = now
+        self.units = Units(manifest, kept=False)
+        self.left: list[Built] = []
+        """What was built where nothing is to be any more, of the units that were decided on."""
         self._located = located
-        self.built: list[Built] = []
-        self._files: dict[str, _Lying] = {}
-        self._issued: dict[str, tuple[Recorded, CertificateWant]] = {}
-        self._parts: dict[str, tuple[str, ...]] = {}
-        self._places: dict[str, str] = {}
-        """Id → path."""
+        self._declared = {one.id: one for one in manifest.declarations()}
+        self._lain: dict[str, _Lain] = {}
         self._authorities: dict[str, Authority] = {}
         self._views: dict[str, IssuerView] = {}
-        for unit in units:
-            self._build(unit)
+        for authority in manifest.authorities.values():
+            self._of(authority.id)
 
     # -- building ----------------------------------------------------------------
 
-    def _build(self, unit: Unit) -> None:
-        views = {pair.unit: self._pair(pair) for pair in unit.pairs}
+    def _of(self, id: str) -> _Lain:
+        """What lies of the unit that an artifact belongs to."""
+        unit = unit_of(id)
+        lain = self._lain.get(unit)
+        if lain is None:
+            lain = self._lain[unit] = _Lain()
+            if unit in self._declared:
+                self._build(self.units.of(self._declared[unit]), lain)
+        return lain
+
+    def _build(self, unit: Unit, lain: _Lain) -> None:
+        views = {pair.unit: self._pair(pair, lain) for pair in unit.pairs}
         if unit.authority is not None:
-            self._authority(unit.authority, views[unit.id])
+            self._authority(unit.authority, views[unit.id], lain)
         for bundle in unit.bundles:
             found = sources_of(bundle, views, self._views) or ()
             parts = tuple(part or "" for _, _, part in found)
-            self._parts[bundle.id] = parts
-            self._put(bundle.id, bundle.path, _Bundle(bundle, parts))
+            lain.parts[bundle.id] = parts
+            lain.put(bundle.id, bundle.path, _Bundle(bundle, parts))
         for config in unit.configs:
-            self._put(config.id, config.path, config)
+            lain.put(config.id, config.path, config)
 
-    def _put(self, id: str, path: str, what: _Lying) -> None:
-        self._places[id] = path
-        self._files[path] = what
-        self.built.append(Built(id, path, what if isinstance(what, CertificateFacts) else None))
-
-    def _pair(self, pair: Pair) -> PairView:
+    def _pair(self, pair: Pair, lain: _Lain) -> PairView:
         key, certificate = pair.key, pair.certificate
         public = stand_in("public key", key.id)
         encrypted = key.spec.passphrase is not None
-        self._put(key.id, key.path, KeyFacts(key.spec.algorithm, public, encrypted))
+        lain.put(key.id, key.path, KeyFacts(key.spec.algorithm, public, encrypted))
         if encrypted:
-            self.built.append(Built(key.id, public_path(key.path)))
+            lain.built.append(Built(key.id, public_path(key.path)))
         issuer = None if certificate.issuer == SELF else self._views[certificate.issuer]
         facts, asked_end = self._certificate(pair, issuer)
-        self._issued[certificate.id] = (Recorded(facts, key.spec.generation, asked_end), certificate)
-        self._put(certificate.id, certificate.path, facts)
+        lain.issued[certificate.id] = (Recorded(facts, key.spec.generation, asked_end), certificate)
+        lain.put(certificate.id, certificate.path, facts)
         return PairView(
             pair=pair,
             public=public,
@@ -168,7 +197,7 @@ class AsBuilt:
             fingerprint=stand_in("certificate", want.id),
         ), asked_end
 
-    def _authority(self, authority: Authority, view: PairView) -> None:
+    def _authority(self, authority: Authority, view: PairView, lain: _Lain) -> None:
         issuer = None if authority.is_root else self._views[authority.issuer]
         self._authorities[authority.name] = authority
         self._views[authority.name] = IssuerView.of(authority, view, issuer)
@@ -183,20 +212,21 @@ class AsBuilt:
                 digest=stand_in("list", authority.id),
             )
             for kind in ("crl", "crl-der"):
-                self._put(f"{authority.id}/{kind}", layout.output_path(authority, kind), facts)
+                lain.put(f"{authority.id}/{kind}", layout.output_path(authority, kind), facts)
 
     # -- a source of observations -----------------------------------------------------
 
     def key(self, want: KeyWant, certificate_id: str) -> KeySeen:
-        found = self._files.get(want.path)
-        known = want.id in self._places or certificate_id in self._issued
+        lain = self._of(want.id)
+        found = lain.files.get(want.path)
+        known = want.id in lain.places or certificate_id in lain.issued
         if isinstance(found, KeyFacts):
             return KeySeen("present", found, KEY_MODE, known=known)
         return KeySeen("absent" if found is None else "damaged", known=known)
 
     def certificate(self, pair: Pair) -> CertificateSeen:
         want = pair.certificate
-        found = self._files.get(want.path)
+        found = self._of(want.id).files.get(want.path)
         recorded = self._recorded(want)
         if not isinstance(found, CertificateFacts):
             return CertificateSeen("absent" if found is None else "damaged", None, recorded, known=recorded is not None)
@@ -207,13 +237,13 @@ class AsBuilt:
 
     def _former(self, want: CertificateWant) -> Former | None:
         """As what of the same host it was built."""
-        for id, (recorded, old) in self._issued.items():
-            if old.path == want.path and unit_of(id) == unit_of(want.id):
+        for id, (recorded, old) in self._of(want.id).issued.items():
+            if old.path == want.path:
                 return Former(id, recorded)
         return None
 
     def moved_from(self, id: str, path: str) -> str:
-        old = self._places.get(id, path)
+        old = self._of(id).places.get(id, path)
         return "" if old == path else old
 
     def _recorded(self, want: CertificateWant) -> Recorded | None:
@@ -221,7 +251,7 @@ class AsBuilt:
 
         Whoever adds `issued_since` means what is there: it was made earlier than now, nobody can tell here when.
         """
-        recorded, old = self._issued.get(want.id, (None, want))
+        recorded, old = self._of(want.id).issued.get(want.id, (None, want))
         since = want.issued_since
         if recorded is None or since is None or since == old.issued_since or since > self.now:
             return recorded
@@ -233,21 +263,22 @@ class AsBuilt:
         return replace(recorded, facts=replace(facts, not_before=start), asked_end=asked)
 
     def taken(self, path: str, by: str = "") -> bool:  # noqa: ARG002 - every source is asked the same
-        return path in self._files
+        return any(path in lain.files for lain in self._lain.values())  # it is one beside what is decided on just now
 
     def older_certificate(self, path: str) -> str:  # noqa: ARG002 - nothing is older than what was built just now
         return ""
 
     def bundle(self, want: BundleWant, unit: Unit) -> BundleSeen:  # noqa: ARG002 - every source is asked the same
-        found = self._files.get(want.path)
+        lain = self._of(want.id)
+        found = lain.files.get(want.path)
         if isinstance(found, _Bundle):
             return BundleSeen("present", found.parts, found.want.mode, found.parts)
         if isinstance(found, CertificateFacts):
             return BundleSeen("present", (certificate_part(found.fingerprint),), None, None)
-        return BundleSeen("absent" if found is None else "damaged", remembered=self._parts.get(want.id))
+        return BundleSeen("absent" if found is None else "damaged", remembered=lain.parts.get(want.id))
 
     def config(self, want: ConfigWant, unit: Unit) -> ConfigSeen:  # noqa: ARG002 - every source is asked the same
-        found = self._files.get(want.path)
+        found = self._of(want.id).files.get(want.path)
         if not isinstance(found, ConfigWant):
             return ConfigSeen("absent" if found is None else "damaged")
         coming = self.coming.inputs(want)  # what is wrong there has its place in the new manifest
@@ -269,11 +300,12 @@ class AsBuilt:
             return None
 
     def crl(self, id: str, path: str, der: bool, authority: Authority, generation: int) -> CrlSeen:  # noqa: ARG002 - every source is asked the same
-        found = self._files.get(path)
+        files = self._of(id).files
+        found = files.get(path)
         if isinstance(found, CrlFacts):
             return CrlSeen("present", found)
         old = self._authorities.get(authority.name)
-        before = self._files.get(layout.output_path(old, "crl")) if old and old.key.generation == generation else None
+        before = files.get(layout.output_path(old, "crl")) if old and old.key.generation == generation else None
         return CrlSeen("absent", recorded_facts=before if isinstance(before, CrlFacts) else None)
 
     def history(self, authority: Authority) -> History:
@@ -285,12 +317,23 @@ class AsBuilt:
     def authorities(self) -> Mapping[str, Attributes]:
         return {name: one.subject for name, one in self._authorities.items()}
 
-    def removed(self, wanted: Container[str]) -> Iterator[Built]:
-        """What nobody declares any more; `wanted` are the paths at which something is to be."""
-        for one in self.built:
-            kind, name = one.id.split("/", 2)[:2]
-            if one.path not in wanted and (kind != "authority" or one.id == f"authority/{name}/certificate"):
-                yield one
+    # -- what is left --------------------------------------------------------------
+
+    def leave(self, unit: Unit) -> None:
+        """One of the new manifest's is decided on: what nobody wants any more of the old one is left."""
+        lain = self._of(unit.id)
+        del self._lain[unit.id]
+        wanted = set(unit.paths)
+        self.left += (one for one in lain.built if one.path not in wanted)
+
+    def removed(self, declared: Container[str]) -> Iterator[Built]:
+        """What nobody wants any more, when all is decided on; `declared` are the ids of the new declarations."""
+        yield from self.left
+        for id, declaration in self._declared.items():
+            if id not in declared:
+                for one in self._of(id).built:
+                    if not isinstance(declaration, Authority) or one.id == f"{id}/certificate":
+                        yield one
 
 
 _MOST = 5

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pkibuild.artifacts.configs import TEMPLATE_LIMIT, Texts
-from pkibuild.artifacts.wants import Unit
 from pkibuild.diagnostics import Diagnostic, UserError
 from pkibuild.graph import Units
 from pkibuild.manifest.sides import NOTHING, Side, as_old
@@ -27,15 +26,18 @@ def make_diff(old: Side, new: Side, now: int, forks: Forks) -> Plan:
     moved = _is_moved(old, new)
     # A config's header names the manifest: unless that was moved, which file the old one was read from is no change.
     before = old if moved else replace(old, manifest=replace(old.manifest, path=new.manifest.path))
-    units = Units(new.manifest)
-    alike = Alike(before, new, units)
+    units = Units(new.manifest, kept=False)
     texts = Texts(new.read, new.shown)
-    with as_old(old.name):
-        built = _units(before.manifest, alike)
-    source = AsBuilt(built, Texts(old.read, old.shown), texts, now, old.manifest.located)
+    source = AsBuilt(before.manifest, Texts(old.read, old.shown), texts, now, old.manifest.located)
+    alike = Alike(before, new, units, source)
     lock = Lock("", new.manifest.output)
-    draft, plan = make_plan(new.manifest, units, source, lock, now, texts, alike, forks=forks)
-    orphans = removed(source, new.manifest, Wanted.by(units.paths(), draft.seen, plan.actions), now)
+    try:
+        draft, plan = make_plan(new.manifest, units, source, lock, now, texts, alike, forks=forks)
+        orphans = removed(source, new.manifest, Wanted.by((), draft.seen, plan.actions), now)
+    except UserError:
+        _check(source.units, old)  # with what is wrong there nothing can be compared
+        raise
+    _check(source.units, old)
     plan = with_risks(with_orphans(plan, orphans), orphans, now)
     return replace(
         plan,
@@ -47,12 +49,12 @@ def make_diff(old: Side, new: Side, now: int, forks: Forks) -> Plan:
     )
 
 
-def _units(manifest: Manifest, alike: Alike) -> list[Unit]:
-    units = Units(manifest)
-    found = [units.of(one) for one in manifest.declarations() if not alike.has(one)]
-    if units.problems.errors:
-        raise UserError(*map(manifest.located, (*manifest.warnings, *units.problems.found)))
-    return found
+def _check(units: Units, old: Side) -> None:
+    """Raises UserError with what is wrong with the old units that were looked at."""
+    problems = units.problems
+    if problems.errors:
+        with as_old(old.name):
+            raise UserError(*map(old.manifest.located, (*old.manifest.warnings, *problems.found)))
 
 
 def _new_warnings(plan: Plan, old: Manifest) -> tuple[Diagnostic, ...]:

@@ -48,7 +48,7 @@ def decide_on(leaves: Sequence[Declaration], planner: Planner, units: Units, pas
     faults, inputs = len(units.faults), len(texts.known)
 
     def pack(share: Sequence[Declaration], drafts: list[Draft]) -> _Told:
-        made = [{one.id: units.of(one) for one in piece} for piece in _pieces(share)]
+        made = [{one.id: units.made[one.id] for one in piece if one.id in units.made} for piece in _pieces(share)]
         return _Told(
             [packed((draft.detached(), some)) for draft, some in zip(drafts, made, strict=True)],
             units.faults[faults:],

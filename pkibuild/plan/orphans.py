@@ -86,11 +86,12 @@ def _in_lock(lock: Lock, manifest: Manifest, wanted: Wanted, now: int) -> list[O
 
 def removed(source: AsBuilt, manifest: Manifest, wanted: Wanted, now: int) -> list[Orphan]:
     """What an older manifest declares and this one does not."""
-    found = []
-    for one in source.removed(wanted.paths):
-        kind, name = one.id.split("/", 2)[:2]
-        if kind != "authority" or name not in manifest.authorities:
-            found.append(_orphan(one.facts, one.id, one.path, kind, now, wanted))
+    declared = {one.id for one in manifest.declarations()}
+    found = [
+        _orphan(one.facts, one.id, one.path, one.id.partition("/")[0], now, wanted)
+        for one in source.removed(declared)
+        if one.path not in wanted.paths
+    ]
     return sorted(found, key=lambda one: one.id)
 
 

@@ -11,6 +11,7 @@ import pytest
 from helpers import Project, Result
 
 from pkibuild.plan import settled
+from pkibuild.plan.asbuilt import AsBuilt
 from pkibuild.plan.planner import FEW
 from pkibuild.state import cache
 from pkibuild.state.local import recall
@@ -94,6 +95,38 @@ def test_a_diff(built: Project, monkeypatch: pytest.MonkeyPatch, processors: int
     before.write_text(MANIFEST.replace("issuer: web-ca\n", "issuer: root\n").replace("web: {", "www: {"))
     found = same(built, monkeypatch, processors, "diff", "old.yaml", "pki.yaml")
     assert sum(one["id"].endswith("/certificate") for one in found["actions"]) == HOSTS + 1
+
+
+def test_a_diff_of_what_goes_from_every_host(built: Project, monkeypatch: pytest.MonkeyPatch, processors: int) -> None:
+    before = built.folder / "old.yaml"
+    before.write_text(MANIFEST.replace("formats: [fullchain]", "formats: [fullchain, chain]"))
+    found = same(built, monkeypatch, processors, "diff", "old.yaml", "pki.yaml")
+    assert [one["id"] for one in found["orphans"]] == [f"host/h{number:03}/chain" for number in range(1, HOSTS + 1)]
+
+
+def test_what_is_wrong_with_the_old_manifest_is_told_once(
+    built: Project, monkeypatch: pytest.MonkeyPatch, processors: int
+) -> None:
+    before = built.folder / "old.yaml"
+    web = 'web: {type: apache, hosts: ["h*"]}'
+    assert web in MANIFEST
+    bad = 'bad: {type: apache, client_auth: required, client_authorities: [ghost], hosts: ["h2*"]}'
+    text = MANIFEST.replace(web, f'web: {{type: apache, hosts: ["h0*", "h1*"]}}\n  {bad}')
+    before.write_text(text.replace("ecdsa-p256 #", "ecdsa-p384 #"))
+    found = same(built, monkeypatch, processors, "diff", "old.yaml", "pki.yaml")
+    assert [one["code"] for one in found["diagnostics"]] == ["unknown-issuer", "old-invalid"]
+
+
+def test_a_diff_builds_in_each_process_what_that_compares(built: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = built.folder / "old.yaml"
+    before.write_text(MANIFEST.replace("ecdsa-p256 #", "ecdsa-p384 #"))
+    here: list[str] = []
+    real = AsBuilt._build
+    monkeypatch.setattr(
+        AsBuilt, "_build", lambda own, unit, lain: (here.append(unit.id), real(own, unit, lain))[1], raising=True
+    )
+    planned(built, monkeypatch, 3, "diff", "old.yaml", "pki.yaml").ok()
+    assert len(here) < HOSTS // 2
 
 
 def test_a_fault_of_all_hosts_is_told_once(project: Project, monkeypatch: pytest.MonkeyPatch, processors: int) -> None:
