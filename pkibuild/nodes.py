@@ -37,6 +37,16 @@ class Change:
     diff: tuple[str, ...] = ()
     """Of a text: the hunk of a unified diff, its `@@` line first."""
 
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """The values that are no longer there."""
+        return tuple(value for value in self.before if value not in self.after)
+
+    @property
+    def come(self) -> tuple[str, ...]:
+        """The values that were not there before."""
+        return tuple(value for value in self.after if value not in self.before)
+
 
 # -- recipes: what executing an action takes. Paths are relative to the output folder. ------------------------------
 

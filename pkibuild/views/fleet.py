@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from pkibuild.nodes import Action, Orphan
+from pkibuild.nodes import Action, Change, Orphan
 from pkibuild.values import dataclass
 
 FEWEST = 3
@@ -122,10 +122,20 @@ def _parts(item: Action | Orphan) -> Iterator[str]:
         yield reason.code if reason.code in _DATED else f"{reason.code} {reason.message}"
         yield from (id for id in reason.because if not id.startswith("/"))
     for change in item.changes:
-        # Equal hosts were not all built on one day.
-        before = [str(len(change.before))] if change.field == "notAfter" else change.before
+        before, after = _sides(change)
         yield "\t".join((change.field, *before))
-        yield "\t".join(change.after)
+        yield "\t".join(after)
+
+
+def _sides(change: Change) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is told of a change, before and after."""
+    match change.field:
+        case "notAfter":  # equal hosts were not all built on one day
+            return (str(len(change.before)),), change.after
+        case "text":
+            return change.before, change.after
+        case _:  # the names that stay are not told
+            return change.gone, change.come
 
 
 def _open(text: str, name: str) -> str:

@@ -203,6 +203,6 @@ def told_change(change: Change) -> list[str]:
     before, after = change.before, change.after
     if len(before) == len(after) == 1:
         return [f"{visible(before[0])} → {visible(after[0])}"]
-    gone = [f"- {visible(value)}" for value in before if value not in after]
-    come = [f"+ {visible(value)}" for value in after if value not in before]
+    gone = [f"- {visible(value)}" for value in change.gone]
+    come = [f"+ {visible(value)}" for value in change.come]
     return gone + come or ["another order"]

@@ -182,6 +182,17 @@ def test_hosts_that_were_built_on_several_days_are_renewed_alike() -> None:
     assert counted(due) == 3
 
 
+def test_names_that_stay_tell_no_hosts_apart() -> None:
+    def aliased(name: str, *gone: str) -> Action:
+        own = (f"DNS:{name}.abc.com", f"IP:192.0.2.{len(name)}")
+        change = Change("subjectAltName", (*own, *gone), (*own, f"DNS:{name}.new.com"))
+        return action(f"host/{name}/certificate", "reissue", "names changed", change)
+
+    fleet = tuple(map(aliased, ("a", "be", "cde", "fghi")))
+    assert counted(fleet) == 3
+    assert counted((*fleet, aliased("j", "DNS:abc.com"))) == 3
+
+
 def test_colours_only_where_wanted_and_nowhere_else_different() -> None:
     painted = plan_text.text(EXAMPLE, Style(True))
     assert re.sub(r"\x1b\[[0-9;]*m", "", painted) == AS_IN_THE_MANUAL
