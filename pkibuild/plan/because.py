@@ -65,10 +65,12 @@ def _apart(before: Any, after: Any) -> list[Any]:
     return [one for one in after if one not in before] + [one for one in before if one not in after]
 
 
-def explained(actions: Mapping[str, Action], manifest: Manifest) -> tuple[Action, ...]:
-    """The actions, each reason with what it follows from."""
-    causes = _Causes(actions, manifest)
-    return tuple(causes.explained(action) for action in actions.values())
+def explained(
+    actions: Mapping[str, Action], planned: Mapping[str, Action], manifest: Manifest
+) -> Iterator[tuple[str, Action]]:
+    """The actions by id, each reason with what it follows from; `planned` are they, and those of what they need."""
+    causes = _Causes(planned, manifest)
+    return ((id, causes.explained(action)) for id, action in actions.items())
 
 
 class _Causes:

@@ -80,4 +80,5 @@ def _decide(some: Sequence[Declaration], planner: Planner, units: Units, passing
         planner.decide(unit, draft)
         passing.looked_at(unit, draft, before)
         draft.merge(before)
+    planner.settle(draft)
     return draft

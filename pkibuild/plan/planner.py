@@ -70,6 +70,13 @@ class Planner:
         if _issuers(unit) <= self.views.keys():  # else what is wrong with the authority is told already
             _plan_unit(self._context(draft), unit, self.views, self.texts)
 
+    def settle(self, draft: Draft) -> None:
+        """Units and what they hang on are decided on: each reason tells why there is one, needs are what is planned."""
+        planned = {**draft.above, **draft.actions}
+        draft.actions = {
+            id: _needing(action, planned.keys()) for id, action in explained(draft.actions, planned, self.manifest)
+        }
+
     def finish(self) -> None:
         """When all is decided on: what is to be said of the whole."""
         for authority in self.manifest.authorities.values():
@@ -114,6 +121,7 @@ def make_plan(
     draft = planner.draft
     for authority in manifest.authorities.values():
         planner.decide(units.of(authority), draft)
+    planner.settle(draft)
     passing.begin(planner.views)
     leaves = [one for one in manifest.leaves() if not passing.over(one, draft)]
     planner.in_full = in_full or len(leaves) <= FEW  # a tenth of the work where ten thousand are new
@@ -122,13 +130,12 @@ def make_plan(
     draft.problems.found[:0] = units.problems.found
     if draft.problems.errors:
         raise UserError(*map(manifest.located, (*manifest.warnings, *draft.problems.found)))
-    actions = tuple(_needing(action, draft.actions.keys()) for action in explained(draft.actions, manifest))
     warnings = (*manifest.warnings, *map(manifest.located, draft.problems.warnings))
     return draft, Plan(
         manifest=manifest.path,
         output=manifest.output,
         now=now,
-        actions=actions,
+        actions=tuple(draft.actions.values()),
         pending=tuple(draft.pending),
         warnings=warnings,
         unchanged=draft.unchanged,
