@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit
 from pkibuild.facts import KeyFacts, sha
 from pkibuild.plan.files import Files
@@ -43,10 +45,21 @@ class Built:
 class AfterRun(Files):
     """The output folder after a run."""
 
-    def __init__(self, tree: Tree, lock: Lock, now: int, memory: Cache, done: Done, histories: Histories) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        lock: Lock,
+        now: int,
+        memory: Cache,
+        done: Done,
+        histories: Histories,
+        planned: Container[str],
+    ) -> None:
         super().__init__(tree, lock, now, memory)
         self.histories = histories
         self._done = done
+        self._planned = planned
+        self._finished = frozenset(done.ids)
         self.learn(one.facts for one in done.certificates.values())
 
     def key(self, want: KeyWant, certificate_id: str) -> KeySeen:
@@ -67,6 +80,10 @@ class AfterRun(Files):
         if digest is None:
             return super().config(want, unit)
         return ConfigSeen("present", digest, mode=want.mode, remembered=digest, ours=True)
+
+    def lags(self, id: str) -> bool:
+        """Whether something is to be done with it that this run has not done: it is what it was before."""
+        return id in self._planned and id not in self._finished
 
     def digest(self, path: str) -> str | None:
         """SHA-256 of a file; None when there is none."""

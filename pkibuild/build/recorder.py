@@ -21,7 +21,7 @@ from pkibuild.values import replace
 def record_units(folder: Folder, histories: Histories, units: Iterable[Unit], done: Done) -> Built:
     """Write the receipts of units after a run, or a part of it; what lock and cache are to say."""
     memo = folder.memo.keys
-    source = AfterRun(folder.tree, folder.lock, folder.now, folder.memo, done, histories)
+    source = _after(folder, done, histories)
     found: set[str] = set()
     lines: dict[str, bytes] = {}
     keys: KeyMemo = {}
@@ -31,6 +31,12 @@ def record_units(folder: Folder, histories: Histories, units: Iterable[Unit], do
         paths = (path for pair in unit.pairs for path in (pair.key.path, pair.key.public_path))
         keys.update({path: memo[path] for path in paths if path in memo})
     return Built(done.ids, found, lines, keys)
+
+
+def _after(folder: Folder, done: Done, histories: Histories) -> AfterRun:
+    assert folder.draft is not None
+    planned = folder.draft.actions
+    return AfterRun(folder.tree, folder.lock, folder.now, folder.memo, done, histories, planned)
 
 
 def record(
@@ -43,7 +49,7 @@ def record(
     gone: Sequence[str],
 ) -> None:
     """Record what this process has done, and what others have `built` and recorded; `gone` are removed nodes."""
-    source = AfterRun(folder.tree, folder.lock, folder.now, folder.memo, done, histories)
+    source = _after(folder, done, histories)
     recorded = {id for one in built for id in one.units}
     changed: dict[str, bytes] = {}
     for one in (*built, record_units(folder, histories, _touched(units, folder, source, done, recorded), done)):

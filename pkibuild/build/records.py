@@ -53,7 +53,7 @@ def record(unit: Unit, source: AfterRun, texts: Texts) -> dict[str, bytes]:
 # -- the lock --------------------------------------------------------------------------------------------
 
 
-def entries(unit: Unit, source: Files, texts: Texts) -> Iterator[LockEntry]:
+def entries(unit: Unit, source: AfterRun, texts: Texts) -> Iterator[LockEntry]:
     """What is there of a unit now, as the lock's lines."""
     for pair in unit.pairs:
         key = source.key(pair.key, pair.certificate.id)
@@ -67,12 +67,19 @@ def entries(unit: Unit, source: Files, texts: Texts) -> Iterator[LockEntry]:
             asked = recorded.asked_end if recorded else None
             yield certificate_entry(want, seen.facts, generation or pair.key.spec.generation, asked)
     for bundle in unit.bundles:
+        if source.lags(bundle.id) and bundle.id in source.lock:
+            continue
         found = source.bundle(bundle, unit)
         if found.state == "present":
             yield bundle_entry(bundle, found.parts)
     for config in unit.configs:
+        lags = source.lags(config.id)
+        if lags and config.id in source.lock:
+            continue
         there = source.config(config, unit)
-        if there.state == "present":
+        if there.state == "present" and lags:
+            yield config_entry(config, there.digest, "", there.inputs)
+        elif there.state == "present":
             yield config_entry(config, there.digest, texts.masked(config), texts.inputs(config, public=True))
     if unit.authority is not None:
         yield from _authority_entries(unit.authority, source)
@@ -128,11 +135,15 @@ def receipt(unit: Unit, source: AfterRun, inputs: Mapping[str, str], found: Mapp
             note(pair.key.id, pair.key.public_path, pair.certificate.rights)
         note(pair.certificate.id, pair.certificate.path, pair.certificate.rights)
     for bundle in unit.bundles:
+        if source.lags(bundle.id):
+            continue
         entry = found.get(bundle.id)
         parts = entry.facts.parts if entry and isinstance(entry.facts, FileFacts) else ()
         shown = " ".join(part for part in parts if not part.startswith(key_part("unreadable")))
         note(bundle.id, bundle.path, bundle.rights, secret=bundle.secret, noted=shown)
     for config in unit.configs:
+        if source.lags(config.id):
+            continue
         noted = inputs.get(config.id, "")
         note(config.id, config.path, config.rights, secret=config.secret, noted=noted, link=config.link)
     files.update(_left_over(unit, source, files))
@@ -164,13 +175,16 @@ def is_current(unit: Unit, found: Receipt) -> bool:
     )
 
 
-def _left_over(unit: Unit, source: Files, files: Mapping[str, ReceiptFile]) -> dict[str, ReceiptFile]:
-    """What was built earlier and is no longer wanted stays in the receipt as long as it stays in the folder."""
+def _left_over(unit: Unit, source: AfterRun, files: Mapping[str, ReceiptFile]) -> dict[str, ReceiptFile]:
+    """What was built earlier and is no longer wanted stays in the receipt as long as it stays in the folder.
+
+    What lags behind stays in any case, so that the next plan finds it where this one did.
+    """
     before = source.receipt_at(unit.receipt_path).files
     return {
         path: one
         for path, one in before.items()
-        if path not in files and source.tree.stat(f"{unit.folder}/{path}") is not None
+        if path not in files and (source.lags(one.node) or source.tree.stat(f"{unit.folder}/{path}") is not None)
     }
 
 

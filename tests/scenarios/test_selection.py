@@ -98,6 +98,47 @@ def test_only_of_a_service(estate: Estate) -> None:
     assert run.actions == [("service/pop3@mail/qpopper.conf", "restore")]
 
 
+@pytest.mark.parametrize("lock", [True, False])
+@pytest.mark.parametrize(
+    ("edit", "part"),
+    [
+        ("fqdn: www.abc.com", "host/www/certificate"),
+        ("fqdn: www.abc.com", "host/www/combined"),
+        ("fqdn: www.abc.com", "service/web@www/web.conf"),
+        ("web: {type: apache", "service/web@www/web.conf"),
+    ],
+)
+def test_what_only_leaves_out_is_planned_as_before(project: Project, edit: str, part: str, lock: bool) -> None:
+    """What else a host has of which a part is built; some of it was changed by hand."""
+    estate = Estate(project)
+    services = "services:\n  web: {type: apache, host: www}\n  intranet: {type: apache, host: www, port: 8443}\n"
+    services += "  other: {type: apache, host: www, port: 8444}\n"
+    estate.write(MANIFEST.partition("services:")[0] + services)
+    estate.apply()
+    estate.edit(edit, f"{edit}, aliases: [abc.com]" if "fqdn" in edit else f"{edit}, port: 444")
+    file = next(estate.path("hosts/www").rglob("intranet.conf"))
+    file.write_text(file.read_text() + "by hand\n")
+    next(estate.path("hosts/www").rglob("other.conf")).unlink()
+    combined = next(estate.path("hosts/www").rglob("www.pem"))
+    combined.chmod(0o600)
+    combined.write_bytes(combined.read_bytes().partition(b"-----BEGIN CERT")[0])
+    if not lock:
+        estate.lock.unlink()
+    before = {one["id"]: one for one in estate.plan()["actions"]}
+    run = estate.apply("--only", part, settled=False)
+    after = {one["id"]: one for one in estate.plan()["actions"]}
+    assert after.keys() == before.keys() - run.ids
+    same = [one for one in after if before[one]["action"] in ("restore", "render")]
+    assert same
+    assert [after[one]["reasons"] for one in same] == [before[one]["reasons"] for one in same]
+    told = {one["id"] for one in estate.plan("--lock-only")["actions"]}
+    if "fqdn" in edit:
+        assert told == after.keys()
+    elif lock:  # which does not know what was changed by hand
+        assert told == set()
+    estate.apply()
+
+
 def test_only_what_is_not_there_is_told(estate: Estate) -> None:
     rename(estate, "app")
     assert estate.refused("apply", "--only", "host/aap") == ["only-nothing"]
