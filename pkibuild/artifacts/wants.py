@@ -27,6 +27,11 @@ class Rights:
     mode: int = FILE_MODE
 
 
+def config_mode(mode: int) -> int:
+    """A config's mode in the output folder, by that on the host: never wider."""
+    return mode & 0o755 | 0o400
+
+
 @dataclass(frozen=True, slots=True)
 class KeyWant:
     id: str
@@ -115,8 +120,8 @@ class ConfigWant:
 
     @property
     def mode(self) -> int:
-        """The mode in the output folder: never wider than on the host."""
-        return self.rights.mode & 0o755 | 0o400
+        """The mode in the output folder."""
+        return config_mode(self.rights.mode)
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,14 +141,14 @@ def plan_config(context: Context, want: ConfigWant, unit: Unit, texts: Texts) ->
         return
     data, masked = texts.render(want), texts.masked(want)
     # The lock does not know what a secret was: what changes in nothing else is no change where it alone is asked.
-    same = seen.digest == sha(data) or (masked and seen.masked == masked)
+    same = seen.digest == sha(data) or bool(masked and seen.masked == masked)
     if seen.state == "present" and same and _mode_fits(want, seen):
         _keep_config(context, want, seen, masked, known, moves)
         return
     if seen.state != "absent" and not seen.ours:
         _refuse_foreign(context, want)
         return
-    verb, reason = _config_reason(seen, data)
+    verb, reason = _config_reason(seen, same)
     recipe = _config_recipe(want, data, reason.code == "edited-by-hand", known)
     changes = () if verb == "new" else _shown_changes(want, seen, data, texts)
     name = f"→ {want.link}" if want.link else want.path.rpartition("/")[2]
@@ -174,7 +174,7 @@ def _shown_changes(want: ConfigWant, seen: ConfigSeen, data: bytes, texts: Texts
     if seen.shown is not None:
         try:
             changes = text_changes(seen.shown, texts.shown(want))
-            return changes or (Change("secret options", (MASK,), (MASK,)),)
+            return changes or ((Change("secret options", (MASK,), (MASK,)),) if seen.digest != sha(data) else ())
         except UserError:  # the template does more with a secret than to put it out
             return ()
     return () if want.secret or seen.data is None else text_changes(seen.data, data)
@@ -184,13 +184,13 @@ def _mode_fits(want: ConfigWant, seen: ConfigSeen) -> bool:
     return seen.mode is None or not seen.mode & ~want.mode & 0o077
 
 
-def _config_reason(seen: ConfigSeen, data: bytes) -> tuple[Verb, Reason]:
+def _config_reason(seen: ConfigSeen, same: bool) -> tuple[Verb, Reason]:
     if seen.state == "absent":
         if seen.ours:
             return "restore", Reason("missing", "it is missing")
         return "new", Reason("not-built", "not built yet")
     if seen.remembered and seen.digest != seen.remembered:
         return "restore", Reason("edited-by-hand", "it was changed by hand, and is put back")
-    if seen.digest == sha(data):
+    if same:
         return "restore", Reason("mode-changed", "its mode was changed")
     return "render", Reason("inputs-changed", "its options, paths or template changed", seen.because)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit
+from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit, config_mode
 from pkibuild.diagnostics import UserError
 from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, sha
 from pkibuild.model import Attributes, Authority
@@ -106,7 +106,8 @@ class Remembered:
             return ConfigSeen("absent" if entry is None else "damaged")
         digest, masked = entry.facts.digest, entry.facts.masked
         data = self._text(want.path, digest)
-        return ConfigSeen("present", digest, data, None, digest, entry.inputs, ours=True, masked=masked)
+        mode = config_mode(entry.mode) if entry.mode is not None and entry.kind != "link" else None
+        return ConfigSeen("present", digest, data, mode, digest, entry.inputs, ours=True, masked=masked)
 
     def _text(self, path: str, digest: str) -> bytes | None:
         """The built file, where it is in the checkout and the one that the lock remembers."""

@@ -44,18 +44,50 @@ OPTIONS: Data = {
     },
 }
 
+RELAY: Data = {
+    "type": "relay",
+    "version": 1,
+    "summary": "A relay, which has passwords",
+    "files": [
+        {"path": "etc/relay/relay.conf", "template": "relay.conf.j2", "language": "ini", "mode": "0640"},
+        {"path": "etc/relay/{item.name}.conf", "template": "peer.conf.j2", "language": "ini", "each": "peers",
+         "mode": "0600"},
+    ],
+}  # fmt: skip
+SECRET: Data = {"description": "Password.", "type": "string", "writeOnly": True, "examples": ["x"]}
+RELAY_OPTIONS: Data = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "word": SECRET,
+        "port": {"description": "Port.", "type": "integer", "default": 25, "examples": [25]},
+        "note": {"description": "In no text.", "type": "string", "default": "", "examples": ["x"]},
+        "peers": {
+            "description": "Peers.",
+            "type": "array",
+            "items": {"type": "object", "properties": {"name": {"type": "string"}, "word": SECRET}},
+            "examples": [[{"name": "a", "word": "x"}]],
+        },
+    },
+}
+
 FILES: dict[str, Any] = {
     "a.j2": "name {{ host.fqdn }}\nworkers {{ options.values.workers }}\n",
     "b.j2": "name {{ host.fqdn }}\nkey {{ paths.key }}\n",
     "packs/irc/service.yaml": PACK,
     "packs/irc/options.schema.json": OPTIONS,
     "packs/irc/irc.conf.j2": "name = {{ host.fqdn }}\nkey = {{ paths.tls_key }}\nport = {{ options.port }}\n",
+    "packs/relay/service.yaml": RELAY,
+    "packs/relay/options.schema.json": RELAY_OPTIONS,
+    "packs/relay/relay.conf.j2": "port = {{ options.port }}\nword = {{ options.word }}\n",
+    "packs/relay/peer.conf.j2": "name = {{ item.name }}\nword = {{ item.word }}\n",
 }
 """What lies beside the manifest; what is no text is written as JSON, which is YAML too."""
 
 BASE: Data = {
     "version": 1,
-    "packs": ["packs/irc"],
+    "packs": ["packs/irc", "packs/relay"],
     "files": FILES,
     "defaults": {"subject": {"country": "TW", "organization": "ABC"}, "issuer": "web-ca", "validity": "90d"},
     "authorities": {
@@ -88,16 +120,18 @@ BASE: Data = {
             "files": [{"template": "a.j2", "path": "/etc/x/x.conf"}],
         },
         "irc": {"type": "irc", "hosts": ["www"]},
+        "relay": {"type": "relay", "hosts": ["app"], "word": "one", "peers": [{"name": "a", "word": "one"}]},
     },
     "certificates": {"alice": {"usage": ["client"], "subject": {"common_name": "Alice"}, "formats": ["pem", "der"]}},
 }
 
 
-def put(*path: str, value: Any) -> Edit:
+def put(*path: str | int, value: Any) -> Edit:
     def edit(data: Data) -> None:
+        inner: Any = data
         for step in path[:-1]:
-            data = data.setdefault(step, {})
-        data[path[-1]] = value
+            inner = inner[step] if isinstance(inner, list) else inner.setdefault(step, {})
+        inner[path[-1]] = value
 
     return edit
 
@@ -172,7 +206,29 @@ def of(section: str, who: st.SearchStrategy[str], *path: str, value: st.SearchSt
     return st.builds(lambda name, one: put(section, name, *path, value=one), who, value)
 
 
+words = st.sampled_from(["one", "two", "three and four"])
+SECRETS: st.SearchStrategy[Edit] = st.one_of(
+    of("services", st.just("relay"), "word", value=words),
+    of("services", st.just("relay"), "note", value=words),
+    of("services", st.just("relay"), "port", value=st.sampled_from([25, 26])),
+    of("services", st.just("relay"), "peers", value=st.lists(
+        st.builds(lambda name, word: {"name": name, "word": word}, st.sampled_from(["a", "b"]), words),
+        max_size=2, unique_by=lambda one: str(one["name"]))),
+    of("hosts", st.just("app"), "aliases", value=st.sampled_from([[], ["a.abc.com"]])),
+    of("files", st.just("packs/relay/relay.conf.j2"), value=st.sampled_from([
+        "{# as before #}" + FILES["packs/relay/relay.conf.j2"], "port = {{ options.port }}\n",
+        "{% if options.word == 'two' %}two = 2\n{% endif %}note = {{ options.note }}\n"])),
+    of("files", st.just("packs/relay/peer.conf.j2"), value=st.sampled_from(
+        ["name = {{ item.name }}\n", "word = {{ item.word }} {{ options.word }}\n"])),
+    st.just(put("services", "irc", "phrase", value="one")),
+    st.just(put("files", "packs/irc/options.schema.json", "properties", "phrase", "writeOnly", value=True)),
+    st.sampled_from([put("files", "packs/relay/service.yaml", "files", value=[{**RELAY["files"][0], "mode": "0600"}]),
+                     put("files", "packs/relay/service.yaml", "files", value=[])]),
+)  # fmt: skip
+"""Around options that a pack calls secret."""
+
 EDITS: st.SearchStrategy[Edit] = st.one_of(
+    SECRETS,
     of("hosts", hosts, "aliases", value=names),
     of("hosts", hosts, "fqdn", value=st.sampled_from(["x.abc.com", "www.abc.com", "mail.abc.com"])),
     of("hosts", hosts, "addresses", value=st.sampled_from([[], ["192.0.2.1"], ["192.0.2.1", "2001:db8::1"]])),
@@ -345,17 +401,49 @@ def review(estate: Estate, data: Data) -> Estate:
     return reviewer
 
 
-def without_text(planned: Any) -> Any:
-    """The lock does not hold the old text of configs."""
-    if isinstance(planned, list):
-        return planned
-    actions = [(*one[:3], [field for field in one[3] if field != "text"], *one[4:]) for one in planned["actions"]]
-    return {**planned, "actions": actions}
+SECRETS_ALONE = "secret options"
+"""The field that a diff tells of where nothing in a text changes but its secrets."""
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-@given(before=st.lists(EDITS, max_size=3), after=st.lists(EDITS, min_size=1, max_size=3))
-def test_diff_plan_and_apply_agree(folder: Path, before: list[Edit], after: list[Edit]) -> None:
+def with_actions(told: Any, change: Callable[[Any], Any]) -> Any:
+    """Other actions; what is refused is refused."""
+    return told if isinstance(told, list) else {**told, "actions": change(told["actions"])}
+
+
+def without_text(told: Any, secret: tuple[str, ...] = ("",)) -> Any:
+    """The lock does not hold the old text of configs; in a built file secrets cannot be masked."""
+    return with_actions(
+        told,
+        lambda actions: [
+            (*one[:3], [field for field in one[3] if field not in ("text", SECRETS_ALONE)], *one[4:])
+            if one[0].endswith(secret)
+            else one
+            for one in actions
+        ],
+    )
+
+
+def secret_files(data: Data) -> tuple[str, ...]:
+    """How the ids of configs end that may hold secrets."""
+    marked = data["files"]["packs/irc/options.schema.json"]["properties"]["phrase"].get("writeOnly")
+    return ("relay.conf", "/a.conf", "/b.conf", *(("/irc.conf", "/ircd.conf") if marked else ()))
+
+
+def of_secrets_alone(told: Any) -> int:
+    """How many configs change in nothing but a secret: the lock does not know of those."""
+    return 0 if isinstance(told, list) else sum(one[3] == [SECRETS_ALONE] for one in told["actions"])
+
+
+def known_to_the_lock(told: Any) -> Any:
+    hidden = of_secrets_alone(told)
+    if not hidden:
+        return told
+    actions = [one for one in told["actions"] if one[3] != [SECRETS_ALONE]]
+    return {**told, "actions": actions, "unchanged": told["unchanged"] + hidden}
+
+
+def agree(folder: Path, before: list[Edit], after: list[Edit]) -> None:
+    """All three ways tell the same, and `apply` does it."""
     shutil.rmtree(folder / "estate", ignore_errors=True)
     (folder / "estate").mkdir()
     estate = Estate(Project(folder / "estate"))
@@ -369,20 +457,54 @@ def test_diff_plan_and_apply_agree(folder: Path, before: list[Edit], after: list
     new = edited(old, after)
     write(estate, new)
     planned = outcome(estate, "plan")
-    assert outcome(estate, "diff", "HEAD:pki.yaml", "pki.yaml") == planned
+    differing = outcome(estate, "diff", "HEAD:pki.yaml", "pki.yaml")
+    secret = secret_files(new)
+    assert without_text(differing, secret) == without_text(planned, secret)
     reviewer = review(estate, new)
-    assert without_text(outcome(reviewer, "plan", "--lock-only")) == without_text(planned)
+    assert without_text(outcome(reviewer, "plan", "--lock-only")) == without_text(known_to_the_lock(differing))
     if isinstance(planned, dict):
-        a_saved_plan_holds(estate, reviewer)
+        a_saved_plan_holds(estate, reviewer, unseen=of_secrets_alone(differing))
         estate.apply(settled=False)
 
 
-def a_saved_plan_holds(estate: Estate, reviewer: Estate) -> None:
-    """Saved where the keys are, or from the lock alone."""
-    for saver, argv in ((estate, ()), (reviewer, ("--lock-only",))):
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(before=st.lists(EDITS, max_size=3), after=st.lists(EDITS, min_size=1, max_size=3))
+def test_diff_plan_and_apply_agree(folder: Path, before: list[Edit], after: list[Edit]) -> None:
+    agree(folder, before, after)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(before=st.lists(SECRETS, max_size=2), after=st.lists(SECRETS, min_size=1, max_size=3))
+def test_they_agree_about_secrets(folder: Path, before: list[Edit], after: list[Edit]) -> None:
+    agree(folder, before, after)
+
+
+def of_relay(name: str, value: Any) -> Edit:
+    return put("services", "relay", name, value=value)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        [of_relay("note", "x")],
+        [of_relay("note", "x"), of_relay("word", "two")],
+        [of_relay("port", 26), of_relay("word", "two")],
+        [of_relay("word", "two")],
+        [put("files", "packs/relay/service.yaml", "files", 0, "mode", value="0600")],
+        [put("files", "packs/irc/options.schema.json", "properties", "phrase", "writeOnly", value=True)],
+    ],
+    ids=["of no text", "of no text, and a secret", "of the text, and a secret", "a secret", "mode", "now a secret"],
+)
+def test_they_agree_about_an_edit_of(folder: Path, after: list[Edit]) -> None:
+    agree(folder, [], after)
+
+
+def a_saved_plan_holds(estate: Estate, reviewer: Estate, unseen: int) -> None:
+    """Saved where the keys are, or from the lock alone; there `unseen` changes make it stale."""
+    for saver, argv, status in ((estate, (), 0), (reviewer, ("--lock-only",), 5 if unseen else 0)):
         saved = saver.folder / "plan.json"
         saver.run("plan", "--out", str(saved), *argv, env=dict.fromkeys(estate.env, "")).ok()
-        estate.run("apply", "--plan", str(saved), "--dry-run").ok()
+        assert estate.run("apply", "--plan", str(saved), "--dry-run").status == status
 
 
 def test_a_manifest_does_not_differ_from_itself(folder: Path) -> None:
