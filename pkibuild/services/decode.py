@@ -216,13 +216,19 @@ def _marks(schema: Any, path: Path, root: Mapping[str, Any], seen: set[tuple[int
     for word in ("anyOf", "oneOf", "allOf"):
         for one in schema.get(word, ()):
             yield from _marks(one, path, root, seen)
+    for word in ("if", "then", "else"):
+        yield from _marks(schema.get(word), path, root, seen)
+    for below in schema.get("dependentSchemas", {}).values():
+        yield from _marks(below, path, root, seen)
     if schema.get("writeOnly") is True:
         yield path, "secret"
     if schema.get("format") == "manifest-path":
         yield path, "path"
     for name, below in schema.get("properties", {}).items():
         yield from _marks(below, (*path, name), root, seen)
-    for word in ("items", "additionalProperties"):
+    for below in (*schema.get("patternProperties", {}).values(), *schema.get("prefixItems", ())):
+        yield from _marks(below, (*path, "*"), root, seen)
+    for word in ("items", "contains", "additionalProperties", "unevaluatedItems", "unevaluatedProperties"):
         yield from _marks(schema.get(word), (*path, "*"), root, seen)
 
 

@@ -176,8 +176,13 @@ def test_a_secret_of_a_lists_elements_is_for_templates_alone(tmp_path: Path) -> 
         ({"type": "object", "properties": {"all": {"items": {"properties": {"to": {"writeOnly": True}}}}}},
          "one.all", "item.to"),
         ({"type": "object", "additionalProperties": {"writeOnly": True}}, "", "options.one.any"),
+        ({"type": "object", "patternProperties": {"^a": {"writeOnly": True}}}, "", "options.one.any"),
+        ({"type": "array", "prefixItems": [{"writeOnly": True}]}, "one", "item"),
+        ({"if": {"minLength": 3}, "then": {"writeOnly": True}}, "", "options.one"),
+        ({"dependentSchemas": {"a": {"properties": {"b": {"writeOnly": True}}}}}, "", "options.one.b"),
     ],
-    ids=["of a list", "in an object", "of a list in an object", "of any name"],
+    ids=["of a list", "in an object", "of a list in an object", "of any name", "by a pattern", "by its position",
+         "if", "beside another"],
 )  # fmt: skip
 def test_a_secret_is_for_templates_alone_wherever_it_is(
     tmp_path: Path, schema: dict[str, Any], each: str, placeholder: str
