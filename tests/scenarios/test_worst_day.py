@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
 import subprocess
-import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -15,7 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from estate import PASSPHRASE, Estate, aside, crl_number
-from helpers import Project, environment
+from helpers import Project, Result, environment
+from users import as_nobody, hand_over, needs_root
 
 from pkibuild import cli
 from pkibuild.plan.folder import Folder
@@ -590,70 +589,52 @@ def test_the_folder_itself_may_be_a_link_of_the_users(estate: Estate) -> None:
     estate.settled()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_another_users_folder_is_refused(estate: Estate, tmp_path: Path) -> None:
-    for path in (estate.folder, tmp_path, *tmp_path.parents):
-        if path.stat().st_uid == 0 and path != Path("/"):
-            path.chmod(path.stat().st_mode | 0o055)
-    result = as_nobody(estate, "apply")
-    assert result.returncode == 1
-    assert b"error[foreign-owner]" in result.stderr
-    assert b"root" in result.stderr
+@needs_root
+def test_another_users_folder_is_refused(estate: Estate) -> None:
+    result = run_as_nobody(estate, "apply")
+    assert result.status == 1
+    assert "error[foreign-owner]" in result.err
+    assert "root" in result.err
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_a_folder_that_cannot_be_written_is_told(estate: Estate, tmp_path: Path) -> None:
-    for path in (estate.folder, tmp_path, *tmp_path.parents):
-        if path.stat().st_uid == 0 and path != Path("/"):
-            path.chmod(path.stat().st_mode | 0o055)
-    for path in (estate.folder, *estate.folder.rglob("*")):
-        os.chown(path, 65534, 65534, follow_symlinks=False)
+@needs_root
+def test_a_folder_that_cannot_be_written_is_told(estate: Estate) -> None:
+    hand_over((estate.folder, *estate.folder.rglob("*")))
     estate.path(f"{WWW}/certs").chmod(0o555)
     estate.edit(*ALIAS)
-    result = as_nobody(estate, "apply")
-    assert result.returncode == 1
-    assert b"error[write-failed]" in result.stderr
-    assert b"Traceback" not in result.stderr
+    result = run_as_nobody(estate, "apply")
+    assert result.status == 1
+    assert "error[write-failed]" in result.err
+    assert "Traceback" not in result.err
     estate.path(f"{WWW}/certs").chmod(0o755)
-    assert as_nobody(estate, "apply").returncode == 0
-    assert as_nobody(estate, "plan", "--detailed-exitcode").returncode == 0
+    assert run_as_nobody(estate, "apply").status == 0
+    assert run_as_nobody(estate, "plan", "--detailed-exitcode").status == 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_keys_of_root_in_a_users_folder_hinder_no_plan(estate: Estate, tmp_path: Path) -> None:
-    for path in (estate.folder, tmp_path, *tmp_path.parents):
-        if path.stat().st_uid == 0 and path != Path("/"):
-            path.chmod(path.stat().st_mode | 0o055)
-    for path in (estate.folder, *estate.folder.rglob("*")):
-        if "private" not in path.parts:
-            os.chown(path, 65534, 65534, follow_symlinks=False)
-    result = as_nobody(estate, "plan", "--detailed-exitcode")
-    assert (result.returncode, b"Traceback" in result.stderr) == (0, False), result.stderr.decode()
+@needs_root
+def test_keys_of_root_in_a_users_folder_hinder_no_plan(estate: Estate) -> None:
+    hand_over(one for one in (estate.folder, *estate.folder.rglob("*")) if "private" not in one.parts)
+    result = run_as_nobody(estate, "plan", "--detailed-exitcode")
+    assert (result.status, "Traceback" in result.err) == (0, False), result.err
     estate.edit(*ALIAS)
-    result = as_nobody(estate, "apply")
-    assert result.returncode == 1
-    assert b"web-ca.key`: permission denied" in result.stderr
+    result = run_as_nobody(estate, "apply")
+    assert result.status == 1
+    assert "web-ca.key`: permission denied" in result.err
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_a_folder_that_cannot_be_reached_is_told(estate: Estate, tmp_path: Path) -> None:
-    for path in (estate.folder, tmp_path, *tmp_path.parents):
-        if path.stat().st_uid == 0 and path != Path("/"):
-            path.chmod(path.stat().st_mode | 0o055)
+@needs_root
+def test_a_folder_that_cannot_be_reached_is_told(estate: Estate) -> None:
     closed = estate.folder / "closed"
     closed.mkdir(mode=0o700)
     estate.edit("version: 1\n", "version: 1\noutput: closed/pki\n")
-    result = as_nobody(estate, "plan")
-    assert result.returncode == 1
-    assert b"error[read-failed]" in result.stderr
+    result = run_as_nobody(estate, "plan")
+    assert result.status == 1
+    assert "error[read-failed]" in result.err
 
 
-def as_nobody(estate: Estate, *argv: str) -> subprocess.CompletedProcess[bytes]:
-    env = environment(estate.environment())
-    return subprocess.run(
-        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, "-m", "pkibuild", *argv],
-        cwd=estate.folder, env={**env, "HOME": "/"}, capture_output=True, check=False,
-    )  # fmt: skip
+def run_as_nobody(estate: Estate, *argv: str) -> Result:
+    with as_nobody(estate.path("")):
+        return estate.run(*argv)
 
 
 def test_another_run_is_kept_out(estate: Estate) -> None:
