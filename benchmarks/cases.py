@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from figures import Figure, Limit, megabytes, timed
-from manifests import manifest, with_alias
+from manifests import manifest, with_alias, with_aliases
 from processes import Failed, Run, in_turn, pkibuild, run
 
 BARE = str(Path(__file__).with_name("bare.py"))
@@ -172,12 +172,37 @@ def one_change(bench: Bench, estate: Estate) -> tuple[list[Run], Figure]:
     return mine, timed(f"one host changed, {hosts} hosts", mine, others, "bare, one certificate", limits)
 
 
+def diffs(bench: Bench, hosts: int) -> Iterator[tuple[list[Run], Figure]]:
+    """Two manifests compared, with no output folder: one host is another one, or all of them are."""
+    bench.say(f"diff, {hosts} hosts")
+    folder = bench.fresh("diff")
+    old = manifest(hosts)
+    (folder / "old.yaml").write_text(old)
+    limits = {10_000: (Limit(1.5, "s"), Limit(5, "s"))}.get(hosts, NO_LIMITS)
+    cases = {
+        "one host changed": (with_alias(old, hosts, 0), 3),
+        "another key for every host": (manifest(hosts, "ecdsa-p384"), 3 * hosts),
+        "one alias more on every host": (with_aliases(old), 3 * hosts),
+    }
+    for what, (new, changed) in cases.items():
+        (folder / "new.yaml").write_text(new)
+
+        def ours(_: int, changed: int = changed) -> Run:
+            done = pkibuild(folder, "diff", "old.yaml", "new.yaml")
+            if f"Diff: {changed} changed;" not in done.output:
+                raise Failed(f"{folder}: not {changed} changes:\n{done.output}")
+            return done
+
+        mine, _ = in_turn(ours, None, min(bench.rounds, 5), bench.budget / 2)
+        yield mine, timed(f"diff, {what}, {hosts} hosts", mine, limits=limits)
+
+
 def size(bench: Bench, hosts: int, *, memory: bool) -> Iterator[Figure]:
     """All figures of one size of tree; with `memory` also what each kind of run takes at most."""
     estate, built, figure = cold(bench, hosts)
     yield figure
     peaks = {"cold": built}
-    for runs, figure in (*unchanged(bench, estate), one_change(bench, estate)):
+    for runs, figure in (*unchanged(bench, estate), one_change(bench, estate), *diffs(bench, hosts)):
         yield figure
         peaks[figure.name.rpartition(",")[0]] = runs
     if memory:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _HEAD = """\
 version: 1
 output: out
@@ -46,3 +48,8 @@ def with_alias(text: str, hosts: int, change: int) -> str:
     number = (change * 7919 + hosts // 2) % hosts
     old = f"aliases: [www{number:06d}.example.com"
     return text.replace(old, f"{old}, new{change}.example.com", 1)
+
+
+def with_aliases(text: str) -> str:
+    """The same with one more alias for every host."""
+    return re.sub(r"aliases: \[(www\d+)", r"aliases: [new-\1.example.com, \1", text)
