@@ -11,7 +11,6 @@ from pkibuild.values import dataclass
 
 _RANGE = re.compile(r"\[([0-9]{1,9}):([0-9]{1,9})(?::([0-9]{1,9}))?\]")
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-GLOB = re.compile(r"[a-z0-9*?][a-z0-9._*?-]{0,62}")
 
 
 class BadPattern(ValueError):

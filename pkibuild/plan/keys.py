@@ -30,8 +30,6 @@ class KeyState:
     """`protect` is not false."""
     renewing: bool
     """Its certificate is due."""
-    staged_certified: str = ""
-    """Public digest in the newest certificate of the journal, when that certificate is not yet in its file."""
 
 
 @dataclass(frozen=True, slots=True)
