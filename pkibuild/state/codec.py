@@ -97,13 +97,28 @@ def _field(field: Any, hint: Any) -> _Field:
 
 
 def _say(hint: Any, encode: Convert | None) -> Say:
-    if hint is str:
-        return encode_basestring_ascii
-    if hint == tuple[str, ...]:
-        return lambda value: f"[{','.join(map(encode_basestring_ascii, value))}]"
+    plain: Mapping[Any, Say] = {str: encode_basestring_ascii, int: int.__repr__, bool: _say_bool}
+    if hint in plain:
+        return plain[hint]
+    inner = get_args(hint)
+    if get_origin(hint) is tuple:
+        said = [_say(one, _converters(one)[0]) for one in inner if one is not Ellipsis]
+        return _say_many(said[0]) if inner[-1] is Ellipsis else _say_fixed(said)
     if isinstance(hint, type) and is_dataclass(hint):
         return to_text
     return _ENCODER.encode if encode is None else lambda value: _ENCODER.encode(encode(value))
+
+
+def _say_bool(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _say_many(said: Say) -> Say:
+    return lambda value: f"[{','.join(map(said, value))}]"
+
+
+def _say_fixed(parts: list[Say]) -> Say:
+    return lambda value: f"[{','.join([said(one) for said, one in zip(parts, value, strict=True)])}]"
 
 
 def _default(field: Any, hint: Any) -> Any:

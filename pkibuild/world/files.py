@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat as stat_module
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,9 +17,6 @@ from types import TracebackType
 
 from pkibuild.diagnostics import fail
 from pkibuild.values import dataclass
-
-_NO_PATH = re.compile(r"\0|(?:\A|/)\.{0,2}(?:/|\Z)")
-"""Empty parts, `.` and `..`, an absolute path, a NUL."""
 
 TEMPORARY = ".pkibuild-tmp-"
 """How the name of every temporary file begins, so that a later run finds what a killed one left."""
@@ -160,7 +156,9 @@ class Tree:
         """What it has put anywhere, or tried to."""
 
     def path(self, name: str) -> str:
-        if _NO_PATH.search(name):
+        """Where it is. Raises ValueError for an absolute path, empty parts, `.` and `..`, and a NUL."""
+        parts = f"/{name}/"  # looked through as text: a regular expression takes ten times as long
+        if "//" in parts or "\0" in parts or ("/." in parts and ("/./" in parts or "/../" in parts)):
             raise ValueError(f"not a path below the output folder: {name!r}")
         return f"{self.root}/{name}"
 
