@@ -29,6 +29,8 @@ MASK = "MASKED"
 Digest = Literal["inputs", "public", "masked"]
 """Of all that a config is rendered from, of all but its secrets, or of its masked text."""
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
 Reader = Callable[[str, int], bytes]
 """Reads a template: absolute path and limit to bytes, of which one more may come. Raises OSError."""
 
@@ -77,7 +79,7 @@ class Texts:
         if known is None:
             _, digest = self._template(want)
             seen = _masked(want) if of == "public" else want.file.context
-            context = json.dumps(seen, sort_keys=True, separators=(",", ":"))
+            context = _ENCODER.encode(seen)
             known = hashlib.sha256(f"{digest}\n{want.file.language}\n{context}".encode()).hexdigest()
             self.known[want.id, of] = known
         return known

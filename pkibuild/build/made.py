@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit
+from pkibuild.artifacts.wants import BundleWant, CertificateWant, ConfigWant, KeyWant, Unit
 from pkibuild.facts import KeyFacts, sha
 from pkibuild.plan.files import Files
 from pkibuild.plan.observed import BundleSeen, CertificateSeen, ConfigSeen, KeySeen, Recorded
@@ -67,9 +67,9 @@ class AfterRun(Files):
         mode = self._keys.learn(want.path, facts) if facts is not None else None
         return super().key(want, certificate_id) if mode is None else KeySeen("present", facts, mode)
 
-    def certificate(self, pair: Pair) -> CertificateSeen:
-        made = self._done.certificates.get(pair.certificate.id)
-        return super().certificate(pair) if made is None else CertificateSeen("present", made.facts, made)
+    def certificate(self, want: CertificateWant) -> CertificateSeen:
+        made = self._done.certificates.get(want.id)
+        return super().certificate(want) if made is None else CertificateSeen("present", made.facts, made)
 
     def bundle(self, want: BundleWant, unit: Unit) -> BundleSeen:
         parts = self._done.bundles.get(want.path)

@@ -6,7 +6,6 @@ Records follow from what is there now; each is written only when its bytes diffe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from pkibuild import layout
 from pkibuild.artifacts.bundles import key_part
@@ -57,7 +56,7 @@ def entries(unit: Unit, source: AfterRun, texts: Texts) -> Iterator[LockEntry]:
     """What is there of a unit now, as the lock's lines."""
     for pair in unit.pairs:
         key = source.key(pair.key, pair.certificate.id)
-        seen = source.certificate(pair)
+        seen = source.certificate(pair.certificate)
         recorded = seen.recorded
         generation = recorded.generation if recorded else None
         if isinstance(key.facts, KeyFacts):
@@ -147,22 +146,22 @@ def receipt(unit: Unit, source: AfterRun, inputs: Mapping[str, str], found: Mapp
         noted = inputs.get(config.id, "")
         note(config.id, config.path, config.rights, secret=config.secret, noted=noted, link=config.link)
     files.update(_left_over(unit, source, files))
-    return replace(_orders(unit), files=files)
+    return _orders(unit, files)
 
 
-def _orders(unit: Unit) -> Receipt:
-    """What a receipt says besides the files."""
+def _orders(unit: Unit, files: Mapping[str, ReceiptFile]) -> Receipt:
+    """A receipt of these files, with what it says besides."""
     folders = {
         path.removeprefix(unit.folder + "/"): ReceiptFolder(rights.mode, rights.owner, rights.group)
         for path, rights in unit.folders
     }
     commands = (_commands(unit, kind) for kind in ("enable", "check", "reload", "start"))
-    return Receipt({}, folders, _builds(unit.expansions), *commands)
+    return Receipt(files, folders, _builds(unit.expansions), *commands)
 
 
 def is_current(unit: Unit, found: Receipt) -> bool:
     """Whether a receipt has the rights and the orders of today, although no file was built since it was written."""
-    if replace(found, files={}) != _orders(unit):
+    if found != _orders(unit, found.files):
         return False
     wants = [(pair.key.path, pair.key.rights) for pair in unit.pairs]
     wants += [(pair.certificate.path, pair.certificate.rights) for pair in unit.pairs]

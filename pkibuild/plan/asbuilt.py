@@ -224,8 +224,7 @@ class AsBuilt:
             return KeySeen("present", found, KEY_MODE, known=known)
         return KeySeen("absent" if found is None else "damaged", known=known)
 
-    def certificate(self, pair: Pair) -> CertificateSeen:
-        want = pair.certificate
+    def certificate(self, want: CertificateWant) -> CertificateSeen:
         found = self._of(want.id).files.get(want.path)
         recorded = self._recorded(want)
         if not isinstance(found, CertificateFacts):

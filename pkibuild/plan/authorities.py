@@ -36,7 +36,7 @@ def plan_authority(context: Context, unit: Unit, views: Mapping[str, IssuerView]
     if history.imported:
         _import(context, authority, history)
     pair = unit.pairs[0]
-    present = context.source.certificate(pair).recorded
+    present = context.source.certificate(pair.certificate).recorded
     view = plan_pair(context, pair, issuer, authority)
     older = list(history.older)
     if present is not None and view.generation > (present.generation or 1):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from pkibuild.artifacts.bundles import certificate_part, parts_in
 from pkibuild.artifacts.certificates import public_path
-from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit
+from pkibuild.artifacts.wants import BundleWant, CertificateWant, ConfigWant, KeyWant, Unit
 from pkibuild.diagnostics import UserError, fail
 from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, Revocation, sha
 from pkibuild.model import Attributes, Authority
@@ -91,8 +91,7 @@ class Files:
 
     # -- certificates --------------------------------------------------------------
 
-    def certificate(self, pair: Pair) -> CertificateSeen:
-        want = pair.certificate
+    def certificate(self, want: CertificateWant) -> CertificateSeen:
         entry = self.lock.entry(want.id)
         remembered = entry.facts if entry and isinstance(entry.facts, CertificateFacts) else None
         state, der = self._der_at(want.path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, Protocol
 
-from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit
+from pkibuild.artifacts.wants import BundleWant, CertificateWant, ConfigWant, KeyWant, Unit
 from pkibuild.facts import CertificateFacts, CrlFacts, KeyFacts, Revocation
 from pkibuild.model import Attributes, Authority
 from pkibuild.state.openssl import Changes
@@ -148,7 +148,7 @@ class Source(Protocol):
 
     def key(self, want: KeyWant, certificate_id: str) -> KeySeen: ...
 
-    def certificate(self, pair: Pair) -> CertificateSeen: ...
+    def certificate(self, want: CertificateWant) -> CertificateSeen: ...
 
     def moved_from(self, id: str, path: str) -> str:
         """Where the file of an artifact lies whose path was another one; empty when it is nowhere else."""

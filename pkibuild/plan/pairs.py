@@ -114,7 +114,7 @@ def plan_pair(context: Context, pair: Pair, issuer: IssuerView | None, authority
 
 def _observe(context: Context, pair: Pair, issuer: IssuerView | None, authority: Authority | None) -> _Case:
     source = context.source
-    seen, moves = observed(source, pair.certificate, lambda one: source.certificate(replace(pair, certificate=one)))
+    seen, moves = observed(source, pair.certificate, source.certificate)
     key, key_moves = _observe_key(source, pair)
     held: Held | None = None
     lost = False

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from pkibuild.artifacts.wants import BundleWant, ConfigWant, KeyWant, Pair, Unit, config_mode
+from pkibuild.artifacts.wants import BundleWant, CertificateWant, ConfigWant, KeyWant, Unit, config_mode
 from pkibuild.diagnostics import UserError
 from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, sha
 from pkibuild.model import Attributes, Authority
@@ -61,8 +61,7 @@ class Remembered:
             return KeySeen("present", found.facts, known=known)
         return KeySeen("absent" if found is None else "damaged", known=known)
 
-    def certificate(self, pair: Pair) -> CertificateSeen:
-        want = pair.certificate
+    def certificate(self, want: CertificateWant) -> CertificateSeen:
         recorded = self._recorded(self.lock.entry(want.id))
         found = self._at(want.id, want.path)
         if found is None or not isinstance(found.facts, CertificateFacts):

@@ -90,7 +90,7 @@ class _Table:
     def _held(self, pair: Pair) -> CertificateFacts | None:
         """The certificate in question: the newest that the journal knows, else what is in the file."""
         try:
-            seen = self._source.certificate(pair)
+            seen = self._source.certificate(pair.certificate)
         except UserError:  # told as a problem
             return None
         return seen.recorded.facts if seen.recorded else seen.facts

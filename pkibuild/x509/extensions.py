@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -23,6 +24,11 @@ def extension(value: x509.ExtensionType, critical: bool = False) -> Extension:
     return x509.Extension(value.oid, critical, value)
 
 
+def _encoded(value: x509.ExtensionType, critical: bool = False) -> Extension:
+    """The same in its encoding, which the builders copy: for what thousands of certificates have in common."""
+    return x509.Extension(value.oid, critical, x509.UnrecognizedExtension(value.oid, value.public_bytes()))
+
+
 def asked_extensions(profile: Profile, public_key: PublicKey, names: Sequence[x509.GeneralName]) -> list[Extension]:
     """What a certificate says by itself, whoever issues it: the part that a request carries too.
 
@@ -30,8 +36,7 @@ def asked_extensions(profile: Profile, public_key: PublicKey, names: Sequence[x5
     """
     extensions = _basics(profile, public_key)
     if profile.usages and not profile.ca:
-        purposes = [_PURPOSES.get(usage) or ObjectIdentifier(usage) for usage in usages(profile)]
-        extensions.append(extension(x509.ExtendedKeyUsage(purposes)))
+        extensions.append(_purposes(usages(profile)))
     if names:
         # RFC 5280 4.2.1.6: critical where the subject is empty.
         extensions.append(extension(x509.SubjectAlternativeName(names), critical=not profile.subject))
@@ -40,6 +45,11 @@ def asked_extensions(profile: Profile, public_key: PublicKey, names: Sequence[x5
         constraints = x509.NameConstraints(subtree_names(permitted), subtree_names(excluded))
         extensions.append(extension(constraints, critical=True))
     return extensions
+
+
+@lru_cache(maxsize=64)
+def _purposes(of: tuple[str, ...]) -> Extension:
+    return _encoded(x509.ExtendedKeyUsage([_PURPOSES.get(usage) or ObjectIdentifier(usage) for usage in of]))
 
 
 def _key_usage(*, ca: bool, deciphers: bool = False) -> Extension:
@@ -54,10 +64,10 @@ def _key_usage(*, ca: bool, deciphers: bool = False) -> Extension:
         encipher_only=False,
         decipher_only=False,
     )
-    return extension(usage, critical=True)
+    return _encoded(usage, critical=True)
 
 
-_NO_AUTHORITY = extension(x509.BasicConstraints(False, None), critical=True)
+_NO_AUTHORITY = _encoded(x509.BasicConstraints(False, None), critical=True)
 _SIGNS_CERTIFICATES = _key_usage(ca=True)
 _SIGNS = _key_usage(ca=False)
 _SIGNS_AND_DECIPHERS = _key_usage(ca=False, deciphers=True)
@@ -78,27 +88,30 @@ def identifiers(own: bytes, of_issuer: bytes) -> list[Extension]:
     if own:
         extensions.append(extension(x509.SubjectKeyIdentifier(own)))
     if of_issuer:
-        extensions.append(extension(x509.AuthorityKeyIdentifier(of_issuer, None, None)))
+        extensions.append(_issuer_key(of_issuer))
     return extensions
 
 
-def locations(profile: Profile) -> list[Extension]:
+@lru_cache(maxsize=64)
+def _issuer_key(identifier: bytes) -> Extension:
+    return _encoded(x509.AuthorityKeyIdentifier(identifier, None, None))
+
+
+def locations(profile: Profile) -> tuple[Extension, ...]:
     """Where the issuer's CRL, certificate and OCSP responder are."""
-    extensions: list[Extension] = []
-    if profile.crl_url:
-        point = x509.DistributionPoint([_uri(profile.crl_url)], None, None, None)
-        extensions.append(extension(x509.CRLDistributionPoints([point])))
-    access = [
-        x509.AccessDescription(method, _uri(url))
-        for method, url in (
-            (AuthorityInformationAccessOID.OCSP, profile.ocsp_url),
-            (AuthorityInformationAccessOID.CA_ISSUERS, profile.ca_issuers_url),
-        )
-        if url
-    ]
+    return _locations(profile.crl_url, profile.ocsp_url, profile.ca_issuers_url)
+
+
+@lru_cache(maxsize=64)
+def _locations(crl: str, ocsp: str, ca_issuers: str) -> tuple[Extension, ...]:
+    extensions = []
+    if crl:
+        extensions.append(_encoded(x509.CRLDistributionPoints([x509.DistributionPoint([_uri(crl)], None, None, None)])))
+    methods = ((AuthorityInformationAccessOID.OCSP, ocsp), (AuthorityInformationAccessOID.CA_ISSUERS, ca_issuers))
+    access = [x509.AccessDescription(method, _uri(url)) for method, url in methods if url]
     if access:
-        extensions.append(extension(x509.AuthorityInformationAccess(access)))
-    return extensions
+        extensions.append(_encoded(x509.AuthorityInformationAccess(access)))
+    return tuple(extensions)
 
 
 def _uri(url: str) -> x509.UniformResourceIdentifier:

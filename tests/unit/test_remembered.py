@@ -64,7 +64,7 @@ def empty(tmp_path: Path) -> Remembered:
 def test_what_is_remembered_is_there(source: Remembered) -> None:
     key = source.key(KEY, CERTIFICATE.id)
     assert (key.state, key.facts, key.staged, key.known) == ("present", KeyFacts("ecdsa-p256", "ab"), None, True)
-    seen = source.certificate(PAIR)
+    seen = source.certificate(CERTIFICATE)
     assert (seen.state, seen.facts, seen.known) == ("present", FACTS, True)
     assert seen.recorded is not None
     assert (seen.recorded.facts, seen.recorded.generation, seen.recorded.asked_end) == (FACTS, 2, NOW + 2 * YEAR)
@@ -76,7 +76,7 @@ def test_what_is_remembered_is_there(source: Remembered) -> None:
 def test_what_is_not_remembered_is_not_there(empty: Remembered) -> None:
     key = empty.key(KEY, CERTIFICATE.id)
     assert (key.state, key.known) == ("absent", False)
-    seen = empty.certificate(PAIR)
+    seen = empty.certificate(CERTIFICATE)
     assert (seen.state, seen.recorded, seen.known) == ("absent", None, False)
     assert empty.bundle(CHAIN, UNIT).state == "absent"
     assert empty.config(CONFIG, UNIT).state == "absent"
@@ -87,10 +87,9 @@ def test_what_is_not_remembered_is_not_there(empty: Remembered) -> None:
 
 def test_at_another_path_there_is_nothing_yet(source: Remembered) -> None:
     """A host that changed its platform has its files elsewhere; they are still known."""
-    moved = replace(PAIR, key=replace(KEY, path="x.key"), certificate=replace(CERTIFICATE, path="x.crt"))
-    key = source.key(moved.key, CERTIFICATE.id)
+    key = source.key(replace(KEY, path="x.key"), CERTIFICATE.id)
     assert (key.state, key.known) == ("absent", True)
-    seen = source.certificate(moved)
+    seen = source.certificate(replace(CERTIFICATE, path="x.crt"))
     assert (seen.state, seen.facts) == ("absent", None)
     assert seen.recorded is not None
     assert source.bundle(replace(CHAIN, path="x.crt"), UNIT).remembered == ("cert:aa",)
