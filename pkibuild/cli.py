@@ -152,6 +152,10 @@ def _unknown(word: str) -> int:
     return USAGE
 
 
+_ending: list[World] = []
+"""The world of the process's one run, for `World.hold`."""
+
+
 def _run(name: str, argv: Sequence[str], world: World | None) -> int:
     from importlib import import_module
 
@@ -163,7 +167,9 @@ def _run(name: str, argv: Sequence[str], world: World | None) -> int:
     parser = parser_for(name, dict(COMMANDS)[name])
     command.register(parser)
     arguments = parser.parse_args(argv)
-    world = world or RealWorld()
+    if world is None:
+        world = RealWorld()
+        _ending.append(world)
     try:
         status: int = command.run(arguments, world)
     except UserError as error:

@@ -87,6 +87,7 @@ def plan(manifest: Manifest, world: World, options: Options) -> Plan:
     folder.notice_clone(units)
     made = _planned(manifest, units, folder, options, now, Forks(world.processors()))
     folder.remember()
+    world.hold(manifest, units, folder, made)
     ordinary = options == Options() and not folder.lock_only
     return replace(made, quiet=quiet(manifest, units.paths(), folder, made)) if ordinary else made
 
@@ -154,7 +155,10 @@ def diff(old: str, new: str, world: World) -> Plan:
     from pkibuild.manifest.sides import load_sides
     from pkibuild.plan.diff import make_diff
 
-    return make_diff(*load_sides(old, new, world), world.now(), Forks(world.processors()))
+    sides = load_sides(old, new, world)
+    made = make_diff(*sides, world.now(), Forks(world.processors()))
+    world.hold(sides, made)
+    return made
 
 
 def apply(
@@ -179,6 +183,7 @@ def apply(
 
         done, pending, diagnostics = carry_out(manifest, units, folder, made, world, options.jobs, progress)
         folder.remember()
+    world.hold(manifest, units, folder, made)
     shown = tuple(map(manifest.located, diagnostics))
     if options == Options() and not diagnostics:
         made = replace(made, quiet=quiet(manifest, units.paths(), folder, made))

@@ -238,10 +238,10 @@ class Executor:
                     self._reopen(recipe, one)
 
     def _put_certificate(self, id: str, recipe: Sign, one: Made) -> None:
-        data = pem.to_pem(one.der, pem.CERTIFICATE)
-        self._tree.write(recipe.path, data)
-        self._blocks[recipe.path] = pem.blocks(data)[0], certificate_part(one.facts.fingerprint)
-        self.done.digests[recipe.path] = sha(data)
+        block = pem.to_block(one.der, pem.CERTIFICATE)
+        self._tree.write(recipe.path, block.text)
+        self._blocks[recipe.path] = block, certificate_part(one.facts.fingerprint)
+        self.done.digests[recipe.path] = sha(block.text)
         self.done.certificates[id] = Recorded(one.facts, recipe.generation, recipe.asked_end)
 
     def _reopen(self, recipe: Sign, one: Made) -> None:

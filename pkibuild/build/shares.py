@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from pkibuild.artifacts.wants import Unit
 from pkibuild.build.execute import TOGETHER, Executor
@@ -21,6 +22,11 @@ from pkibuild.world.crew import Channel, crew, ready
 
 ALONE = 96
 """Up to so many pairs one process is faster than starting others."""
+
+_LEAST = 32
+"""So many at least are a share: for fewer its flushes cost too much."""
+
+_Item = TypeVar("_Item")
 
 _BELOW_AUTHORITIES = frozenset((MakeKey, FinishKey, Sign, Assemble, Write, Link, SetMode))
 
@@ -45,11 +51,18 @@ def split(units: Iterable[Unit], actions: Sequence[Action], processors: int) -> 
         return list(actions), []
     away = {one.id for one, _ in chosen}
     shares = []
-    size = min(TOGETHER, len(chosen) // (4 * processors) + 1)  # several for each: some are done earlier than others
-    for at in range(0, len(chosen), size):
-        part = chosen[at : at + size]
+    for part in _parts(chosen, processors):
         shares.append(Share(tuple(one for one, _ in part), tuple(action for _, own in part for action in own)))
     return [action for owner, action in zip(owners, actions, strict=True) if owner not in away], shares
+
+
+def _parts(items: Sequence[_Item], processors: int) -> Iterator[Sequence[_Item]]:
+    """Ever smaller parts, so that all processes are done at about the same time."""
+    at = 0
+    while at < len(items):
+        size = min(TOGETHER, max(_LEAST, (len(items) - at) // (2 * processors)))
+        yield items[at : at + size]
+        at += size
 
 
 def _apart(unit: Unit, actions: Iterable[Action]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from functools import cache
+from functools import cache, lru_cache
 from json.encoder import encode_basestring_ascii
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -118,7 +118,10 @@ def _say_many(said: Say) -> Say:
 
 
 def _say_fixed(parts: list[Say]) -> Say:
-    return lambda value: f"[{','.join([said(one) for said, one in zip(parts, value, strict=True)])}]"
+    """Remembers some: what all subjects have in common is said ten thousand times."""
+    return lru_cache(maxsize=64)(
+        lambda value: f"[{','.join([said(one) for said, one in zip(parts, value, strict=True)])}]"
+    )
 
 
 def _default(field: Any, hint: Any) -> Any:

@@ -33,6 +33,11 @@ class World:
         self._now: int | None = None
         self.started = time.time()
         """When the run began, by the real clock whatever `PKIBUILD_NOW` says: for comparing with file times."""
+        self._held: list[object] = []
+
+    def hold(self, *values: object) -> None:
+        """Keep what a run has made as long as this world: to take it apart costs time, and the program ends anyway."""
+        self._held += values
 
     # -- clock ---------------------------------------------------------------
 

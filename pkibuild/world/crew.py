@@ -147,7 +147,7 @@ def ready(channels: Iterable[Channel]) -> list[Channel]:
     return select.select(list(channels), (), ())[0]
 
 
-_MORE = 0.25
+_MORE = 0.13
 """So much more than another's part is the first one: that process need not send what came of it."""
 
 

@@ -121,20 +121,22 @@ def remove_leftover(path: str) -> None:
 class _Told:
     """Tells what the operating system refuses in words, as UserError. A class, as a generator costs five times that."""
 
-    __slots__ = ("_path", "_what")
+    __slots__ = ("_name", "_root", "_what")
 
-    def __init__(self, what: str, path: str) -> None:
+    def __init__(self, what: str, root: str, name: str) -> None:
         self._what = what
-        self._path = path
+        self._root = root
+        self._name = name
 
     def __enter__(self) -> None:
         return
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if isinstance(error, OSError) and not isinstance(error, BlockingIOError):
+            path = f"{self._root}/{self._name}" if self._name else self._root
             raise fail(
                 "read-failed" if self._what == "read" else "write-failed",
-                f"cannot {self._what} `{self._path}`: {explain(error)}",
+                f"cannot {self._what} `{path}`: {explain(error)}",
                 hint="what stood before still stands; mend the cause and run the command again",
             ) from error
 
@@ -166,7 +168,7 @@ class Tree:
         """Called before every change on disk; a test's subclass kills the run here."""
 
     def _told(self, what: str, name: str) -> _Told:
-        return _Told(what, f"{self.root}/{name}" if name else self.root)
+        return _Told(what, self.root, name)
 
     def _check_parents(self, name: str) -> None:
         """Refuse a path on which a symbolic link lies."""
@@ -305,8 +307,10 @@ class Tree:
     def _parent(self, name: str) -> str:
         """Make sure of the folder of what is to be put there."""
         self._put.add(name)
-        self._check_parents(name)
         parent = name.rpartition("/")[0]
+        if parent in self._sound:
+            return parent
+        self._check_parents(name)
         if parent:
             self.make_folder(parent)
         elif not os.path.isdir(self.root):
@@ -318,8 +322,8 @@ class Tree:
         """Put a file in place of whatever file has its name. A link there is replaced, never followed."""
         parent = self._parent(name)
         target = self.path(name)
-        base = name.rpartition("/")[2]
-        temporary = self.path((f"{parent}/" if parent else "") + TEMPORARY + base[:200])
+        folder, _, base = target.rpartition("/")
+        temporary = f"{folder}/{TEMPORARY}{base[:200]}"
         self.step("write", name)
         with self._told("write", name):
             found = None if parent in self._made else stat_of(target)

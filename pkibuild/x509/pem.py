@@ -45,12 +45,17 @@ class Block:
             raise ValueError(f"the PEM block `{self.label}` is damaged: it is not base64") from None
 
 
-def to_pem(der: bytes, label: str) -> bytes:
+def to_block(der: bytes, label: str) -> Block:
     """One block with lines of 64 characters (RFC 7468 2)."""
     text = binascii.b2a_base64(der, newline=False)
-    lines = b"\n".join([text[at : at + 64] for at in range(0, len(text), 64)])
+    body = b"\n".join([*(text[at : at + 64] for at in range(0, len(text), 64)), b""])
     name = label.encode("ascii")
-    return b"-----BEGIN %b-----\n%b\n-----END %b-----\n" % (name, lines, name)
+    return Block(label, b"-----BEGIN %b-----\n%b-----END %b-----\n" % (name, body, name), body)
+
+
+def to_pem(der: bytes, label: str) -> bytes:
+    """The text of `to_block`."""
+    return to_block(der, label).text
 
 
 def blocks(data: bytes) -> list[Block]:

@@ -15,6 +15,7 @@ from pkibuild.x509 import pem
 def test_there_and_back(der: bytes, label: str) -> None:
     text = pem.to_pem(der, label)
     assert pem.from_pem(text) == [(label, der)]
+    assert pem.blocks(text) == [pem.to_block(der, label)]
     assert all(len(line) <= 64 for line in text.splitlines())
     assert text.endswith(b"-----\n")
 
