@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from pkibuild.artifacts.wants import ConfigWant
 from pkibuild.diagnostics import UserError, fail
+from pkibuild.documents.masks import masked
 from pkibuild.facts import sha
 from pkibuild.services.loader import built_in_name
 from pkibuild.world.files import explain, read_file
@@ -122,22 +123,7 @@ class Texts:
         return said.encode("utf-8")
 
 
-def masked(value: Any, secrets: tuple[tuple[str, ...], ...]) -> Any:
-    """A copy of plain data in which what stands at these paths is masked; `*` is every element of a list or mapping."""
-    if () in secrets:
-        return value if value is None else MASK
-    if isinstance(value, Mapping):
-        return {name: masked(one, _below(secrets, name)) if secrets else one for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [masked(one, _below(secrets, "*")) for one in value]
-    return value
-
-
-def _below(secrets: tuple[tuple[str, ...], ...], name: str) -> tuple[tuple[str, ...], ...]:
-    return tuple(path[1:] for path in secrets if path and path[0] in (name, "*"))
-
-
 def _masked(want: ConfigWant) -> Any:
     """What the template sees, with a mask in place of every secret."""
     secrets = want.file.secrets
-    return masked(want.file.context, secrets) if secrets else want.file.context
+    return masked(want.file.context, secrets, MASK) if secrets else want.file.context

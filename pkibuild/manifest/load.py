@@ -10,6 +10,7 @@ from typing import Any
 import pkibuild
 from pkibuild.diagnostics import Diagnostic, Place, Problems, UserError
 from pkibuild.documents import Disk, Memory, Source
+from pkibuild.documents.masks import within
 from pkibuild.documents.schema import Validator, quote
 from pkibuild.manifest.authorities import (
     Authorities,
@@ -28,7 +29,7 @@ from pkibuild.manifest.declared import Declared, read_declarations, report
 from pkibuild.manifest.fields import Fields
 from pkibuild.manifest.gather import SECTIONS, gather
 from pkibuild.manifest.leaves import Leaves
-from pkibuild.manifest.options import files_in, is_write_only
+from pkibuild.manifest.options import files_in
 from pkibuild.manifest.services import Services
 from pkibuild.manifest.subjects import Subjects
 from pkibuild.manifest.unsupported import find_unsupported
@@ -200,7 +201,7 @@ class _Loader:
             return False
         entry = self.gathered.sections["services"].get(str(place[1]))
         pack = self.packs.get(str(entry.data.get("type"))) if entry and isinstance(entry.data, dict) else None
-        return pack is not None and is_write_only(place[2:], pack.options_schema, pack.options_schema)
+        return pack is not None and within(place[2:], pack.secrets)
 
     def _is_secret(self, place: Place) -> bool:
         from pkibuild.documents.secrets import SECRET_NAME

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pkibuild.diagnostics import Place
+from pkibuild.documents.masks import Paths, further
 from pkibuild.documents.schema import resolve
 from pkibuild.model import Hidden
 
@@ -14,7 +14,7 @@ from pkibuild.model import Hidden
 def filled(value: Any, schema: Any, root: Mapping[str, Any], folder: str) -> Any:
     """A copy of `value` with the schema's defaults filled in at every depth.
 
-    Texts of format `path` become absolute, and those that are `writeOnly` hidden.
+    Texts of format `path` become absolute.
     """
     schema = _resolved(schema, root)
     if isinstance(value, dict):
@@ -32,10 +32,17 @@ def filled(value: Any, schema: Any, root: Mapping[str, Any], folder: str) -> Any
     if isinstance(value, list):
         return [filled(item, schema.get("items", {}), root, folder) for item in value]
     if isinstance(value, str):
-        if schema.get("writeOnly"):
-            return Hidden(value)
         return posixpath.normpath(posixpath.join(folder, value)) if schema.get("format") == "path" else value
     return value
+
+
+def hidden(value: Any, secrets: Paths) -> Any:
+    """A copy of `value` in which every text at or below one of these paths is hidden."""
+    if isinstance(value, dict):
+        return {name: hidden(one, further(secrets, name)) for name, one in value.items()}
+    if isinstance(value, list):
+        return [hidden(one, further(secrets, "*")) for one in value]
+    return Hidden(value) if isinstance(value, str) and () in secrets else value
 
 
 def files_in(value: Any, schema: Any, root: Mapping[str, Any], folder: str) -> Iterator[str]:
@@ -53,20 +60,6 @@ def files_in(value: Any, schema: Any, root: Mapping[str, Any], folder: str) -> I
         yield posixpath.normpath(posixpath.join(folder, value))
 
 
-def is_write_only(place: Place, schema: Any, root: Mapping[str, Any]) -> bool:
-    """Whether the schema calls the value at a place, or one around it, secret (`writeOnly`)."""
-    schema = _resolved(schema, root)
-    for step in place:
-        if schema.get("writeOnly"):
-            return True
-        if isinstance(step, int):
-            schema = schema.get("items", {})
-        else:
-            schema = schema.get("properties", {}).get(step) or schema.get("additionalProperties", {})
-        schema = _resolved(schema, root)
-    return bool(schema.get("writeOnly"))
-
-
 def _resolved(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
     """The schema itself, `$ref`s followed and alternatives joined; an empty one where nothing is known."""
     if not isinstance(schema, Mapping):
@@ -78,6 +71,6 @@ def _resolved(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
         return schema
     for one in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
         found = _resolved(one, root)
-        if "properties" in found or "items" in found or "writeOnly" in found:
+        if "properties" in found or "items" in found:
             return {**found, **schema}
     return schema

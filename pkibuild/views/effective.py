@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pkibuild.model import Authority, Certificate, Constraints, Declaration, Hidden, Host, Manifest, Names, Service
+from pkibuild.documents.masks import masked
+from pkibuild.documents.secrets import MASK
+from pkibuild.model import Authority, Certificate, Constraints, Declaration, Host, Manifest, Names, Service
 from pkibuild.units import format_duration, format_time
 
 SECTIONS = ("authorities", "hosts", "services", "certificates")
@@ -16,7 +18,7 @@ def manifest(shown: Manifest) -> dict[str, Any]:
     sections: dict[str, Mapping[str, Any]] = {
         "authorities": {name: declaration(one) for name, one in shown.authorities.items()},
         "hosts": {name: declaration(one) for name, one in shown.hosts.items()},
-        "services": {name: service(one) for name, one in shown.services.items()},
+        "services": {name: _service(one, shown) for name, one in shown.services.items()},
         "certificates": {name: declaration(one) for name, one in shown.certificates.items()},
     }
     return {"version": 1, "output": shown.output, **{name: dict(found) for name, found in sections.items() if found}}
@@ -33,7 +35,7 @@ def find(shown: Manifest, name: str) -> dict[str, Any] | None:
     first = rest.partition("/")[0]
     if kind == "service":
         found = shown.services.get(first.partition("@")[0])
-        return {"services": {found.name: service(found)}} if found else None
+        return {"services": {found.name: _service(found, shown)}} if found else None
     by_id = {one.id: one for one in shown.declarations()}
     wanted = by_id.get(f"{kind}/{first}")
     if wanted is not None:
@@ -72,19 +74,18 @@ def declaration(one: Declaration) -> dict[str, Any]:
     return shown
 
 
-def service(one: Service) -> dict[str, Any]:
-    return {"type": one.type, "hosts": list(one.hosts), **_plain(one.options)}
+def _service(one: Service, of: Manifest) -> dict[str, Any]:
+    options = masked(one.options, of.packs[one.type].secrets, MASK)
+    return {"type": one.type, "hosts": list(one.hosts), **_plain(options)}
 
 
 def _plain(value: Any) -> Any:
-    """Nested mappings and tuples as dicts and lists; what is secret as dots."""
-    if isinstance(value, Hidden):
-        return "•••"
+    """Nested mappings and tuples as dicts and lists."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return "•••" if isinstance(value, Hidden) else value
+    return value
 
 
 def _without_empty(values: dict[str, Any]) -> dict[str, Any]:

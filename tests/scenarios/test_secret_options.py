@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers import Project
@@ -212,3 +213,51 @@ def test_a_text_that_cannot_be_masked_is_told_by_its_context(accounts: Project) 
     changed = [("all.conf", "render"), ("bob.conf", "render")]
     assert told(accounts) == changed
     assert told(accounts, "--lock-only") == sorted([*changed, ("ann.conf", "render")])
+
+
+# -- what a schema can say ---------------------------------------------------------------------------------------------
+
+WORD = {"type": "string", "writeOnly": True}
+FORMS: dict[str, tuple[dict[str, Any], str]] = {
+    "number": ({"type": "integer", "writeOnly": True}, "73019"),
+    "mapping": ({"type": "object", "writeOnly": True}, "{a: swordfish}"),
+    "lists": ({"type": "array", "items": {"type": "array", "items": WORD}}, "[[swordfish]]"),
+    "allOf": ({"allOf": [WORD]}, "swordfish"),
+    "second": ({"anyOf": [{"type": "integer"}, WORD, {"type": "array", "items": {}}]}, "swordfish"),
+    "pattern": ({"type": "object", "patternProperties": {"^a": WORD}}, "{ab: swordfish}"),
+    "position": ({"type": "array", "prefixItems": [WORD]}, "[swordfish]"),
+    "condition": ({"type": "string", "if": {"minLength": 3}, "then": {"writeOnly": True}}, "swordfish"),
+    "beside": ({"type": "object", "dependentSchemas": {"a": {"properties": {"b": WORD}}}}, "{a: 1, b: swordfish}"),
+}
+WRITTEN = ("swordfish", "73019")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_show_masks_a_secret_of_any_form(accounts: Project, form: str) -> None:
+    _with_option(accounts, *FORMS[form])
+    for argv in (("show", "service/accounts"), ("show", "--format", "json")):
+        shown = accounts.run_here(*argv).ok().out
+        assert "other" in shown
+        assert not [one for one in WRITTEN if one in shown]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_line_of_the_manifest_is_quoted_without_a_secret_of_any_form(accounts: Project, form: str) -> None:
+    schema, value = FORMS[form]
+    _with_option(accounts, schema, f"{value}, unknown: 1")
+    told = accounts.run_here("validate")
+    assert told.status == 1
+    assert "unknown field `unknown`" in told.err
+    assert "•••" in told.err
+    assert not [one for one in WRITTEN if one in told.err]
+
+
+def _with_option(project: Project, schema: dict[str, Any], value: str) -> None:
+    """The service has an option `other`, on a line of its own with all that follows it."""
+    options = project.folder / "packs" / "accounts" / "options.schema.json"
+    whole = json.loads(options.read_text())
+    whole["properties"]["other"] = {"description": "another", **schema}
+    options.write_text(json.dumps(whole))
+    text = (project.folder / "pki.yaml").read_text()
+    start = text.index("  accounts:\n")
+    project.write(text[:start] + f"  accounts: {{type: accounts, host: www, other: {value}}}\n")
