@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pkibuild.artifacts.wants import ConfigWant
 from pkibuild.diagnostics import UserError, fail
-from pkibuild.documents.masks import masked
+from pkibuild.documents.masks import Paths, masked
 from pkibuild.facts import sha
 from pkibuild.services.loader import built_in_name
 from pkibuild.world.files import explain, read_file
@@ -105,9 +105,12 @@ class Texts:
         """The config's bytes. Raises UserError with the place of a value that cannot be said."""
         return self._render(want, want.file.context)
 
-    def shown(self, want: ConfigWant) -> bytes:
-        """The config's bytes with a mask in place of every secret. Raises UserError, as where a mask does not fit."""
-        return self._render(want, _masked(want))
+    def shown(self, want: ConfigWant, also: Paths = ()) -> bytes:
+        """The config's bytes with a mask in place of every secret, and of what stands at the paths `also`.
+
+        Raises UserError, as where a mask does not fit.
+        """
+        return self._render(want, _masked(want, also))
 
     def _render(self, want: ConfigWant, context: Any) -> bytes:
         if want.link:
@@ -123,7 +126,7 @@ class Texts:
         return said.encode("utf-8")
 
 
-def _masked(want: ConfigWant) -> Any:
+def _masked(want: ConfigWant, also: Paths = ()) -> Any:
     """What the template sees, with a mask in place of every secret."""
-    secrets = want.file.secrets
+    secrets = (*want.file.secrets, *also)
     return masked(want.file.context, secrets, MASK) if secrets else want.file.context

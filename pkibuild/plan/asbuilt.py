@@ -20,6 +20,7 @@ from pkibuild.artifacts.certificates import public_path
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import KEY_MODE, BundleWant, CertificateWant, ConfigWant, KeyWant, Pair, Unit
 from pkibuild.diagnostics import Diagnostic, UserError
+from pkibuild.documents.masks import Paths
 from pkibuild.facts import CertificateFacts, CrlFacts, KeyFacts, sha
 from pkibuild.graph import Units
 from pkibuild.model import SELF, Attributes, Authority, Manifest
@@ -288,13 +289,14 @@ class AsBuilt:
             data = self.texts.render(found)
         except UserError as error:
             raise UserError(*map(self._located, error.diagnostics)) from None
-        shown = self._shown(found) if found.secret or want.secret else None
+        shown = self._shown(found, want.file.secrets) if found.secret or want.secret else None
         digest, because = sha(data), _because(found, want)
-        return ConfigSeen("present", digest, data, found.mode, digest, inputs, ours=True, shown=shown, because=because)
+        return ConfigSeen("present", digest, data, found.mode, digest, inputs, ours=True, shown=shown,
+                          secrets=found.file.secrets, because=because)  # fmt: skip
 
-    def _shown(self, want: ConfigWant) -> bytes | None:
+    def _shown(self, want: ConfigWant, also: Paths) -> bytes | None:
         try:
-            return self.texts.shown(want)
+            return self.texts.shown(want, also)
         except UserError:  # the template does more with a secret than to put it out
             return None
 

@@ -173,7 +173,7 @@ def _shown_changes(want: ConfigWant, seen: ConfigSeen, data: bytes, texts: Texts
     """What changes in the text. One that holds secrets is shown only where both sides can be masked."""
     if seen.shown is not None:
         try:
-            changes = text_changes(seen.shown, texts.shown(want))
+            changes = text_changes(seen.shown, texts.shown(want, seen.secrets))
             return changes or ((Change("secret options", (MASK,), (MASK,)),) if seen.digest != sha(data) else ())
         except UserError:  # the template does more with a secret than to put it out
             return ()

@@ -263,7 +263,14 @@ class Files:
             return ConfigSeen("damaged", mode=mode, remembered=remembered, ours=noted is not None)
         # An empty file is what is left of ours when the power fails; nothing is lost with one that is not.
         ours = noted is not None or not data or HEADER in data[:400] or want.id in self.lock
-        return ConfigSeen("present", sha(data), data, mode, remembered, inputs, ours)
+        # What held a secret is not shown, whatever stands there now.
+        secret = noted.secret if noted else self._held_secret(want.id)
+        return ConfigSeen("present", sha(data), None if secret else data, mode, remembered, inputs, ours)
+
+    def _held_secret(self, id: str) -> bool:
+        """Whether the lock says so, where there is no receipt: of such a file it has no digest."""
+        entry = self.lock.entry(id)
+        return entry is not None and isinstance(entry.facts, FileFacts) and not entry.facts.digest
 
     # -- authorities -------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Literal, Protocol
 
 from pkibuild.artifacts.wants import BundleWant, CertificateWant, ConfigWant, KeyWant, Unit
+from pkibuild.documents.masks import Paths
 from pkibuild.facts import CertificateFacts, CrlFacts, KeyFacts, Revocation
 from pkibuild.model import Attributes, Authority
 from pkibuild.state.openssl import Changes
@@ -90,7 +91,9 @@ class ConfigSeen:
     masked: str = ""
     """Digest of the text with its secrets masked, where only this is known of it."""
     shown: bytes | None = None
-    """The text with its secrets masked, where that is to be shown."""
+    """The text with its secrets masked, and those of what is wanted, where that is to be shown."""
+    secrets: Paths = ()
+    """Where in its context its secrets are, where that is known."""
     because: tuple[str, ...] = ()
     """What of the manifest has changed that it was rendered from, where that is known."""
 

@@ -261,3 +261,43 @@ def _with_option(project: Project, schema: dict[str, Any], value: str) -> None:
     text = (project.folder / "pki.yaml").read_text()
     start = text.index("  accounts:\n")
     project.write(text[:start] + f"  accounts: {{type: accounts, host: www, other: {value}}}\n")
+
+
+# -- an option that becomes secret, or is one no more ------------------------------------------------------------------
+
+
+def _with_marks(project: Project, *, secret: bool, removed: bool = False) -> None:
+    """The pack with its `word` marked or not; where it is `removed`, no option at all is secret."""
+    options = project.folder / "packs" / "accounts" / "options.schema.json"
+    text = PACK["options.schema.json"]
+    options.write_text(text.replace('"writeOnly": true', f'"writeOnly": {str(secret).lower()}') if removed else text)
+    if not removed:
+        whole = json.loads(text)
+        whole["properties"]["word"]["writeOnly"] = secret
+        options.write_text(json.dumps(whole))
+
+
+@pytest.mark.parametrize("becomes", [True, False], ids=["becomes one", "is one no more"])
+@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+def test_a_diff_masks_on_both_sides_what_is_secret_on_one(accounts: Project, becomes: bool, form: str) -> None:
+    packs = accounts.folder / "packs"
+    _with_marks(accounts, secret=not becomes)
+    shutil.copytree(packs / "accounts", packs / "before" / "accounts")
+    _with_marks(accounts, secret=becomes)
+    accounts.write(manifest(SECRETS).replace("packs/accounts", "packs/before/accounts"), "old.yaml")
+    accounts.write(manifest({**SECRETS, "word": OTHERS["ann"]}, port=81), "new.yaml")
+    result = accounts.run_here("diff", "old.yaml", "new.yaml", "--format", form, "-v").ok()
+    assert "port 81" in result.out
+    assert not [one for one in (SECRETS["word"], OTHERS["ann"]) if one in result.out]
+
+
+@pytest.mark.parametrize("receipt", [True, False])
+def test_a_plan_does_not_show_a_built_file_that_held_secrets(accounts: Project, receipt: bool) -> None:
+    accounts.run_here("apply").ok()
+    if not receipt:
+        accounts.path("hosts/www/.install.json").unlink()
+    _with_marks(accounts, secret=False, removed=True)
+    accounts.write(manifest({**OTHERS, "number": "22"}))
+    result = accounts.run_here("plan", "-v").ok()
+    assert "all.conf" in result.out
+    assert not [one for one in values(SECRETS) if one in result.out]

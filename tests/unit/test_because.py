@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pkibuild.artifacts.configs import masked
+from pkibuild.artifacts.configs import MASK
+from pkibuild.documents.masks import masked
 from pkibuild.plan.because import differing, pointer
 from pkibuild.rendering.placed import Placed, placed
 
@@ -39,7 +40,7 @@ def test_of_lists_only_the_elements_that_come_or_go() -> None:
 def test_masks_cover_what_is_secret_and_nothing_else() -> None:
     value = {"options": {"word": "s", "users": {"a": "s", "b": None}, "sites": [{"pin": 1, "name": "n"}], "port": 80}}
     paths = (("options", "word"), ("options", "users", "*"), ("options", "sites", "*", "pin"))
-    assert masked(value, paths) == {
+    assert masked(value, paths, MASK) == {
         "options": {
             "word": "MASKED",
             "users": {"a": "MASKED", "b": None},
