@@ -24,7 +24,7 @@ def masked(value: Any, secrets: Paths, mask: str) -> Any:
 
 def further(secrets: Paths, name: str) -> Paths:
     """The paths from what is called `name` on; all of what lies below a secret is secret."""
-    if () in secrets:
+    if not secrets or () in secrets:
         return secrets
     return tuple(path[1:] for path in secrets if path[0] in (name, "*"))
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pkibuild.diagnostics import Place
+from pkibuild.documents.masks import further
 
 
 class Placed(str):
@@ -45,14 +46,8 @@ def placed(value: Any, place: Place, secrets: Sequence[tuple[str, ...]] = ()) ->
     if isinstance(value, str):
         return value if isinstance(value, Placed) else Placed(value, place, () in secrets)
     if isinstance(value, Mapping):
-        return {key: placed(below, (*place, key), _below(secrets, key)) for key, below in value.items()}
+        return {key: placed(below, (*place, key), further(secrets, key)) for key, below in value.items()}
     if isinstance(value, Sequence):
-        inside = _below(secrets, "*")
+        inside = further(secrets, "*")
         return [placed(below, (*place, index), inside) for index, below in enumerate(value)]
     return value
-
-
-def _below(secrets: Sequence[tuple[str, ...]], name: str) -> Sequence[tuple[str, ...]]:
-    if not secrets or () in secrets:
-        return secrets
-    return tuple(path[1:] for path in secrets if path[0] in (name, "*"))
