@@ -201,7 +201,8 @@ def _required(error: Any, here: Place, secret: IsSecret) -> Iterator[Diagnostic]
 
 
 def _enum(error: Any, here: Place, secret: IsSecret) -> Iterator[Diagnostic]:
-    allowed = [str(one) for one in error.validator_value]
+    values = error.validator_value if error.validator == "enum" else [error.validator_value]  # one for a `const`
+    allowed = [str(one) for one in values]
     close = nearest(error.instance, allowed) if isinstance(error.instance, str) and not secret(here) else ""
     if close and re.sub("[0-9]", "", close) == re.sub("[0-9]", "", error.instance):
         close = ""  # another number is another thing, not a misspelt one
@@ -237,9 +238,9 @@ def _bound(error: Any, here: Place, _secret: IsSecret) -> Iterator[Diagnostic]:
     yield Diagnostic("bad-value", f"{_name(here)} {words[error.validator]}", here)
 
 
-def _names(error: Any, here: Place, _secret: IsSecret) -> Iterator[Diagnostic]:
+def _names(error: Any, here: Place, secret: IsSecret) -> Iterator[Diagnostic]:
     place = (*here, error.instance)
-    yield Diagnostic("bad-name", f"{quote(error.instance)} cannot be a name here", place, at_key=True)
+    yield Diagnostic("bad-name", f"{_said(error.instance, place, secret)} cannot be a name here", place, at_key=True)
 
 
 def _other(error: Any, here: Place, secret: IsSecret) -> Iterator[Diagnostic]:

@@ -237,6 +237,8 @@ WORDS = {
         "names": {"propertyNames": {"pattern": "^[a-z]+$"}},
         "one": {"oneOf": [{"required": ["a"]}, {"required": ["b"]}]},
         "items": {"items": {"enum": ["a", "b"]}, "uniqueItems": True}, "secret": {"enum": ["x"]},
+        "fixed": {"const": 2}, "word": {"const": "apache"},
+        "hidden": {"properties": {"secret": {"propertyNames": {"pattern": "^[a-z]+$"}}}},
     },
 }  # fmt: skip
 
@@ -273,12 +275,16 @@ WORDS = {
         ({"items": ["a", "c"]}, "`c` cannot be an item of `items`", "one of `a`, `b`"),
         ({"items": ["a", "a"]}, "`items` has the same item twice", ""),
         ({"secret": "hunter2"}, "this value (not shown) is no valid `secret`", "one of `x`"),
+        ({"fixed": 3}, "`3` is no valid `fixed`", "one of `2`"),
+        ({"word": "apach"}, "`apach` is no valid `word`", "did you mean `apache`?"),
+        ({"word": "z"}, "`z` is no valid `word`", "one of `apache`"),
+        ({"hidden": {"secret": {"HUNTER": 1}}}, "this value (not shown) cannot be a name here", ""),
     ],
 )
 def test_words(value: dict[str, Any], message: str, hint: str) -> None:
     validator = Validator({"$defs": {"x": WORDS}})
     given_value = value if value == {} else {"need": 1, **value}
-    found = validator.problems("#/$defs/x", given_value, ("hosts", "web"), lambda place: place[-1] == "secret")
+    found = validator.problems("#/$defs/x", given_value, ("hosts", "web"), lambda place: "secret" in place)
     assert [(one.message, one.hint) for one in found] == [(message, hint)]
 
 
