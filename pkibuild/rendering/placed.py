@@ -1,4 +1,4 @@
-"""Strings that know where in the manifest they were written."""
+"""Values that know where in the manifest they were written, and whether they are secret."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pkibuild.diagnostics import Place
-from pkibuild.documents.masks import further
+from pkibuild.documents.masks import Paths, further
+
+HIDDEN = "********"
+"""In a message, in place of a secret."""
 
 
 class Placed(str):
@@ -30,24 +33,46 @@ class Placed(str):
         return self[:]
 
 
+class SecretNumber(int):
+    """A whole number that is never shown, in a message neither; any other number needs no place."""
+
+    place: Place
+    secret = True
+
+    def __new__(cls, number: int, place: Place) -> SecretNumber:
+        self = super().__new__(cls, number)
+        self.place = place
+        return self
+
+    def __reduce__(self) -> tuple[type[SecretNumber], tuple[int, Place]]:
+        return SecretNumber, (int(self), self.place)
+
+
 def place_of(value: object) -> Place | None:
-    return value.place if isinstance(value, Placed) else None
+    return value.place if isinstance(value, Placed | SecretNumber) else None
 
 
 def is_secret(value: object) -> bool:
-    return isinstance(value, Placed) and value.secret
+    return isinstance(value, Placed | SecretNumber) and value.secret
 
 
-def placed(value: Any, place: Place, secrets: Sequence[tuple[str, ...]] = ()) -> Any:
+def placed(value: Any, place: Place, secrets: Paths = ()) -> Any:
     """A copy of plain data in which every string is `Placed`, each at its own path below `place`.
 
-    What lies at or below one of the paths in `secrets` is marked as secret; `*` stands for every element.
+    What lies at or below one of the paths in `secrets` is marked as secret, its whole numbers and names too; `*` stands
+    for every element.
     """
     if isinstance(value, str):
         return value if isinstance(value, Placed) else Placed(value, place, () in secrets)
     if isinstance(value, Mapping):
-        return {key: placed(below, (*place, key), further(secrets, key)) for key, below in value.items()}
+        hidden = () in secrets
+        return {
+            Placed(key, (*place, key), True) if hidden else key: placed(below, (*place, key), further(secrets, key))
+            for key, below in value.items()
+        }
     if isinstance(value, Sequence):
         inside = further(secrets, "*")
         return [placed(below, (*place, index), inside) for index, below in enumerate(value)]
+    if () in secrets and isinstance(value, int) and not isinstance(value, bool):
+        return SecretNumber(value, place)
     return value

@@ -17,7 +17,7 @@ from pkibuild import __version__
 from pkibuild.diagnostics import Diagnostic, Place, Span, UserError, nearest
 from pkibuild.rendering.languages import Refused, find_language
 from pkibuild.rendering.languages.base import called
-from pkibuild.rendering.placed import is_secret, place_of
+from pkibuild.rendering.placed import HIDDEN, is_secret, place_of
 from pkibuild.rendering.sandbox import OUTPUT_LIMIT, SOURCE_LIMIT, WORK, NotAllowed, Sandbox, Work, check, instrument
 from pkibuild.values import dataclass, field
 from pkibuild.world import bytecode
@@ -163,7 +163,7 @@ class _Job:
                 piece = speaker.say(state, chunk.data, _after(chunks, index))
             except Refused as reason:
                 span = _span(self.name, self.text, self.line(index))
-                raise _refused(chunk.data, str(reason), language, span, self.place) from None
+                raise _refused(chunk.data, reason, language, span, self.place) from None
             said.append(piece)
             state = speaker.advance(state, piece)
         said.append(literal)
@@ -239,12 +239,13 @@ def _shown(data: Any) -> str:
     """A value in backticks, shortened, on one line; of a list or mapping only that it is one."""
     if not isinstance(data, str | int):
         return called(data)
-    shown = "********" if is_secret(data) else str(data)
+    shown = HIDDEN if is_secret(data) else str(data)
     shown = shown.encode("unicode_escape").decode() if not shown.isprintable() else shown
     return f"`{shown[:_SHOWN]}…`" if len(shown) > _SHOWN else f"`{shown}`"
 
 
-def _refused(data: Any, reason: str, language: str, span: Span, place: Place | None) -> UserError:
+def _refused(data: Any, refused: Refused, language: str, span: Span, place: Place | None) -> UserError:
+    reason = refused.of_any if is_secret(data) else str(refused)
     message = f"{_shown(data)} cannot be said in a file of the language {language}: {reason}"
     at = place_of(data)
     if at is None:

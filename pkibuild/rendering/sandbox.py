@@ -14,7 +14,7 @@ from jinja2 import nodes, pass_context
 from jinja2.runtime import Context, LoopContext, StrictUndefined, Undefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from pkibuild.rendering.placed import Placed, is_secret, place_of
+from pkibuild.rendering.placed import HIDDEN, Placed, SecretNumber, is_secret, place_of
 
 OUTPUT_LIMIT = 4_000_000
 """Characters of one rendered file."""
@@ -144,6 +144,12 @@ def _keep(text: str, *sources: Any) -> str:
     return Placed(text, places[0], any(map(is_secret, sources))) if places else text
 
 
+def _keep_number(number: int, *sources: Any) -> int:
+    """`number`, as secret as what it was made from."""
+    places = [place_of(source) or () for source in sources if is_secret(source)]
+    return SecretNumber(number, places[0]) if places else number
+
+
 def _join(parts: Iterable[Any], separator: str = "") -> str:
     sources = list(parts)
     texts = [_text(one) for one in sources]
@@ -194,7 +200,7 @@ def _edge(at: int) -> Callable[[Any], Any]:
 
 
 def _length(value: Any) -> int:
-    return len(value) if isinstance(value, str) else len(_items(value))
+    return _keep_number(len(value), value) if isinstance(value, str) else len(_items(value))
 
 
 def _unique(value: Any) -> list[Any]:
@@ -269,13 +275,13 @@ class Sandbox(SandboxedEnvironment):
             try:
                 return obj[argument]
             except (KeyError, TypeError):
-                return self.undefined(obj=obj, name=argument)
-        if isinstance(obj, list | tuple) and isinstance(argument, int) and -len(obj) <= argument < len(obj):
+                pass
+        elif isinstance(obj, list | tuple) and isinstance(argument, int) and -len(obj) <= argument < len(obj):
             return obj[argument]
-        return self.undefined(obj=obj, name=argument)
+        return self.undefined(obj=obj, name=HIDDEN if is_secret(argument) else argument)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 - Jinja's signature
         for one in (left, right):
             if not isinstance(one, int) or isinstance(one, bool):
                 raise NotAllowed(f"`{operator}` adds whole numbers only; join text with `~`")
-        return left + right if operator == "+" else left - right
+        return _keep_number(left + right if operator == "+" else left - right, left, right)

@@ -263,6 +263,35 @@ def _with_option(project: Project, schema: dict[str, Any], value: str) -> None:
     project.write(text[:start] + f"  accounts: {{type: accounts, host: www, other: {value}}}\n")
 
 
+@pytest.mark.parametrize(
+    ("constant", "value", "told"),
+    [("apache", "apach", "did you mean `apache`?"), ("apache", "z", "one of `apache`"), (2, "3", "one of `2`")],
+)
+def test_a_constant_of_a_schema_is_told_of_as_a_whole(
+    accounts: Project, constant: object, value: str, told: str
+) -> None:
+    _with_option(accounts, {"const": constant}, value)
+    result = accounts.run_here("validate")
+    assert result.status == 1
+    assert f"`{value}` is no valid `other`" in result.err
+    assert told in result.err
+
+
+def test_a_secret_number_that_cannot_be_said_is_not_told(accounts: Project) -> None:
+    """Nor what is made from it; its place is."""
+    folder = accounts.folder / "packs" / "accounts"
+    description = folder / "service.yaml"
+    description.write_text(description.read_text().replace("all.j2, language: words", "all.j2, language: json"))
+    for template in ("{{ options.number }}", "{{ options.number + 1 }}", "{{ options.number ~ 1 }}"):
+        (folder / "all.j2").write_text(f'"pkibuild \\{template}"\n')
+        accounts.write(manifest({**SECRETS, "number": "73019"}))
+        told = accounts.run_here("plan")
+        assert told.status == 1
+        assert "`********` cannot be said in a file of the language json" in told.err
+        assert "pki.yaml:12:13" in told.err
+        assert "730" not in told.out + told.err
+
+
 # -- an option that becomes secret, or is one no more ------------------------------------------------------------------
 
 

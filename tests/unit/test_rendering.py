@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 from typing import Any
 
 import pytest
 
 from pkibuild.diagnostics import Diagnostic, UserError
-from pkibuild.rendering.placed import Placed, place_of, placed
+from pkibuild.rendering.languages import LANGUAGES
+from pkibuild.rendering.placed import Placed, is_secret, place_of, placed
 from pkibuild.rendering.renderer import Renderer
 
 HERE = ("services", "web")
@@ -165,16 +167,65 @@ def test_a_refused_value_is_told_at_its_place_and_at_the_template() -> None:
     assert "\n" not in found.message
 
 
-@pytest.mark.parametrize("template", ["{{ o.a }}", "{{ o.a | upper }}", "{{ 'x' ~ o.a }}", "{{ o.l | join('-') }}"])
-def test_a_secret_is_not_told(template: str) -> None:
-    options = placed({"a": "hush\n", "l": ["hush\n"], "b": "x"}, HERE, (("a",), ("l", "*")))
+SECRETS = {"a": "hush\n", "l": ["hush\n"], "n": 73019, "m": {"hush\n": 1}, "w": "x define", "c": "\x07", "o": "hush"}
+HIDDEN = (("a",), ("l", "*"), ("n",), ("m",), ("w",), ("c",), ("o",))
+
+
+@pytest.mark.parametrize(
+    ("template", "language"),
+    [
+        ("{{ o.a }}", "text"),
+        ("{{ o.a | upper }}", "text"),
+        ("{{ 'x' ~ o.a }}", "text"),
+        ("{{ o.l | join('-') }}", "text"),
+        ("{% for name in o.m %}{{ name }}{% endfor %}", "text"),
+        ("{{ o.w }}", "m4"),
+        ("{{ o.c }}", "text"),
+        ('"\\{{ o.n }}"', "json"),
+        ('"\\{{ o.n + 0 }}"', "json"),
+        ('"\\{{ 73020 - (o.n - 73018) }}"', "json"),
+        ('"\\{{ o.n ~ 1 }}"', "json"),
+        ('"\\{{ o.n | string }}"', "json"),
+        ('"\\{{ [1, o.n] | join }}"', "json"),
+        ('"\\{{ o.l[0] | length + 73014 }}"', "json"),
+    ],
+)
+def test_a_secret_is_not_told(template: str, language: str) -> None:
+    options = placed({**SECRETS, "b": "x", "i": 1}, HERE, HIDDEN)
     with pytest.raises(UserError) as raised:
-        Renderer().render(template, "text", {"o": options}, "x", HERE)
+        Renderer().render(template, language, {"o": options}, "x", HERE)
     (found,) = raised.value.diagnostics
     assert found.code == "unsafe-value"
-    assert "hush" not in str(found).lower()
+    assert "`********`" in found.message
+    assert not [one for one in ("hush", "7301", "7302", "define", "0007") if one in found.message.lower()]
     assert found.place is not None
-    assert not options["b"].secret
+    assert not is_secret(options["b"])
+    assert not is_secret(options["i"])
+
+
+@pytest.mark.parametrize("name", ["o", "n", "a"])
+def test_a_secret_that_is_no_name_is_not_told(name: str) -> None:
+    options = placed(SECRETS, HERE, HIDDEN)
+    with pytest.raises(UserError) as raised:
+        Renderer().render(f"{{{{ o[o.{name}] }}}}", "text", {"o": options}, "x", HERE)
+    (found,) = raised.value.diagnostics
+    assert found.message == "there is no `********`"
+
+
+@pytest.mark.parametrize("language", [*LANGUAGES])
+def test_secret_numbers_and_names_are_said_like_any_other(language: str) -> None:
+    template = "a = {{ o }}" if language == "json" else "a {{ o.n }} {% for name in o.m %}{{ name }}{% endfor %}"
+    secret, plain = (placed({"n": 73019, "m": {"a": 1}}, HERE, paths) for paths in ((("n",), ("m",)), ()))
+    said = Renderer().render(template, language, {"o": plain}, "x")
+    assert "73019" in said
+    assert Renderer().render(template, language, {"o": secret}, "x") == said
+
+
+def test_a_secret_number_goes_to_another_process_as_one() -> None:
+    number = pickle.loads(pickle.dumps(placed({"n": 5}, HERE, (("n",),))))["n"]
+    assert number == 5
+    assert is_secret(number)
+    assert place_of(number) == (*HERE, "n")
 
 
 def test_a_long_value_is_shown_shortened() -> None:

@@ -18,14 +18,22 @@ AFTER_BACKSLASH = "it stands right after a backslash, which would change its fir
 
 
 class Refused(Exception):
-    """A value that cannot be said where it stands. The message is the reason, in lower case."""
+    """A value that cannot be said where it stands. The message is the reason, in lower case.
+
+    `of_any` is the reason in words that tell nothing of the value, for a secret.
+    """
+
+    def __init__(self, reason: str, of_any: str = "") -> None:
+        super().__init__(reason)
+        self.of_any = of_any or reason
 
 
 def refuse_controls(value: str) -> None:
     found = CONTROL.search(value)
     if found is not None:
-        what = "a line break" if found[0] in "\n\r\x85\u2028\u2029" else f"the control character U+{ord(found[0]):04X}"
-        raise Refused(f"it contains {what}")
+        if found[0] in "\n\r\x85\u2028\u2029":
+            raise Refused("it contains a line break")
+        raise Refused(f"it contains the control character U+{ord(found[0]):04X}", "it contains a control character")
 
 
 def text_of(value: Any) -> str:

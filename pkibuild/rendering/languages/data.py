@@ -13,7 +13,9 @@ def plain_data(value: Any) -> Any:
     if isinstance(value, str):
         refuse_controls(value)
         return value[:]
-    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and value - value == 0):
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    if value is None or isinstance(value, bool) or (isinstance(value, float) and value - value == 0):
         return value
     if isinstance(value, dict):
         return {plain_data(key): plain_data(below) for key, below in value.items()}

@@ -39,7 +39,8 @@ class M4(Lines):
         before = _TAIL.search(line)
         macro = _MACRO.search(before[0] + value if before else value)
         if macro is not None:
-            raise Refused(f"`{macro[0]}` in it is, or may be, the name of an m4 macro")
+            told = "is, or may be, the name of an m4 macro"
+            raise Refused(f"`{macro[0]}` in it {told}", f"a word in it {told}")
         if _LETTER.fullmatch(after) and _LETTER.fullmatch(value[-1:]):
             raise Refused("it would be joined with the letters after it to another name")
         return value
