@@ -1,7 +1,7 @@
 """Hosts and certificates decided on by several processes: a share by this one, the others by forks of it.
 
-A fork knows all that this process knows. It tells what it decided, with the units, piece by piece: to send a value of
-twice the size takes more than twice the time.
+A fork knows all that this process knows. It tells what it decided, with the units, piece by piece, as soon as it is
+decided: this process takes it in between pieces of its own.
 """
 
 from __future__ import annotations
@@ -11,65 +11,68 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pkibuild.artifacts.configs import Digest
+from pkibuild.artifacts.wants import Unit
 from pkibuild.graph import Fault, Units
 from pkibuild.model import Declaration
 from pkibuild.plan.draft import Draft
 from pkibuild.values import dataclass
-from pkibuild.world.crew import Forks, packed, unpacked
+from pkibuild.world.crew import Forks
 
 if TYPE_CHECKING:
     from pkibuild.plan.planner import PassesOver, Planner
 
 PIECE = 128
-"""So many are told of at once."""
+"""So many are decided on and told of at once."""
 
 
 @dataclass(slots=True)
 class _Told:
-    """What a fork tells of its share."""
+    """What a fork tells of a piece of its share."""
 
-    pieces: list[bytes]
-    """Packed: a draft, and the units by id, without what their templates see."""
+    draft: Draft
+    units: dict[str, Unit]
+    """By id, without what their templates see."""
     faults: Sequence[Fault]
     """What services cannot have."""
     inputs: Mapping[tuple[str, Digest], str]
     """Digests of configs and what they are rendered from (`Texts.known`)."""
     found: Any
-    """What is to be remembered."""
+    """What is to be remembered of the whole share; told with its last piece."""
 
 
 def decide_on(leaves: Sequence[Declaration], planner: Planner, units: Units, passing: PassesOver, forks: Forks) -> None:
     """Decide on hosts and certificates; what was decided is in the planner's draft."""
-
-    def decide(share: Sequence[Declaration]) -> list[Draft]:
-        return [_decide(piece, planner, units, passing) for piece in _pieces(share)]
-
     texts = planner.texts
     faults, inputs = len(units.faults), len(texts.known)
 
-    def pack(share: Sequence[Declaration], drafts: list[Draft]) -> _Told:
-        made = [{one.id: units.made[one.id] for one in piece if one.id in units.made} for piece in _pieces(share)]
-        return _Told(
-            [packed((draft.detached(), some)) for draft, some in zip(drafts, made, strict=True)],
+    def decide(share: Sequence[Declaration]) -> Iterator[tuple[Sequence[Declaration], Draft, bool]]:
+        for at in range(0, len(share), PIECE):
+            piece = share[at : at + PIECE]
+            yield piece, _decide(piece, planner, units, passing), at + PIECE >= len(share)
+
+    def pack(found: tuple[Sequence[Declaration], Draft, bool]) -> _Told:
+        nonlocal faults, inputs
+        piece, draft, last = found
+        told = _Told(
+            draft.detached(),
+            {one.id: units.made[one.id] for one in piece if one.id in units.made},
             units.faults[faults:],
             dict(islice(texts.known.items(), inputs, None)),
-            passing.found(),
+            passing.found() if last else None,
         )
+        faults, inputs = len(units.faults), len(texts.known)
+        return told
 
     own, others = forks.divided(leaves, decide, pack)
-    for draft in own:
+    for _, draft, _ in own:
         planner.draft.join(draft)
     for told in others:
-        for draft, made in map(unpacked, told.pieces):
-            planner.draft.join(draft)
-            units.made.update(made)
+        planner.draft.join(told.draft)
+        units.made.update(told.units)
         units.faults += told.faults
         texts.known.update(told.inputs)
-        passing.take(told.found)
-
-
-def _pieces(share: Sequence[Declaration]) -> Iterator[Sequence[Declaration]]:
-    return (share[at : at + PIECE] for at in range(0, len(share), PIECE))
+        if told.found is not None:
+            passing.take(told.found)
 
 
 def _decide(some: Sequence[Declaration], planner: Planner, units: Units, passing: PassesOver) -> Draft:

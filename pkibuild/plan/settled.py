@@ -9,7 +9,7 @@ Local and uncommitted; without it everything is looked at again.
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import compress
 
@@ -92,15 +92,15 @@ def ground_of(manifest: Manifest, views: Mapping[str, IssuerView], lock: str, jo
 def _with_same_files(units: Mapping[str, Memory], root: str, forks: Forks) -> set[str]:
     """The ids of those whose files all are as they were."""
 
-    def same(share: Sequence[Memory]) -> bytes:
+    def same(share: Sequence[Memory]) -> Iterator[bytes]:
         try:
-            return bytes(unchanged(root, (memory[-1] for memory in share)))
+            yield bytes(unchanged(root, (memory[-1] for memory in share)))
         except OSError:  # told by whoever looks at them anew
-            return bytes(len(share))
+            yield bytes(len(share))
 
     forks = replace(forks, weight=forks.weight * LOOKED_AT) if len(units) > FEW else ALONE
-    own, others = forks.divided(list(units.values()), same, lambda _, found: found)
-    return set(compress(units, b"".join((own, *others))))
+    own, others = forks.divided(list(units.values()), same, bytes)
+    return set(compress(units, b"".join((*own, *others))))
 
 
 class Askings:

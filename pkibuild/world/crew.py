@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import select
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -43,13 +44,40 @@ class Channel:
 
     def send(self, value: Any) -> None:
         """Raises UserError when the other process is gone."""
-        data = packed(value)
+        self._write(packed(value))
+
+    def _write(self, data: bytes) -> None:
         view = memoryview(len(data).to_bytes(8, "big") + data)
         try:
             while view:
                 view = view[os.write(self._writer, view) :]
         except BrokenPipeError:
             raise _died() from None
+
+    @contextmanager
+    def posting(self) -> Iterator[Callable[[Any], None]]:
+        """In a worker: what is posted is sent while it goes on, though the other process has no time to receive it."""
+        from _queue import SimpleQueue  # `queue` itself would be imported for this alone
+
+        waiting: Any = SimpleQueue()
+        failed: list[Exception] = []
+
+        def work() -> None:
+            try:
+                while (data := waiting.get()) is not None:
+                    self._write(data)
+            except Exception as error:
+                failed.append(error)
+
+        sender = threading.Thread(target=work)
+        sender.start()
+        try:
+            yield lambda value: waiting.put(packed(value))
+        finally:
+            waiting.put(None)
+            sender.join()
+        if failed:
+            raise failed[0]
 
     def receive(self) -> Any:
         """Wait for a value. Raises EOFError when the other process is gone."""
@@ -142,13 +170,13 @@ def _serve(work: Work, number: int, lifeline: Lifeline, own: Channel, others: It
         os._exit(status)
 
 
-def ready(channels: Iterable[Channel]) -> list[Channel]:
-    """Wait until something can be received, and tell from which."""
-    return select.select(list(channels), (), ())[0]
+def ready(channels: Iterable[Channel], seconds: float | None = None) -> list[Channel]:
+    """Wait until something can be received, or so long at most, and tell from which."""
+    return select.select(list(channels), (), (), seconds)[0]
 
 
-_MORE = 0.13
-"""So much more than another's part is the first one: that process need not send what came of it."""
+_MORE = 0.09
+"""So much more than another's part is the first one: to send what came of it costs more than to receive it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,30 +193,52 @@ class Forks:
     def divided(
         self,
         items: Sequence[_Item],
-        work: Callable[[Sequence[_Item]], _Found],
-        pack: Callable[[Sequence[_Item], _Found], _Sent],
-    ) -> tuple[_Found, list[_Sent]]:
+        work: Callable[[Sequence[_Item]], Iterable[_Found]],
+        pack: Callable[[_Found], _Sent],
+    ) -> tuple[list[_Found], list[_Sent]]:
         """`work` on parts of what is there: on the first (which may be empty) in this process, on the others in forks.
 
-        What comes of the first, and in their order what comes of the others, as `pack` makes it fit to be sent. Raises
-        what was raised by any of them, and UserError when one was ended from outside.
+        What comes of the first, piece by piece, and in their order the pieces of the others, as `pack` makes them fit
+        to be sent; they are received between the pieces of this process. Raises what was raised by any of them, and
+        UserError when one was ended from outside.
         """
         size = self._share(len(items))
         if not size:
-            return work(items), []
+            return list(work(items)), []
         first = len(items) - size * (self.count - 1)
         own, others = items[:first], [items[at : at + size] for at in range(first, len(items), size)]
 
         def serve(channel: Channel, number: int) -> None:
             with channel.answering():
-                part = others[number]
-                channel.send(pack(part, work(part)))
+                with channel.posting() as post:
+                    for found in work(others[number]):
+                        post([pack(found)])
+                channel.send([])
 
         with crew(len(others), serve) as channels:
-            found = work(own)
+            sent: dict[Channel, list[_Sent]] = {channel: [] for channel in channels}
+            working = list(channels)
+
+            def receive(seconds: float | None) -> bool:
+                """Whether there was something, from those that are still at it."""
+                found = ready(working, seconds) if working else []
+                for channel in found:
+                    said: list[_Sent] = channel.hear()
+                    sent[channel] += said
+                    if not said:
+                        working.remove(channel)
+                return bool(found)
+
+            mine: list[_Found] = []
+            for found in work(own):
+                mine.append(found)
+                while receive(0):
+                    pass
             if self.meanwhile is not None:
                 self.meanwhile()
-            return found, [channel.hear() for channel in channels]
+            while working:
+                receive(None)
+            return mine, [one for channel in channels for one in sent[channel]]
 
     def _share(self, count: int) -> int:
         """How many of so many items are each fork's."""
