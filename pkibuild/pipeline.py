@@ -120,7 +120,7 @@ def _planned(
         in_full,
     )
     folder.draft = draft
-    wanted = Wanted.by(units.paths(), draft.seen, made.actions)
+    wanted = Wanted(units.paths(), draft.seen, made.actions)
     orphans = find_orphans(folder.observed, manifest, wanted, now, passing.passed if passing else ())
     if passing is not None:
         passing.leave_out(unit_of(one.id) for one in orphans)

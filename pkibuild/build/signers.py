@@ -24,7 +24,7 @@ class Opened:
     keys: dict[str, backend.PrivateKey] = field(default_factory=dict)
     """By the key's output path."""
     passphrases: dict[str, bytes | None] = field(default_factory=dict)
-    """For keys to be made: by the key's output path."""
+    """For keys to be made that have one: by the key's output path."""
     closed: dict[str, Diagnostic] = field(default_factory=dict)
     """By the key's output path."""
     warnings: list[Diagnostic] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Opener:
 
     def open_all(self, actions: Iterable[Action]) -> Opened:
         """Open every key that the actions sign with, and fetch the passphrases of those that they make."""
-        made: dict[str, Action] = {}
+        made: dict[str, tuple[Action, MakeKey]] = {}
         finished: set[str] = set()
         needed: dict[str, tuple[str, str]] = {}
         for action in actions:
@@ -54,7 +54,7 @@ class Opener:
             for old, new in action.moves:
                 self._lies[new] = old
             if isinstance(recipe, MakeKey):
-                made[recipe.path] = action
+                made[recipe.path] = action, recipe
             elif isinstance(recipe, FinishKey):
                 if not recipe.half:
                     finished.add(recipe.path)
@@ -67,17 +67,16 @@ class Opener:
                 needed[f"authorities/{name}/private/{name}.key"] = (name, f"authorities/{name}/{name}.crt")
             elif isinstance(recipe, Sign) and recipe.issuer == recipe.unit:
                 needed[recipe.key_path] = ("", recipe.path)
-        for path, action in made.items():
-            self._prepare(path, action)
+        for path, (action, recipe) in made.items():
+            if recipe.passphrase is not None or recipe.staged:
+                self._prepare(path, action, recipe)
         for path, (name, certificate) in needed.items():
             if path not in made:
                 self._open(path, path + NEXT if path in finished else path, name, certificate)
         return self.opened
 
-    def _prepare(self, path: str, action: Action) -> None:
-        """The passphrase of a key that is to be made (or was staged by a killed run)."""
-        recipe = action.recipe
-        assert isinstance(recipe, MakeKey)
+    def _prepare(self, path: str, action: Action, recipe: MakeKey) -> None:
+        """The passphrase of a key that is to be made, and the key that a killed run has staged."""
         try:
             secret = recipe.passphrase
             value = None if secret is None else self._passphrase(secret, action.id, confirm=not recipe.staged)

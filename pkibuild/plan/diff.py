@@ -33,7 +33,7 @@ def make_diff(old: Side, new: Side, now: int, forks: Forks) -> Plan:
     lock = Lock("", new.manifest.output)
     try:
         draft, plan = make_plan(new.manifest, units, source, lock, now, texts, alike, forks=forks)
-        orphans = removed(source, new.manifest, Wanted.by((), draft.seen, plan.actions), now)
+        orphans = removed(source, new.manifest, Wanted((), draft.seen, plan.actions), now)
     except UserError:
         _check(source.units, old)  # with what is wrong there nothing can be compared
         raise

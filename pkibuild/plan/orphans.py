@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Set
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pkibuild.artifacts.certificates import public_path
@@ -17,7 +18,6 @@ from pkibuild.plan.remembered import Remembered
 from pkibuild.plan.selection import matches
 from pkibuild.state.lock import Lock
 from pkibuild.units import format_date
-from pkibuild.values import dataclass
 
 if TYPE_CHECKING:
     from pkibuild.plan.asbuilt import AsBuilt
@@ -27,18 +27,18 @@ MOST_HOSTS = 10
 """How many hosts at once `--prune` removes without being told which."""
 
 
-@dataclass(frozen=True, slots=True)
 class Wanted:
     """What is declared: ids, and the paths at which something is to be or from where it is moved."""
 
-    ids: Set[str]
-    paths: Set[str]
+    def __init__(self, paths: Iterable[str], ids: Set[str], actions: Iterable[Action]) -> None:
+        self.ids = ids
+        self._asked = paths
+        self._actions = actions
 
-    @classmethod
-    def by(cls, paths: Iterable[str], ids: Set[str], actions: Iterable[Action]) -> Wanted:
-        paths = set(paths)
-        paths.update(old for action in actions for old, _ in action.moves)
-        return cls(ids, paths)
+    @cached_property
+    def paths(self) -> Set[str]:
+        """Found out when it is first asked for: in a folder without anything of ours nobody does."""
+        return {*self._asked, *(old for action in self._actions for old, _ in action.moves)}
 
 
 def find_orphans(

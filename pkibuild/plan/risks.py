@@ -5,7 +5,7 @@ A risk is no error. It is shown with its action in every plan and diff, and `--f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from pkibuild.facts import CertificateFacts, CrlFacts, Profile
@@ -187,17 +187,17 @@ def with_risks(plan: Plan, orphans: Iterable[Orphan], dated: int) -> Plan:
     What is to be written into the manifest is dated by `dated`.
     """
     moved = _moved(plan.actions, orphans, format_date(dated))
-    actions = tuple(_marked(one, moved.get(one.id, ())) for one in plan.actions)
-    return replace(plan, actions=actions)
+    actions = (one if one.verb == "new" and one.id not in moved else _marked(one, moved) for one in plan.actions)
+    return replace(plan, actions=tuple(actions))
 
 
-def _marked(action: Action, moved: Iterable[Reason]) -> Action:
+def _marked(action: Action, moved: Mapping[str, Sequence[Reason]]) -> Action:
     edited = [
         Reason(reason.code, "what somebody wrote there is put back, one copy is kept")
         for reason in action.reasons
         if reason.code == "edited-by-hand"
     ]
-    more = (*edited, *moved)
+    more = (*edited, *moved.get(action.id, ()))
     return replace(action, risks=(*action.risks, *more)) if more else action
 
 

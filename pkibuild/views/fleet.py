@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from pkibuild.nodes import Action, Change, Orphan
@@ -19,6 +19,8 @@ _DIGITS = 18
 """Longer ones are no numbers that count along."""
 _NUMBER = re.compile("[0-9]+")
 _GAP = "\0"
+_LETTER = re.compile(r"[^\W_]")
+"""Or a digit: beside a name, it is part of a longer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +111,23 @@ class _Numbers:
 
 def _told(unit: str, name: str, items: Sequence[Item]) -> str:
     """All that is told of a unit, its name left open."""
-    return _open("\n".join([unit.partition("/")[0], *(part for item in items for part in _parts(item))]), name)
+    parts = [unit.partition("/")[0]]
+    for item in items:
+        parts += _parts(item)
+    return _open("\n".join(parts), name)
 
 
-def _parts(item: Action | Orphan) -> Iterator[str]:
-    yield item.id
+def _parts(item: Action | Orphan) -> list[str]:
     if isinstance(item, Orphan):
-        yield f"{item.kind} {item.message}"
-        return
-    yield f"{item.verb} {item.detail}"
+        return [item.id, f"{item.kind} {item.message}"]
+    parts = [item.id, f"{item.verb} {item.detail}"]
     for reason in item.reasons:
-        yield reason.code if reason.code in _DATED else f"{reason.code} {reason.message}"
-        yield from (id for id in reason.because if not id.startswith("/"))
+        parts.append(reason.code if reason.code in _DATED else f"{reason.code} {reason.message}")
+        parts += [id for id in reason.because if not id.startswith("/")]
     for change in item.changes:
         before, after = _sides(change)
-        yield "\t".join((change.field, *before))
-        yield "\t".join(after)
+        parts += ["\t".join((change.field, *before)), "\t".join(after)]
+    return parts
 
 
 def _sides(change: Change) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -141,6 +144,9 @@ def _sides(change: Change) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _open(text: str, name: str) -> str:
     """The text with a gap (NUL, which no value has) for every whole `name` in it."""
     parts = text.split(name)
+    beside = parts[0][-1:] + "".join([part[:1] + part[-1:] for part in parts[1:-1]]) + parts[-1][:1]
+    if not _LETTER.search(beside):  # as nearly always
+        return _GAP.join(parts)
     found = parts[0]
     for part in parts[1:]:
         whole = not found[-1:].isalnum() and not part[:1].isalnum()
