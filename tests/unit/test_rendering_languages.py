@@ -25,7 +25,7 @@ RENDERER = Renderer()
 
 HOSTILE = [
     "", " ", "a", "a b", "'", '"', "`", '\\', '\\\\', 'a\\', "\\n", "${HOME}", "$HOME", "$(id)", "`id`", "`'", "'`",
-    "dnl", "a dnl b", "%h", "%{HTTP_HOST}e", "#", "# x", "a #b", "<", ">", "<IfModule x>", "</VirtualHost>", "a\nb",
+    "dnl", "0dnl", "%h", "%{HTTP_HOST}e", "#", "# x", "a #b", "<", ">", "<IfModule x>", "</VirtualHost>", "a\nb",
     "a\rb", "a\x00b", "\t", "a\tb", "-n", "--", "*", "?", "~", "!", "!!", "&&", "; id", "|", "define(`x', `y')",
     "include(`/etc/passwd')", "x,y", "(x)", "$1", "$@", "{", "}", "{{ x }}", "{% x %}", "[", "]", "null", "true",
     "no", "0", "1.5", "0x10", "1e3", ": ", "- ", "a: b", "@", "&a", "*a", "!t", "|", ">", "é", "日本", "𝔘", "\u2028",
@@ -272,7 +272,23 @@ def test_m4_takes_ordinary_values(value: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["a'b", "a`b", "a,b", "a(b)", "a#b", "/x/dnl/y", "/x/confFOO", "_X_", "a b\n", "$1", "a ", "DAEMON_OPTIONS", "é"],
+    [
+        "a'b",
+        "a`b",
+        "a,b",
+        "a(b)",
+        "a#b",
+        "/x/dnl/y",
+        "0dnl",
+        "a/12syscmd",
+        "/x/confFOO",
+        "_X_",
+        "a b\n",
+        "$1",
+        "a ",
+        "DAEMON_OPTIONS",
+        "é",
+    ],
 )
 def test_m4_refuses_what_another_round_would_change(value: str) -> None:
     assert say("define(`X', `{{ v }}')", "m4", value) is None

@@ -13,15 +13,16 @@ from pkibuild.rendering.languages.base import Lines, Refused
 _TAKEN = re.compile(r"[A-Za-z0-9_./:@+=\-\[\] ]*")
 _LETTER = re.compile(r"[A-Za-z0-9_]")
 _TAIL = re.compile(r"[A-Za-z0-9_]+\Z")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""As m4 reads it: digits before a name are no part of it, `0dnl` is `0` and a macro."""
 _MACRO = re.compile(
-    r"(?<![A-Za-z0-9_])(?:"
     # builtins of GNU and BSD m4
     "builtin|changecom|changequote|changeword|debugfile|debugmode|decr|define|defn|divert|divnum|dnl|dumpdef|errprint|"
     "esyscmd|eval|expr|format|ifdef|ifelse|include|incr|index|indir|len|lower|m4exit|m4trace|m4wrap|maketemp|mkstemp|"
     "paste|patsubst|popdef|pushdef|regexp|shift|sinclude|spaste|strcasecmp|substr|syscmd|sysval|traceoff|traceon|"
     "translit|undefine|undivert|unix|"
     # names that the cf macros use, and whatever could be one of another version
-    r"conf[A-Z]\w*|sm_\w*|_\w*|[A-Z][A-Z0-9_]{3,}|DOL|HACK)(?![A-Za-z0-9_])",
+    r"conf[A-Z]\w*|sm_\w*|_\w*|[A-Z][A-Z0-9_]{3,}|DOL|HACK",
     re.ASCII,
 )
 
@@ -37,10 +38,11 @@ class M4(Lines):
         if value != value.strip():
             raise Refused("m4 drops blanks at the beginning of an argument")
         before = _TAIL.search(line)
-        macro = _MACRO.search(before[0] + value if before else value)
+        names = _NAME.findall(before[0] + value if before else value)
+        macro = next((name for name in names if _MACRO.fullmatch(name)), None)
         if macro is not None:
             told = "is, or may be, the name of an m4 macro"
-            raise Refused(f"`{macro[0]}` in it {told}", f"a word in it {told}")
+            raise Refused(f"`{macro}` in it {told}", f"a word in it {told}")
         if _LETTER.fullmatch(after) and _LETTER.fullmatch(value[-1:]):
             raise Refused("it would be joined with the letters after it to another name")
         return value
