@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pkibuild.diagnostics import Place
@@ -31,6 +31,10 @@ class Placed(str):
 
     def __str__(self) -> str:
         return self[:]
+
+    def __iter__(self) -> Iterator[Placed]:
+        """A template takes a text apart with `{% set a, b = … %}`."""
+        return (Placed(one, self.place, self.secret) for one in str(self))
 
 
 class SecretNumber(int):

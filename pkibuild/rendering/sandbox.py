@@ -14,6 +14,7 @@ from jinja2 import nodes, pass_context
 from jinja2.runtime import Context, LoopContext, StrictUndefined, Undefined
 from jinja2.sandbox import SandboxedEnvironment
 
+from pkibuild.rendering.languages.base import called
 from pkibuild.rendering.placed import HIDDEN, Placed, SecretNumber, is_secret, place_of
 
 OUTPUT_LIMIT = 4_000_000
@@ -155,7 +156,14 @@ def _join(parts: Iterable[Any], separator: str = "") -> str:
     texts = [_text(one) for one in sources]
     if sum(map(len, texts)) + len(separator) * len(texts) > TEXT_LIMIT:
         raise NotAllowed(f"a value of more than {TEXT_LIMIT} characters")
-    return _keep(_text(separator).join(texts), *sources)
+    return _keep(_text(separator).join(texts), *sources, separator)
+
+
+def _called(argument: Any) -> Any:
+    """What a message may call something that there is not: what holds other values may hold secret ones."""
+    if is_secret(argument):
+        return HIDDEN
+    return argument if isinstance(argument, str | int) else called(argument)
 
 
 def _items(value: Any) -> list[Any]:
@@ -177,12 +185,12 @@ def _counted(context: Context, value: Any) -> list[Any]:
 
 
 def _replace(value: Any, old: str, new: str) -> str:
-    text, old, new = _text(value), _text(old), _text(new)
-    if not old:
+    text, out, into = _text(value), _text(old), _text(new)
+    if not out:
         raise NotAllowed("`replace` of the empty text")
-    if len(text) + text.count(old) * len(new) > TEXT_LIMIT:
+    if len(text) + text.count(out) * len(into) > TEXT_LIMIT:
         raise NotAllowed(f"a value of more than {TEXT_LIMIT} characters")
-    return _keep(text.replace(old, new), value, new)
+    return _keep(text.replace(out, into), value, new, old)
 
 
 def _default(value: Any, other: Any, falsy: bool = False) -> Any:
@@ -278,7 +286,7 @@ class Sandbox(SandboxedEnvironment):
                 pass
         elif isinstance(obj, list | tuple) and isinstance(argument, int) and -len(obj) <= argument < len(obj):
             return obj[argument]
-        return self.undefined(obj=obj, name=HIDDEN if is_secret(argument) else argument)
+        return self.undefined(obj=obj, name=_called(argument))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 - Jinja's signature
         for one in (left, right):

@@ -178,6 +178,10 @@ HIDDEN = (("a",), ("l", "*"), ("n",), ("m",), ("w",), ("c",), ("o",))
         ("{{ o.a | upper }}", "text"),
         ("{{ 'x' ~ o.a }}", "text"),
         ("{{ o.l | join('-') }}", "text"),
+        ("{{ [1, 2] | join(o.a) }}", "text"),
+        ("{{ 'say hush:\n' | replace(o.o, '') }}", "text"),
+        ("{% set a, b, c, d, e = o.a %}{{ a ~ b ~ c ~ d ~ e }}", "text"),
+        ("{% for a, b, c, d, e in o.l %}{{ e }}{% endfor %}", "text"),
         ("{% for name in o.m %}{{ name }}{% endfor %}", "text"),
         ("{{ o.w }}", "m4"),
         ("{{ o.c }}", "text"),
@@ -210,6 +214,15 @@ def test_a_secret_that_is_no_name_is_not_told(name: str) -> None:
         Renderer().render(f"{{{{ o[o.{name}] }}}}", "text", {"o": options}, "x", HERE)
     (found,) = raised.value.diagnostics
     assert found.message == "there is no `********`"
+
+
+@pytest.mark.parametrize(("what", "called"), [("o.l", "a list"), ("[o.o]", "a list"), ("o.d", "a mapping")])
+def test_what_holds_a_secret_and_is_no_name_is_not_told(what: str, called: str) -> None:
+    options = placed({**SECRETS, "d": {"x": "hush"}}, HERE, (*HIDDEN, ("d", "*")))
+    with pytest.raises(UserError) as raised:
+        Renderer().render(f"{{{{ o[{what}] }}}}", "text", {"o": options}, "x", HERE)
+    (found,) = raised.value.diagnostics
+    assert found.message == f"there is no `{called}`"
 
 
 @pytest.mark.parametrize("language", [*LANGUAGES])
