@@ -2,14 +2,14 @@
 
 The standard decorator compiles six functions for each frozen class when it is defined: a hundred milliseconds for all
 of ours, in every run. Here it finds the fields and no more; what follows is the same for every class, or compiled when
-the first instance is made. `fields`, `replace`, pickling, matching and inheritance are as ever
-(docs/decisions/0009-values.md).
+the first instance is made. `fields`, `replace`, pickling, matching and inheritance are as ever; it is mypy that sees to
+it that nobody assigns to a field of a frozen class (docs/decisions/0009-values.md).
 """
 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import MISSING, FrozenInstanceError, field, fields, replace
+from dataclasses import MISSING, field, fields, replace
 from functools import cache
 from operator import attrgetter
 from reprlib import recursive_repr
@@ -56,7 +56,6 @@ def _methods(every: tuple[Field[Any], ...], frozen: bool) -> dict[str, Any]:
     methods: dict[str, Any] = {"__repr__": _repr, "__eq__": __eq__, "__hash__": None}
     if frozen:
         methods["__hash__"] = lambda self: hash(compared(self))
-        methods.update(__setattr__=_refuse_set, __delattr__=_refuse_delete)
     if all(one.init for one in every):  # pickled as a call of the class: a third of the time, for values sent elsewhere
         given = _given(tuple(one.name for one in every))
         methods["__reduce__"] = lambda self: (self.__class__, given(self))
@@ -83,18 +82,16 @@ def _first(cls: Any, every: tuple[Field[Any], ...]) -> Any:
 
 
 def _initialiser(cls: Any, every: tuple[Field[Any], ...]) -> Any:
-    """The `__init__` of a class; it sets the slots themselves, below the `__setattr__` of a frozen one.
-
-    Its code is that of all classes of its shape, compiled once, with the names of this one's fields.
-    """
+    """The `__init__` of a class: the code of all classes of its shape, compiled once, with the names of its fields."""
     names: dict[str, Any] = {"_MISSING": MISSING}
+    called: dict[str, str] = {}
     parameters, defaults, shape = ["self"], [], ""
     for one in every:
         made, given = one.default_factory is not MISSING, one.default is not MISSING
         if not (one.init or made or given):
             continue
         number = len(shape)
-        names[f"_set{number}"] = getattr(cls, one.name).__set__
+        called[f"f{number}"] = one.name
         names[f"_default{number}"] = one.default_factory if made else one.default
         shape += ("f" if made else "p") if one.init else ("m" if made else "c")
         if one.init:
@@ -105,7 +102,8 @@ def _initialiser(cls: Any, every: tuple[Field[Any], ...]) -> Any:
                 raise TypeError(f"non-default argument {one.name!r} follows default argument")
     code = _shaped(shape, hasattr(cls, "__post_init__"))
     title = f"{cls.__qualname__}.__init__"
-    code = code.replace(co_varnames=tuple(parameters), co_name="__init__", co_qualname=title)
+    attributes = tuple(called.get(name, name) for name in code.co_names)
+    code = code.replace(co_varnames=tuple(parameters), co_names=attributes, co_name="__init__", co_qualname=title)
     made_of: Any = FunctionType(code, names, "__init__", tuple(defaults))
     made_of.__qualname__ = title
     return made_of
@@ -117,8 +115,8 @@ _SAID = {"p": "a{0}", "f": "_default{0}() if a{0} is _MISSING else a{0}", "c": "
 
 @cache
 def _shaped(shape: str, post_init: bool) -> CodeType:
-    """Code that sets a slot for each letter of `shape` (`_SAID`)."""
-    lines = [f" _set{number}(self, {_SAID[kind].format(number)})" for number, kind in enumerate(shape)]
+    """Code that sets a field for each letter of `shape` (`_SAID`)."""
+    lines = [f" self.f{number} = {_SAID[kind].format(number)}" for number, kind in enumerate(shape)]
     if post_init:
         lines.append(" self.__post_init__()")
     parameters = ["self", *(f"a{number}" for number, kind in enumerate(shape) if kind in "pf")]
@@ -134,18 +132,10 @@ def _repr(self: Any) -> str:
     return f"{self.__class__.__qualname__}({shown})"
 
 
-def _refuse_set(_self: Any, name: str, _value: object) -> None:
-    raise FrozenInstanceError(f"cannot assign to field {name!r}")
-
-
-def _refuse_delete(_self: Any, name: str) -> None:
-    raise FrozenInstanceError(f"cannot delete field {name!r}")
-
-
 def _getstate(self: Any) -> list[Any]:
     return [getattr(self, one.name) for one in fields(self)]
 
 
 def _setstate(self: Any, state: list[Any]) -> None:
     for one, value in zip(fields(self), state, strict=True):
-        object.__setattr__(self, one.name, value)
+        setattr(self, one.name, value)

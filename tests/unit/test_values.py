@@ -141,14 +141,11 @@ def test_another_kind_with_the_same_values_is_not_equal() -> None:
 
 @pytest.mark.parametrize("kind", [frozen, derived, completed])
 def test_frozen(kind: Callable[[Decorator], Any]) -> None:
+    """That its fields are not assigned to is mypy's part."""
     one = kind(values.dataclass)(1)
-    with pytest.raises(dataclasses.FrozenInstanceError, match="cannot assign to field 'x'"):
-        one.x = 2
-    with pytest.raises(dataclasses.FrozenInstanceError, match="cannot delete field 'x'"):
-        del one.x
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         one.new = 2
-    assert one.x == 1
+    assert hash(one) == hash(kind(values.dataclass)(1)) == hash(kind(dataclasses.dataclass)(1))
 
 
 def test_changing() -> None:
