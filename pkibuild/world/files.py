@@ -13,9 +13,9 @@ import os
 import stat as stat_module
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from types import TracebackType
+from typing import Literal
 
-from pkibuild.diagnostics import fail
+from pkibuild.diagnostics import UserError, fail
 from pkibuild.values import dataclass
 
 TEMPORARY = ".pkibuild-tmp-"
@@ -118,27 +118,15 @@ def remove_leftover(path: str) -> None:
         Tree(folder or ".").remove(TEMPORARY + name)
 
 
-class _Told:
-    """Tells what the operating system refuses in words, as UserError. A class, as a generator costs five times that."""
+_Folder = Literal["real", "made", "absent", "none"]
+"""A folder, or what has its name: `real` is one that is no link; `made` one that was made by the object that knows it,
+which has put there all that lies in it; `none` something else, or what cannot be looked at."""
+_THERE = ("real", "made")
 
-    __slots__ = ("_name", "_root", "_what")
 
-    def __init__(self, what: str, root: str, name: str) -> None:
-        self._what = what
-        self._root = root
-        self._name = name
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if isinstance(error, OSError) and not isinstance(error, BlockingIOError):
-            path = f"{self._root}/{self._name}" if self._name else self._root
-            raise fail(
-                "read-failed" if self._what == "read" else "write-failed",
-                f"cannot {self._what} `{path}`: {explain(error)}",
-                hint="what stood before still stands; mend the cause and run the command again",
-            ) from error
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:  # nearly always once: what is left is copied only where the system took less
+        data = data[os.write(descriptor, data) :]
 
 
 class Tree:
@@ -146,14 +134,10 @@ class Tree:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self._sound: set[str] = set()
-        """Folders below the root known to be real folders."""
-        self._absent: set[str] = set()
-        """Folders below the root that were looked for and are not there."""
+        self._folders: dict[str, _Folder] = {"": "real"}
+        """What is known of folders."""
         self._dirty: list[str] = []
         self._dirty_folders: set[str] = set()
-        self._made: set[str] = set()
-        """Folders that this object has made: what lies in them, it has put there itself."""
         self._put: set[str] = set()
         """What it has put anywhere, or tried to."""
 
@@ -167,71 +151,81 @@ class Tree:
     def step(self, what: str, name: str) -> None:
         """Called before every change on disk; a test's subclass kills the run here."""
 
-    def _told(self, what: str, name: str) -> _Told:
-        return _Told(what, self.root, name)
+    def _refused(self, what: str, name: str, error: OSError) -> UserError:
+        """What the operating system refuses, in words. Raised in `except`, which costs nothing where all is well."""
+        path = f"{self.root}/{name}" if name else self.root
+        return fail(
+            "read-failed" if what == "read" else "write-failed",
+            f"cannot {what} `{path}`: {explain(error)}",
+            hint="what stood before still stands; mend the cause and run the command again",
+        )
 
     def _check_parents(self, name: str) -> None:
         """Refuse a path on which a symbolic link lies."""
-        parent = name.rpartition("/")[0]
-        if not parent or parent in self._sound or parent in self._absent:
-            return
-        self._check_parents(parent)
-        found = self._look(parent) if parent.rpartition("/")[0] not in self._absent else None
+        self._folder(name.rpartition("/")[0])
+
+    def _folder(self, name: str) -> _Folder:
+        """What is known of a folder, or else seen. One that is a symbolic link, or lies below one, is refused."""
+        known = self._folders.get(name)
+        if known is not None:
+            return known
+        found = None if self._is_known_absent(name) else self._look(name)
         if found is None:
-            self._absent.add(parent)
-            return
-        if found.kind == "link":
+            known = "absent"
+        elif found.kind == "folder":
+            known = "real"
+        elif found.kind == "link":
             raise fail(
                 "symlink",
-                f"`{self.root}/{parent}` is a symbolic link; links inside the output folder are not followed",
+                f"`{self.root}/{name}` is a symbolic link; links inside the output folder are not followed",
                 hint="put a real folder in its place",
             )
-        if found.kind == "folder":
-            self._sound.add(parent)
+        else:
+            return "none"
+        self._folders[name] = known
+        return known
+
+    def _is_known_absent(self, name: str) -> bool:
+        """Whether nothing can be there: this object knows of all that is in its folder, or that there is no such.
+
+        A path on which a symbolic link lies is refused.
+        """
+        folder = self._folder(name.rpartition("/")[0])
+        return folder == "absent" or (folder == "made" and name not in self._put)
 
     def forget(self) -> None:
         """Look at every folder again: another process may have been here."""
-        self._sound.clear()
-        self._absent.clear()
-        self._made.clear()
+        self._folders = {"": "real"}
         self._put.clear()
 
     # -- reading ----------------------------------------------------------------
 
     def _look(self, name: str) -> Stat | None:
-        with self._told("read", name):
-            try:
-                return stat_of(self.path(name))
-            except PermissionError:
-                return _HIDDEN
+        try:
+            return stat_of(self.path(name))
+        except PermissionError:
+            return _HIDDEN
+        except OSError as error:
+            raise self._refused("read", name, error) from error
 
     def stat_root(self) -> Stat | None:
         """The folder itself; a link to it is followed, as it is the user's."""
-        with self._told("read", ""):
-            try:
-                return _stat(os.stat(self.root))
-            except (FileNotFoundError, NotADirectoryError):
-                return None
-
-    def _is_known_absent(self, name: str) -> bool:
-        """Whether nothing can be there: this object knows of all that is in its folder, or that there is no such."""
-        parent = name.rpartition("/")[0]
-        return parent in self._absent or (parent in self._made and name not in self._put)
+        try:
+            return _stat(os.stat(self.root))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise self._refused("read", "", error) from error
 
     def stat(self, name: str) -> Stat | None:
-        self._check_parents(name)
         return None if self._is_known_absent(name) else self._look(name)
 
     def read(self, name: str) -> bytes | None:
         """The file's bytes, or None when there is none. A link is refused. Raises UserError."""
-        self._check_parents(name)
         if self._is_known_absent(name):
             return None
-        with self._told("read", name):
-            try:
-                descriptor = os.open(self.path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-            except (FileNotFoundError, NotADirectoryError):
-                return None
+        try:
+            descriptor = os.open(self.path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
             try:
                 chunks = []
                 while chunk := os.read(descriptor, 1 << 16):  # most files here are small: no object of `io` for them
@@ -239,17 +233,21 @@ class Tree:
                 return b"".join(chunks)
             finally:
                 os.close(descriptor)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise self._refused("read", name, error) from error
 
     def list(self, name: str = "") -> list[str]:
         """Names in a folder, sorted; a folder's with a trailing `/`. Empty when there is none."""
-        if name:
-            self._check_parents(name + "/x")
-        with self._told("read", name):
-            try:
-                with os.scandir(self.path(name) if name else self.root) as entries:
-                    return sorted(e.name + "/" if e.is_dir(follow_symlinks=False) else e.name for e in entries)
-            except (FileNotFoundError, NotADirectoryError):
-                return []
+        self._folder(name)
+        try:
+            with os.scandir(self.path(name) if name else self.root) as entries:
+                return sorted(e.name + "/" if e.is_dir(follow_symlinks=False) else e.name for e in entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise self._refused("read", name, error) from error
 
     def walk(self, name: str = "") -> Iterator[str]:
         """Every file below a folder, sorted, links included."""
@@ -264,58 +262,56 @@ class Tree:
 
     def make_folder(self, name: str, mode: int = 0o755) -> None:
         """Make a folder and those above it. An existing one keeps its mode, unless it is to be private."""
-        if name in self._sound and mode & 0o077:
-            return
-        self._check_parents(name + "/x")
-        if name in self._sound:
+        if self._folder(name) in _THERE:
             if mode & 0o077 == 0:
-                found = self.stat(name)
-                if found is not None and found.mode & 0o077:
-                    self.step("chmod", name)
-                    with self._told("change the mode of", name):
-                        self._close_folder(name, mode)
+                self._close_folder(name, mode)
             return
-        parent = name.rpartition("/")[0]
-        if parent:
-            self.make_folder(parent)
-        elif not os.path.isdir(self.root):
-            with self._told("make the folder", ""):
-                os.makedirs(self.root, 0o755, exist_ok=True)
+        parent = self._parent(name)
         self.step("mkdir", name)
-        with self._told("make the folder", name):
-            self._put.add(name)
-            try:
-                os.mkdir(self.path(name), mode)
-                self._dirty_folders.add(parent)
-                self._made.add(name)
-            except FileExistsError:
-                found = stat_of(self.path(name))
-                if found is None or found.kind != "folder":
-                    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self.path(name)) from None
-                if mode & 0o077 == 0 and found.mode & 0o077:
-                    self._close_folder(name, mode)
-        self._sound.add(name)
-        self._absent.discard(name)
+        path = self.path(name)
+        try:
+            os.mkdir(path, mode)
+        except FileExistsError:  # it came since it was looked for, or it is none
+            found = self._look(name)
+            if found is None or found.kind != "folder":
+                error = NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+                raise self._refused("make the folder", name, error) from None
+            self._folders[name] = "real"
+            if mode & 0o077 == 0:
+                self._close_folder(name, mode)
+        except OSError as error:
+            raise self._refused("make the folder", name, error) from error
+        else:
+            self._folders[name] = "made"
+            self._dirty_folders.add(parent)
 
     def _close_folder(self, name: str, mode: int) -> None:
-        descriptor = os.open(self.path(name), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        """Give a folder that is to be private its mode, where others may enter it."""
+        found = self._look(name)
+        if found is None or not found.mode & 0o077:
+            return
+        self.step("chmod", name)
         try:
-            os.fchmod(descriptor, mode)
-        finally:
-            os.close(descriptor)
+            descriptor = os.open(self.path(name), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                os.fchmod(descriptor, mode)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise self._refused("change the mode of", name, error) from error
 
     def _parent(self, name: str) -> str:
         """Make sure of the folder of what is to be put there."""
         self._put.add(name)
         parent = name.rpartition("/")[0]
-        if parent in self._sound:
-            return parent
-        self._check_parents(name)
         if parent:
-            self.make_folder(parent)
+            if self._folders.get(parent) not in _THERE:
+                self.make_folder(parent)
         elif not os.path.isdir(self.root):
-            with self._told("make the folder", ""):
+            try:
                 os.makedirs(self.root, 0o755, exist_ok=True)
+            except OSError as error:
+                raise self._refused("make the folder", "", error) from error
         return parent
 
     def write(self, name: str, data: bytes, mode: int = 0o644, *, durable: bool = False) -> None:
@@ -325,8 +321,8 @@ class Tree:
         folder, _, base = target.rpartition("/")
         temporary = f"{folder}/{TEMPORARY}{base[:200]}"
         self.step("write", name)
-        with self._told("write", name):
-            found = None if parent in self._made else stat_of(target)
+        try:
+            found = None if self._folders[parent] == "made" else stat_of(target)
             if found is not None and found.kind not in ("file", "link"):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), target)
             self._create(temporary, data, mode, durable)
@@ -336,15 +332,19 @@ class Tree:
             except OSError:
                 os.unlink(temporary)
                 raise
-        self._changed(name, durable)
+        except OSError as error:
+            raise self._refused("write", name, error) from error
+        self._changed(name, parent, durable)
 
     def create(self, name: str, data: bytes, mode: int, *, durable: bool = True) -> None:
         """Make a new file; an existing one is an error, never overwritten. Raises UserError."""
-        self._parent(name)
+        parent = self._parent(name)
         self.step("create", name)
-        with self._told("create", name):
+        try:
             self._create(self.path(name), data, mode, durable, keep=False)
-        self._changed(name, durable)
+        except OSError as error:
+            raise self._refused("create", name, error) from error
+        self._changed(name, parent, durable)
 
     def _create(self, path: str, data: bytes, mode: int, durable: bool, keep: bool = True) -> None:
         """Write `data` to a file that is new; a leftover temporary of a killed run is removed first (`keep`)."""
@@ -359,9 +359,7 @@ class Tree:
         try:
             try:
                 os.fchmod(descriptor, mode)
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(descriptor, view) :]
+                _write_all(descriptor, data)
                 if durable:
                     os.fsync(descriptor)
             finally:
@@ -374,36 +372,40 @@ class Tree:
         """Add to the end of a file and flush it to disk: a journal's commit."""
         parent = self._parent(name)
         self.step("append", name)
-        with self._told("append to", name):
+        try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
             fresh = not os.path.lexists(self.path(name))
             descriptor = os.open(self.path(name), flags, mode)
             try:
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(descriptor, view) :]
+                _write_all(descriptor, data)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
             if fresh:
                 self._sync_folder(parent)
+        except OSError as error:
+            raise self._refused("append to", name, error) from error
 
     def truncate(self, name: str, size: int) -> None:
         """Cut a torn tail off. Flushed at once."""
         self.step("truncate", name)
-        with self._told("write", name):
+        try:
             descriptor = os.open(self.path(name), os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 os.ftruncate(descriptor, size)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+        except OSError as error:
+            raise self._refused("write", name, error) from error
 
     def read_link(self, name: str) -> bytes:
         """Where a symbolic link points to. Raises UserError."""
         self._check_parents(name)
-        with self._told("read", name):
+        try:
             return os.fsencode(os.readlink(self.path(name)))
+        except OSError as error:
+            raise self._refused("read", name, error) from error
 
     def content(self, name: str) -> bytes | None:
         """The bytes of a file, or where a symbolic link points to; None when there is neither. Raises UserError."""
@@ -415,46 +417,52 @@ class Tree:
         parent = self._parent(name)
         temporary = self.path((f"{parent}/" if parent else "") + TEMPORARY + name.rpartition("/")[2][:200])
         self.step("link", name)
-        with self._told("write", name):
+        try:
             if (found := stat_of(self.path(name))) is not None and found.kind not in ("file", "link"):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path(name))
             with suppress(FileNotFoundError):
                 os.unlink(temporary)
             os.symlink(target, temporary)
             os.rename(temporary, self.path(name))
+        except OSError as error:
+            raise self._refused("write", name, error) from error
         self._dirty_folders.add(parent)
 
     def rename(self, old: str, new: str) -> None:
-        self._parent(new)
+        parent = self._parent(new)
         self.step("rename", new)
-        with self._told("rename", old):
+        try:
             os.rename(self.path(old), self.path(new))
-        self._changed(old, False)
-        self._changed(new, False)
+        except OSError as error:
+            raise self._refused("rename", old, error) from error
+        self._dirty_folders.add(old.rpartition("/")[0])
+        self._changed(new, parent)
 
     def link(self, old: str, new: str) -> None:
         """Give a file a second name, unless that name is taken by the same file. Raises UserError."""
-        self._parent(new)
+        parent = self._parent(new)
         self.step("link", new)
-        with self._told("link", new):
+        try:
             try:
                 os.link(self.path(old), self.path(new), follow_symlinks=False)
             except FileExistsError:
                 if not os.path.samefile(self.path(old), self.path(new)):
                     raise
-        self._changed(new, False)
+        except OSError as error:
+            raise self._refused("link", new, error) from error
+        self._changed(new, parent)
 
     def remove(self, name: str) -> None:
-        self._check_parents(name)
         if self._is_known_absent(name):
             return
         self.step("remove", name)
-        with self._told("remove", name):
-            try:
-                os.unlink(self.path(name))
-            except FileNotFoundError:
-                return
-        self._changed(name, False)
+        try:
+            os.unlink(self.path(name))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._refused("remove", name, error) from error
+        self._dirty_folders.add(name.rpartition("/")[0])
 
     def remove_empty_folders(self, name: str) -> None:
         """Remove a folder and those above it as far as they are empty."""
@@ -463,8 +471,7 @@ class Tree:
                 os.rmdir(self.path(name))
             except OSError:
                 return
-            self._sound.discard(name)
-            self._made.discard(name)
+            self._folders.pop(name, None)
             name = name.rpartition("/")[0]
 
     def remove_bare(self, name: str) -> None:
@@ -478,17 +485,19 @@ class Tree:
     def set_mode(self, name: str, mode: int) -> None:
         self._check_parents(name)
         self.step("chmod", name)
-        with self._told("change the mode of", name):
+        try:
             descriptor = os.open(self.path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
             try:
                 os.fchmod(descriptor, mode)
             finally:
                 os.close(descriptor)
+        except OSError as error:
+            raise self._refused("change the mode of", name, error) from error
 
-    def _changed(self, name: str, durable: bool) -> None:
+    def _changed(self, name: str, parent: str, durable: bool = False) -> None:
         if not durable:
             self._dirty.append(name)
-        self._dirty_folders.add(name.rpartition("/")[0])
+        self._dirty_folders.add(parent)
 
     def _sync_folder(self, name: str) -> None:
         descriptor = os.open(f"{self.root}/{name}" if name else self.root, os.O_RDONLY | os.O_DIRECTORY)
@@ -502,7 +511,7 @@ class Tree:
         if not self._dirty and not self._dirty_folders:
             return
         self.step("flush", "")
-        with self._told("flush", ""):
+        try:
             if len(self._dirty) + len(self._dirty_folders) > 64:  # a single sync costs less (speed.md)
                 os.sync()
             else:
@@ -522,6 +531,8 @@ class Tree:
                 for folder in self._dirty_folders:
                     if os.path.isdir(f"{self.root}/{folder}" if folder else self.root):
                         self._sync_folder(folder)
+        except OSError as error:
+            raise self._refused("flush", "", error) from error
         self._dirty.clear()
         self._dirty_folders.clear()
 
@@ -533,8 +544,10 @@ class Tree:
         import fcntl
 
         self._parent(name)
-        with self._told("open", name):
+        try:
             descriptor = os.open(self.path(name), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise self._refused("open", name, error) from error
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

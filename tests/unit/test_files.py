@@ -1,0 +1,59 @@
+"""The output folder as `Tree` has it: what it knows, and what comes into it behind its back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pkibuild.diagnostics import UserError
+from pkibuild.world import files
+from pkibuild.world.files import Tree
+
+
+def test_a_link_that_comes_into_a_folder_just_made_is_not_followed(tmp_path: Path) -> None:
+    tree = Tree(str(tmp_path / "out"))
+    tree.make_folder("hosts/www")
+    assert tree.stat("hosts/www/etc/ssl/x.crt") is None  # of what it has made, it knows what is in it
+    away = tmp_path / "away"
+    away.mkdir()
+    (tmp_path / "out/hosts/www/etc").symlink_to(away)
+    with pytest.raises(UserError) as refused:
+        tree.write("hosts/www/etc/x.conf", b"text")
+    assert "a part of its path is no folder" in refused.value.diagnostics[0].message
+    assert not list(away.iterdir())
+
+
+def test_a_folder_that_comes_behind_its_back_is_used_and_closed(tmp_path: Path) -> None:
+    tree = Tree(str(tmp_path / "out"))
+    tree.make_folder("hosts/www")
+    (tmp_path / "out/hosts/www/private").mkdir(mode=0o755)
+    tree.make_folder("hosts/www/private", 0o700)
+    assert (tmp_path / "out/hosts/www/private").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_made_for_all_is_closed_when_it_is_to_be_private(tmp_path: Path) -> None:
+    tree = Tree(str(tmp_path / "out"))
+    tree.make_folder("hosts/www/private")
+    tree.make_folder("hosts/www/private", 0o700)
+    assert (tmp_path / "out/hosts/www/private").stat().st_mode & 0o777 == 0o700
+
+
+def test_what_was_removed_is_looked_for_again(tmp_path: Path) -> None:
+    tree = Tree(str(tmp_path / "out"))
+    tree.write("hosts/www/x.conf", b"text")
+    tree.remove("hosts/www/x.conf")
+    tree.remove_empty_folders("hosts/www")
+    assert not (tmp_path / "out/hosts").exists()
+    tree.write("hosts/www/x.conf", b"text")
+    assert tree.read("hosts/www/x.conf") == b"text"
+
+
+def test_a_file_is_whole_where_the_system_takes_it_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.write
+    monkeypatch.setattr(files.os, "write", lambda descriptor, data: real(descriptor, data[:3]))
+    tree = Tree(str(tmp_path / "out"))
+    tree.write("x.conf", b"0123456789")
+    tree.append("x.conf", b"abcd")
+    assert tree.read("x.conf") == b"0123456789abcd"
