@@ -62,7 +62,8 @@ def carry_out(
             for id in one.ids:
                 progress.step(id)
     finally:
-        tree.forget()
+        if shares:  # other processes were here
+            tree.forget()
         gone = [action.id for action in actions if isinstance(action.recipe, Remove)]
         record(manifest, units, folder, executor.done, built, executor.journals.histories(), gone)
         tree.flush()
