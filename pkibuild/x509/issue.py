@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pkibuild.facts import CertificateFacts, Profile, Revocation
-from pkibuild.keys.backend import PrivateKey, PublicKey, algorithm_of, public_digest, signature_hash
+from pkibuild.keys.backend import PrivateKey, PublicKey, algorithm_of, public_der, signature_hash
 from pkibuild.model import Attributes, Constraints
 from pkibuild.units import END_OF_TIME
 from pkibuild.values import dataclass, field
@@ -54,7 +56,7 @@ class Issuer:
     @classmethod
     def new(cls, profile: Profile, public_key: PublicKey) -> Issuer:
         """The issuer that a self-signed certificate will be. Raises ValueError."""
-        return cls(build_name(profile.subject), key_identifier(public_key))
+        return cls(build_name(profile.subject), key_identifier(public_key, public_der(public_key)))
 
 
 def _key_id_of(certificate: x509.Certificate) -> bytes:
@@ -64,9 +66,15 @@ def _key_id_of(certificate: x509.Certificate) -> bytes:
         return b""
 
 
-def key_identifier(public_key: PublicKey) -> bytes:
-    """SHA-1 of the subjectPublicKey (RFC 5280 4.2.1.2, method 1)."""
-    return x509.SubjectKeyIdentifier.from_public_key(public_key).digest
+def key_identifier(key: PublicKey, der: bytes) -> bytes:
+    """SHA-1 of the subjectPublicKey (RFC 5280 4.2.1.2, method 1); `der` is the key's SubjectPublicKeyInfo."""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        # It ends with the point (RFC 5480 2.2): two numbers after a 4, unless compressed (SEC 1 2.3.3). To have the
+        # point encoded by itself costs as much as the whole.
+        point = der[-1 - 2 * ((key.key_size + 7) // 8) :]
+        if point[0] == 4:
+            return hashlib.sha1(point, usedforsecurity=False).digest()
+    return x509.SubjectKeyIdentifier.from_public_key(key).digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +106,8 @@ def issue_certificate(
     _check_identity(serial, not_before, not_after)
     name = build_name(profile.subject) if subject is None else subject
     names = general_names(alternative_names(profile))
-    identifier = key_identifier(public_key) if key_id is None else key_id
+    public = public_der(public_key)
+    identifier = key_identifier(public_key, public) if key_id is None else key_id
     builder = x509.CertificateBuilder(
         issuer.subject,
         name,
@@ -119,7 +128,7 @@ def issue_certificate(
         subject_digest=_digest(name.public_bytes()),
         issuer=issuer.attributes,
         issuer_digest=issuer.digest,
-        public=public_digest(public_key),
+        public=_digest(public),
         algorithm=algorithm_of(public_key),
         key_id=identifier.hex(),
         issuer_key_id=issuer.key_id.hex(),
@@ -237,5 +246,6 @@ _EPOCH = datetime(1970, 1, 1)
 """Without a zone: the builders take UTC so."""
 
 
+@lru_cache(maxsize=64)  # what is signed together begins and ends together
 def _moment(seconds: int) -> datetime:
     return _EPOCH + timedelta(seconds=seconds)

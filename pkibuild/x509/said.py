@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 from pkibuild.facts import CertificateFacts, KeyFacts, Profile
@@ -48,8 +49,13 @@ def alternative_names(profile: Profile) -> Names:
 
 def usages(profile: Profile) -> tuple[str, ...]:
     """The usages in the order of `CertificateFacts.usages`: those of the manifest first, then dotted OIDs."""
-    known = [usage for usage in PURPOSES if usage in profile.usages]
-    return (*known, *sorted({usage for usage in profile.usages if usage not in PURPOSES}))
+    return _in_order(profile.usages)
+
+
+@lru_cache(maxsize=64)  # a fleet has a few of them
+def _in_order(of: tuple[str, ...]) -> tuple[str, ...]:
+    known = [usage for usage in PURPOSES if usage in of]
+    return (*known, *sorted({usage for usage in of if usage not in PURPOSES}))
 
 
 def fits(public_digest: str, facts: CertificateFacts | KeyFacts) -> bool:
