@@ -58,10 +58,13 @@ class Journals:
                 self._unsure.discard(path)
 
     def histories(self) -> Histories:
-        """The journals as they are now, those that were written here without reading them again."""
+        """The journals as they are now, those that were written here without reading them again.
+
+        After a run that ended early: without the lines that it did not come to write.
+        """
         found = Histories(self._tree)
         for path, writer in self._writers.items():
-            if path not in self._unsure:
+            if path not in self._unsure and not writer.pending:
                 found.put(path, writer.journal())
         return found
 
