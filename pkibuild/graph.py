@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from pkibuild import layout
 from pkibuild.artifacts.bundles import PARTS, bundle_of
@@ -116,9 +117,9 @@ def _host_unit(manifest: Manifest, host: Host, services: list[Service], expander
         ),
         # A service that cannot have what it wants lacks paths as well, and its templates would only say so again.
         configs=tuple(
-            _config(host, one, want)
+            _config(host, one, want, context)
             for one in expansions
-            for want in one.files
+            for want, context in zip(one.files, one.contexts, strict=True)
             if want.kind in ("file", "link") and not one.problems
         ),
         folders=(
@@ -183,7 +184,7 @@ def _copied(host: Host, expansion: Expansion, want: Copy) -> BundleWant:
     )
 
 
-def _config(host: Host, expansion: Expansion, want: File) -> ConfigWant:
+def _config(host: Host, expansion: Expansion, want: File, context: Mapping[str, Any] | None) -> ConfigWant:
     return ConfigWant(
         id=f"{expansion.id}/{want.name}",
         path=f"{layout.unit_folder(host)}/{want.path}",
@@ -191,11 +192,7 @@ def _config(host: Host, expansion: Expansion, want: File) -> ConfigWant:
         rights=_rights(want.rights),
         place=want.place,
         secret=want.secret,
-        needs=tuple(
-            [f"{host.id}/key", f"{host.id}/certificate", *(f"{host.id}/{kind}" for kind in expansion.formats)]
-            + [f"{expansion.id}/{one.role}/{what}" for one in expansion.requests for what in ("key", "certificate")]
-            + [f"{expansion.id}/{one.name}" for one in expansion.copies]
-        ),
+        context=context,
     )
 
 
@@ -282,9 +279,18 @@ def nodes(manifest: Manifest, units: Iterable[Unit]) -> list[GraphNode]:
             )
             der = layout.output_path(authority, "crl-der")
             found.append(GraphNode(f"{authority.id}/crl-der", "crl-der", der, ((f"{authority.id}/crl", "bytes"),)))
+        owners = {f"{one.id}/{file.name}": one for one in unit.expansions for file in one.files}
         for config in unit.configs:
-            found.append(GraphNode(config.id, config.kind, config.path, tuple((id, "path") for id in config.needs)))
+            needs = tuple((id, "path") for id in _config_needs(unit.id, owners[config.id]))
+            found.append(GraphNode(config.id, config.kind, config.path, needs))
     return found
+
+
+def _config_needs(host: str, expansion: Expansion) -> list[str]:
+    """Ids of the artifacts whose paths a config sees."""
+    own = [f"{host}/{kind}" for kind in ("key", "certificate", *expansion.formats)]
+    requested = [f"{expansion.id}/{one.role}/{what}" for one in expansion.requests for what in ("key", "certificate")]
+    return [*own, *requested, *(f"{expansion.id}/{one.name}" for one in expansion.copies)]
 
 
 def _certificate_needs(pair: Pair) -> tuple[tuple[str, str], ...]:

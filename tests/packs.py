@@ -101,13 +101,14 @@ def problems(pack: Pack, options: Mapping[str, Any] | None = None, host: Host | 
     return expanded(pack, options, host).problems
 
 
-def rendered(file: File) -> str:
+def rendered(file: File, context: Mapping[str, Any] | None) -> str:
     """The text of a config. Raises UserError."""
-    assert file.context is not None
-    return RENDERER.render(read_file(file.template).decode(), file.language, file.context, file.template, file.place)
+    assert context is not None
+    return RENDERER.render(read_file(file.template).decode(), file.language, context, file.template, file.place)
 
 
 def texts(expansion: Expansion) -> dict[str, str]:
     """Every config by its path."""
     assert not expansion.problems, expansion.problems
-    return {file.path: rendered(file) for file in expansion.files if file.kind == "file"}
+    seen = zip(expansion.files, expansion.contexts, strict=True)
+    return {file.path: rendered(file, context) for file, context in seen if file.kind == "file"}

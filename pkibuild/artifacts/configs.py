@@ -79,7 +79,7 @@ class Texts:
         known = self.known.get((want.id, of))
         if known is None:
             _, digest = self._template(want)
-            seen = _masked(want) if of == "public" else want.file.context
+            seen = _masked(want) if of == "public" else want.context
             context = _ENCODER.encode(seen)
             known = hashlib.sha256(f"{digest}\n{want.file.language}\n{context}".encode()).hexdigest()
             self.known[want.id, of] = known
@@ -103,7 +103,7 @@ class Texts:
 
     def render(self, want: ConfigWant) -> bytes:
         """The config's bytes. Raises UserError with the place of a value that cannot be said."""
-        return self._render(want, want.file.context)
+        return self._render(want, want.context)
 
     def shown(self, want: ConfigWant, also: Paths = ()) -> bytes:
         """The config's bytes with a mask in place of every secret, and of what stands at the paths `also`.
@@ -129,4 +129,4 @@ class Texts:
 def _masked(want: ConfigWant, also: Paths = ()) -> Any:
     """What the template sees, with a mask in place of every secret."""
     secrets = (*want.file.secrets, *also)
-    return masked(want.file.context, secrets, MASK) if secrets else want.file.context
+    return masked(want.context, secrets, MASK) if secrets else want.context

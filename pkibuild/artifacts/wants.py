@@ -7,12 +7,13 @@ everything belongs to the person who runs `apply`, keys with mode 0400).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any
 
 from pkibuild.diagnostics import Place
 from pkibuild.facts import Profile
 from pkibuild.model import Authority, Declaration, KeySpec, Validity
-from pkibuild.values import dataclass, field
+from pkibuild.values import dataclass, field, fields
 
 KEY_MODE = 0o400
 FILE_MODE = 0o644
@@ -106,8 +107,12 @@ class ConfigWant:
     place: Place
     secret: bool = False
     """An option that is secret stands in it."""
-    needs: tuple[str, ...] = ()
-    """Ids of the artifacts whose paths it shows."""
+    context: Any = None
+    """What its template sees. None where another process rendered it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without the context, which is more than all the rest of a unit: whoever sends it has rendered it."""
+        return ConfigWant, _sent(self)
 
     @property
     def link(self) -> str:
@@ -122,6 +127,9 @@ class ConfigWant:
     def mode(self) -> int:
         """The mode in the output folder."""
         return config_mode(self.rights.mode)
+
+
+_sent = attrgetter(*(one.name for one in fields(ConfigWant) if one.name != "context"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -343,7 +343,7 @@ _MOST = 5
 
 def _because(old: ConfigWant, new: ConfigWant) -> tuple[str, ...]:
     """Where in the manifest a config's values have changed."""
-    before, after = old.file.context or {}, new.file.context or {}
+    before, after = old.context or {}, new.context or {}
     service = place_of(after.get("service", {}).get("name")) or new.place
     host = place_of(after.get("host", {}).get("name")) or new.place
     bases = {"options": service, "paths": service, "values": service, "host": host}

@@ -8,9 +8,9 @@ from typing import Any
 from pkibuild import layout
 from pkibuild.model import Host, Service
 from pkibuild.rendering.placed import Placed, placed
-from pkibuild.services.narrow import narrow
+from pkibuild.services.narrow import narrow, same_everywhere
 from pkibuild.services.pack import Pack
-from pkibuild.values import dataclass
+from pkibuild.values import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,13 @@ class Settled:
     pack: Pack
     options: Mapping[str, Any]
     values: Mapping[str, Any]
-    commands: Mapping[str, tuple[tuple[str, ...], ...]]
-    """Those kinds of commands in which nothing depends on the host."""
+    name: Placed
+    same: frozenset[str]
+    """Those parts of an expansion in which nothing hangs on the host."""
+    parts: dict[str, Any] = field(default_factory=dict)
+    """They, as they were made for a host without problems."""
+    paths: dict[str, Placed] = field(default_factory=dict)
+    """Where the files among them are on every host."""
 
 
 def settle(pack: Pack, service: Service, platform: str) -> Settled:
@@ -32,7 +37,8 @@ def settle(pack: Pack, service: Service, platform: str) -> Settled:
     values = pack.values[platform]
     context = {"host": {"platform": platform}, "options": options, "values": values}
     narrowed = narrow(pack, platform, context)
-    return Settled(narrowed, options, values, dict(narrowed.constant_commands()))
+    name = Placed(service.name, service.place)
+    return Settled(narrowed, options, values, name, same_everywhere(narrowed, platform))
 
 
 def make_context(settled: Settled, service: Service, host: Host, manifest: str) -> dict[str, Any]:
@@ -40,11 +46,7 @@ def make_context(settled: Settled, service: Service, host: Host, manifest: str) 
     return {
         "origin": manifest.rpartition("/")[2],
         "host": host_context(host),
-        "service": {
-            "name": Placed(service.name, service.place),
-            "type": service.type,
-            "id": f"service/{service.name}@{host.name}",
-        },
+        "service": {"name": settled.name, "type": service.type, "id": f"service/{service.name}@{host.name}"},
         "options": settled.options,
         "values": settled.values,
         "paths": host_paths(host),

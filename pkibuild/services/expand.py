@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from pkibuild import layout
@@ -11,7 +11,7 @@ from pkibuild.diagnostics import Place, Problems, nearest
 from pkibuild.model import SELF, Authority, Host, Names, Service
 from pkibuild.rendering.placed import Placed, place_of
 from pkibuild.services.context import Settled, make_context, settle
-from pkibuild.services.expansion import Copy, Endpoint, Expansion, File, Folder, Port, Request
+from pkibuild.services.expansion import Copy, Expansion, File, Folder, Port, Request
 from pkibuild.services.pack import ByPlatform, CommandRule, FileRule, MaterialRule, Pack, RequestRule, Rights
 from pkibuild.services.patterns import Missing, Path, Text, below, contexts, fill, look_up
 from pkibuild.services.requirements import check_requirements
@@ -42,7 +42,7 @@ class Expander:
         check_requirements(settled.pack, service, host, context, issuer_is_root, problems)
         if problems.found:  # what the service cannot have here would only lead to more errors
             return Expansion(service.name, host.name, problems=tuple(problems.found))
-        maker = _Maker(settled.pack, settled.commands, service, host, context, self.authorities, self.folder, problems)
+        maker = _Maker(settled.pack, settled, service, host, context, self.authorities, self.folder, problems)
         return maker.expansion()
 
 
@@ -51,8 +51,7 @@ class _Maker:
     """Turns the rules of a pack into values, one kind after the other; later ones see the paths of earlier ones."""
 
     pack: Pack
-    constant: Mapping[str, tuple[tuple[str, ...], ...]]
-    """Commands by kind, as far as they are the same on all hosts."""
+    settled: Settled
     service: Service
     host: Host
     context: dict[str, Any]
@@ -60,28 +59,34 @@ class _Maker:
     folder: str
     problems: Problems
     names: set[str] = field(default_factory=set)
+    roles: set[str] = field(default_factory=set)
+    """Those of the requests."""
+    chosen: list[tuple[FileRule, Mapping[str, Any], str]] = field(default_factory=list)
+    """The rules of files that hold, each with its context and path."""
+    shown: dict[str, Placed] = field(default_factory=dict)
+    """The paths of the service's own files, as templates see them."""
 
     def expansion(self) -> Expansion:
-        requests = tuple(self.requests())
-        copies = tuple(self.copies({one.role for one in requests}))
-        files = tuple(self.files())
-        endpoints = list(self.endpoints())
+        settled, context = self.settled, self.context
+        parts = settled.parts.copy()  # of the first host without problems, as far as they are the same on all
+        if "formats" not in parts:
+            parts["formats"] = self.formats()
+        for name in (*parts["formats"], *(one for one in self.host.formats if one in FORMATS)):
+            context["paths"][name] = self._on_host(layout.host_path(self.host, name))
+        context["paths"].update(settled.paths)
+        for part, make in _PARTS.items():
+            if part not in parts:
+                parts[part] = tuple(make(self))
+        if len(settled.parts) < len(settled.same) and not self.problems.found:
+            settled.parts.update({part: parts[part] for part in settled.same})
+            settled.paths.update(self.shown if "files" in settled.same else {})
+        within = parts.pop("within")
         return Expansion(
             service=self.service.name,
             host=self.host.name,
-            formats=self.formats(),
-            requests=requests,
-            copies=copies,
-            files=files,
-            folders=tuple(self.folders()),
-            enable=self.commands("enable"),
-            check=self.commands("check"),
-            reload=self.commands("reload"),
-            start=self.commands("start"),
-            endpoints=tuple(endpoint for endpoint, _ in endpoints),
-            ports=tuple(dict.fromkeys(port for _, port in endpoints)),
-            reads=self.pack.reads,
             problems=tuple(self.problems.found),
+            contexts=tuple([one if one is None else {**context, **one} if one else context for one in within]),
+            **parts,
         )
 
     # -- materials ------------------------------------------------------------
@@ -93,8 +98,6 @@ class _Maker:
         return tuple(name for name in FORMATS if name in wanted)
 
     def requests(self) -> Iterator[Request]:
-        for name in (*self.formats(), *(one for one in self.host.formats if one in FORMATS)):
-            self._show(name, layout.host_path(self.host, name))
         for rule in self.pack.requests:
             if rule.when.holds(self.context):
                 yield from self._request(rule)
@@ -106,6 +109,7 @@ class _Maker:
             return
         self._show(f"{rule.role}_key", key)
         self._show(f"{rule.role}_certificate", certificate)
+        self.roles.add(rule.role)
         yield Request(
             role=rule.role,
             usages=rule.usages,
@@ -123,12 +127,12 @@ class _Maker:
             return self.host.names
         return Names(dns=(self.host.fqdn,)) if which == "fqdn" and self.host.fqdn else Names()
 
-    def copies(self, roles: Set[str]) -> Iterator[Copy]:
+    def copies(self) -> Iterator[Copy]:
         for rule in self.pack.materials:
             if not rule.when.holds(self.context):
                 continue
             path = self._path(rule.path, self.context)
-            of = [one for one in rule.of if one == "host" or one in roles]
+            of = [one for one in rule.of if one == "host" or one in self.roles]
             if not of:
                 continue
             parts = self._authorities(rule) if rule.authorities else rule.parts
@@ -180,12 +184,17 @@ class _Maker:
                         yield rule, context, path
 
     def files(self) -> Iterator[File]:
-        chosen = list(self._chosen())
-        for rule, _, path in chosen:
+        self.chosen = list(self._chosen())
+        for rule, _, path in self.chosen:
             if rule.name and not rule.each:
                 self._show(rule.name, path)
-        for rule, context, path in chosen:
+        for rule, context, path in self.chosen:
             yield self._file(rule, context, path)
+
+    def within(self) -> Iterator[Mapping[str, Any] | None]:
+        """What the template of each file sees besides the context of all; None where there is no template."""
+        for rule, context, _ in self.chosen:
+            yield ({"item": context["item"]} if rule.each else {}) if rule.template else None
 
     def _file(self, rule: FileRule, context: Mapping[str, Any], path: str) -> File:
         place = self._place(rule.each, context)
@@ -200,7 +209,6 @@ class _Maker:
             place=place,
             template=template,
             language=self._fill(rule.language, context) if template else "",
-            context=context if template else None,
             target=self._target(rule, context, path) if rule.kind == "link" else "",
             source=self._path(rule.source, context) if rule.source else "",
             command=tuple(self._fill(word, context) for word in rule.command),
@@ -244,8 +252,6 @@ class _Maker:
     # -- commands and endpoints -----------------------------------------------
 
     def commands(self, kind: str) -> tuple[tuple[str, ...], ...]:
-        if kind in self.constant:
-            return self.constant[kind]
         found = [
             self._argv(rule, context)
             for rule in self.pack.commands[kind]
@@ -260,20 +266,17 @@ class _Maker:
         given = look_up(context, rule.option) or ()
         return tuple(given.split()) if isinstance(given, str) else tuple(str(word) for word in given)
 
-    def endpoints(self) -> Iterator[tuple[Endpoint, Port]]:
+    def ports(self) -> Iterator[Port]:
+        found: dict[Port, None] = {}
         for rule in self.pack.endpoints:
             for context in contexts(self.context, rule.each):
-                if not rule.when.holds(context):
-                    continue
-                number = int(self._fill(rule.port, context) or 0)
-                listed = look_up(context, rule.addresses) if rule.addresses else None
-                addresses = () if "*" in (listed or ()) else tuple(str(one) for one in listed or ())
-                given = (look_up(context, rule.names) if rule.names else None) or context["host"]["names"]
-                names = tuple(str(one) for one in given)
-                yield (
-                    Endpoint(rule.protocol, rule.tls, number, addresses, names),
-                    Port(number, addresses, rule.sharable, rule.protocol, self.pack.type, self.service.place),
-                )
+                if rule.when.holds(context):
+                    number = int(self._fill(rule.port, context) or 0)
+                    listed = (look_up(context, rule.addresses) if rule.addresses else None) or ()
+                    addresses = () if "*" in listed else tuple(str(one) for one in listed)
+                    port = Port(number, addresses, rule.sharable, rule.protocol, self.pack.type, self.service.place)
+                    found[port] = None
+        yield from found
 
     # -- small parts ----------------------------------------------------------
 
@@ -289,7 +292,10 @@ class _Maker:
 
     def _show(self, name: str, path: str) -> None:
         """Let templates see a path as it is on the host."""
-        self.context["paths"][name] = Placed(layout.on_host(self.host, path), self.service.place)
+        self.context["paths"][name] = self.shown[name] = self._on_host(path)
+
+    def _on_host(self, path: str) -> Placed:
+        return Placed(layout.on_host(self.host, path), self.service.place)
 
     def _rights(self, rights: Rights) -> Rights:
         owner = rights.owner or layout.root_owner(self.host)
@@ -342,3 +348,18 @@ class _Maker:
         """Where the path was written: the place of the last placeholder that has one."""
         places = [place_of(look_up(context, part)) for part in text if not isinstance(part, str)]
         return next((one for one in reversed(places) if one), self.service.place)
+
+
+_PARTS: Mapping[str, Callable[[_Maker], Iterable[Any]]] = {
+    "requests": _Maker.requests,
+    "copies": _Maker.copies,
+    "files": _Maker.files,
+    "within": _Maker.within,
+    "ports": _Maker.ports,
+    "folders": _Maker.folders,
+    "enable": lambda maker: maker.commands("enable"),
+    "check": lambda maker: maker.commands("check"),
+    "reload": lambda maker: maker.commands("reload"),
+    "start": lambda maker: maker.commands("start"),
+}
+"""The parts of an expansion by name, in the order in which they are made: later ones see the paths of earlier ones."""

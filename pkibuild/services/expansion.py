@@ -7,7 +7,8 @@ the user who installs (platform `user`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from operator import attrgetter
+from typing import Any
 
 from pkibuild.diagnostics import Diagnostic, Place
 from pkibuild.model import Names
@@ -60,8 +61,6 @@ class File:
     template: str = ""
     """Absolute path of the template."""
     language: str = ""
-    context: Mapping[str, Any] | None = None
-    """What the template sees; strings are `Placed`. None where there is no template, or another process rendered it."""
     target: str = ""
     """Of a link: relative to where it lies."""
     source: str = ""
@@ -73,10 +72,6 @@ class File:
     secrets: tuple[Path, ...] = ()
     """Where in the context; `*` stands for every element of a list or mapping."""
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Without the context, which is more than all the rest of a unit: whoever sends it has rendered it."""
-        return File, tuple(None if one.name == "context" else getattr(self, one.name) for one in fields(self))
-
 
 @dataclass(frozen=True, slots=True)
 class Folder:
@@ -84,19 +79,6 @@ class Folder:
 
     path: str
     rights: Rights
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where the service answers, for `verify --live`."""
-
-    protocol: str
-    tls: Literal["implicit", "starttls", "none"]
-    port: int
-    addresses: tuple[str, ...]
-    """Local addresses it listens on; empty for all."""
-    names: tuple[str, ...]
-    """Names to ask for (SNI)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +119,14 @@ class Expansion:
     check: tuple[tuple[str, ...], ...] = ()
     reload: tuple[tuple[str, ...], ...] = ()
     start: tuple[tuple[str, ...], ...] = ()
-    endpoints: tuple[Endpoint, ...] = ()
     ports: tuple[Port, ...] = ()
-    reads: tuple[str, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
+    contexts: tuple[Mapping[str, Any] | None, ...] = ()
+    """What the template of each file sees, if it has one; strings are `Placed`. None where another process rendered."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without the contexts, which are more than all the rest of a unit: whoever sends it has rendered it."""
+        return Expansion, _sent(self)
 
     @property
     def id(self) -> str:
@@ -150,3 +136,6 @@ class Expansion:
     def builds(self) -> tuple[File, ...]:
         """The build steps, in order."""
         return tuple(one for one in self.files if one.kind == "build")
+
+
+_sent = attrgetter(*(one.name for one in fields(Expansion) if one.name != "contexts"))

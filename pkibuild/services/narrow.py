@@ -5,7 +5,7 @@ Rules that cannot hold there are gone, conditions that do hold are dropped, cons
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +30,30 @@ def narrow(pack: Pack, platform: str, context: Mapping[str, Any]) -> Pack:
         commands={kind: here.rules(rules) for kind, rules in pack.commands.items()},
         endpoints=here.rules(pack.endpoints),
     )
+
+
+def same_everywhere(pack: Pack, platform: str) -> frozenset[str]:
+    """Those parts of an expansion, by their names there, in which nothing hangs on the host; `pack` is narrowed."""
+    asked = {kind: _asked(rules) for kind, rules in pack.commands.items()}
+    asked["formats"] = [pack.formats_option, *(path for _, when in pack.formats for path in when.asks)]
+    asked["ports"] = _asked(pack.endpoints)
+    if platform != "user":  # there every path is below the host's `home`
+        asked["folders"] = _asked((*pack.folders, *pack.files))
+        if not pack.requests:  # else a copy may have the names of several pairs in it
+            asked["copies"] = asked["files"] = asked["within"] = _asked((*pack.materials, *pack.files))
+    return frozenset(part for part, paths in asked.items() if all(map(_is_same, paths)))
+
+
+def _asked(rules: Iterable[Any]) -> list[Path]:
+    return [path for rule in rules for path in rule.asks]
+
+
+def _is_same(path: Path) -> bool:
+    """Whether all hosts of one platform have the same value there; an `item` is that of an option."""
+    return not path or path[0] in ("options", "values", "origin", "item") or path in _SAME
+
+
+_SAME = (("host", "platform"), ("service", "name"), ("service", "type"))
 
 
 class _Narrowing:

@@ -6,9 +6,10 @@ Where a descriptor may name a value per platform, `ByPlatform` holds it for each
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Literal
 
-from pkibuild.services.patterns import ALWAYS, Condition, Path, Text
+from pkibuild.services.patterns import ALWAYS, Condition, Path, Text, named
 from pkibuild.values import dataclass, field
 
 ByPlatform = Mapping[str, Text]
@@ -68,6 +69,10 @@ class MaterialRule:
     rights: Rights
     when: Condition
 
+    @property
+    def asks(self) -> Iterator[Path]:
+        return chain(named(*self.path.values()), (self.authorities,), self.when.asks)
+
 
 @dataclass(frozen=True, slots=True)
 class FileRule:
@@ -89,12 +94,22 @@ class FileRule:
     when: Condition
     each: Path
 
+    @property
+    def asks(self) -> Iterator[Path]:
+        """Every value of the context that is asked for; `()` is none. As in other rules."""
+        texts = (self.template, self.language, self.mode, self.owner, self.group, self.target, *self.command)
+        return chain(named(*self.path.values(), *self.source.values(), *texts), (self.each,), self.when.asks)
+
 
 @dataclass(frozen=True, slots=True)
 class FolderRule:
     path: ByPlatform
     rights: Rights
     when: Condition
+
+    @property
+    def asks(self) -> Iterator[Path]:
+        return chain(named(*self.path.values()), self.when.asks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +120,9 @@ class CommandRule:
     when: Condition
     each: Path
 
-    def constant(self) -> tuple[str, ...] | None:
-        """The command, where neither the host nor an option has a say in it."""
-        words = [text[0] if text else "" for text in self.argv if len(text) < 2]
-        fixed = [word for word in words if isinstance(word, str)]
-        asks = self.option or self.each or self.when.tests
-        return None if asks or len(fixed) < len(self.argv) else tuple(fixed)
+    @property
+    def asks(self) -> Iterator[Path]:
+        return chain(named(*self.argv), (self.option, self.each), self.when.asks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +135,10 @@ class EndpointRule:
     sharable: bool
     when: Condition
     each: Path
+
+    @property
+    def asks(self) -> Iterator[Path]:
+        return chain(named(self.port), (self.addresses, self.each), self.when.asks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +173,3 @@ class Pack:
     """Options that are `writeOnly`: masked wherever they are shown. `*` stands for every element of a list."""
     paths: tuple[Path, ...] = ()
     """Options that are paths relative to the file that writes them (`format: manifest-path`)."""
-
-    def constant_commands(self) -> Iterator[tuple[str, tuple[tuple[str, ...], ...]]]:
-        """Those kinds of commands that are the same on all hosts, each with its commands."""
-        for kind, rules in self.commands.items():
-            found = [rule.constant() for rule in rules]
-            if None not in found:
-                yield kind, tuple(argv for argv in found if argv)

@@ -16,7 +16,6 @@ from jsonschema import Draft202012Validator
 
 from pkibuild.documents import Disk, read_document
 from pkibuild.model import SELF, Names
-from pkibuild.services.expand import Expander
 from pkibuild.services.expansion import Port
 from pkibuild.services.loader import BUILT_IN, built_in_types
 from pkibuild.services.options import complete
@@ -112,9 +111,6 @@ def test_the_web_server_wants_the_full_chain_and_can_share_its_port() -> None:
     assert found.formats == ("fullchain",)
     assert [(port.number, port.sharable) for port in found.ports] == [(443, True), (80, True)]
     assert found.check == (("apache2ctl", "-t"),)
-    assert [endpoint.names for endpoint in found.endpoints if endpoint.protocol == "https"] == [
-        ("www.abc.com", "abc.com")
-    ]
 
 
 def test_an_ordinary_user_gets_high_ports_and_his_own_rights() -> None:
@@ -329,22 +325,3 @@ def test_the_schema_of_descriptors_is_itself_valid_and_described() -> None:
     schema = json.loads((Path(BUILT_IN) / "service.schema.json").read_text())
     Draft202012Validator.check_schema(schema)
     assert all(one.get("description") for one in schema["properties"].values())
-
-
-def test_hosts_of_one_service_do_not_share_what_differs() -> None:
-    """What all hosts of a service have in common is worked out once: the rest must not be."""
-    expander = Expander(given.AUTHORITIES, "pki.yaml", "/nowhere")
-    service = given.a_service(PACKS["sendmail"], {})
-    hosts = [
-        given.a_host(),
-        given.a_host(name="other", usages=("server", "client"), place=("hosts", "other")),
-        given.a_host("freebsd", name="third"),
-    ]
-    for host in hosts:
-        alone = Expander(given.AUTHORITIES, "pki.yaml", "/nowhere").expand(
-            PACKS["sendmail"], service, host, issuer_is_root=True
-        )
-        together = expander.expand(PACKS["sendmail"], service, host, issuer_is_root=True)
-        assert together == alone
-        assert given.texts(together) == given.texts(alone)
-        assert f"{host.name}-msp.key" in given.texts(together)["etc/mail/submit.mc"]
