@@ -39,6 +39,7 @@ from pkibuild.nodes import (
 from pkibuild.plan.files import NEXT
 from pkibuild.plan.imports import openssl_changes
 from pkibuild.plan.observed import Recorded
+from pkibuild.state import oneline
 from pkibuild.state.histories import Histories
 from pkibuild.state.journal import draft
 from pkibuild.units import format_date
@@ -243,6 +244,7 @@ class Executor:
         self._blocks[recipe.path] = block, certificate_part(one.facts.fingerprint)
         self.done.digests[recipe.path] = sha(block.text)
         self.done.certificates[id] = Recorded(one.facts, recipe.generation, recipe.asked_end)
+        self.done.subjects[one.facts.serial] = oneline.subject(one.der)
 
     def _reopen(self, recipe: Sign, one: Made) -> None:
         """An authority's new key signs from now on."""

@@ -26,6 +26,8 @@ class Done:
     """By id: certificates that were issued, and reached their place."""
     bundles: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By path: what was put together, part by part."""
+    subjects: dict[str, str] = field(default_factory=dict)
+    """By serial: what OpenSSL's index calls certificates that were issued."""
     digests: dict[str, str] = field(default_factory=dict)
     """By path: SHA-256 of what was written, keys apart. What has a secret in it is recorded without."""
 
@@ -40,6 +42,8 @@ class Built:
     """Of the lock, by node."""
     keys: KeyMemo
     """What its keys are, for the cache."""
+    subjects: dict[str, str]
+    """As in `Done`."""
 
 
 class AfterRun(Files):

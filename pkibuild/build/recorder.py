@@ -30,7 +30,7 @@ def record_units(folder: Folder, histories: Histories, units: Iterable[Unit], do
         lines.update(records.record(unit, source, folder.texts))
         paths = (path for pair in unit.pairs for path in (pair.key.path, pair.key.public_path))
         keys.update({path: memo[path] for path in paths if path in memo})
-    return Built(done.ids, found, lines, keys)
+    return Built(done.ids, found, lines, keys, done.subjects)
 
 
 def _after(folder: Folder, done: Done, histories: Histories) -> AfterRun:
@@ -52,12 +52,14 @@ def record(
     source = _after(folder, done, histories)
     recorded = {id for one in built for id in one.units}
     changed: dict[str, bytes] = {}
+    subjects: dict[str, str] = {}
     for one in (*built, record_units(folder, histories, _touched(units, folder, source, done, recorded), done)):
         changed.update(one.lines)
         folder.memo.keys.update(one.keys)
+        subjects.update(one.subjects)
     records.drop_receipts(folder.tree, manifest, source)
     for authority in manifest.authorities.values():
-        records.write_openssl(folder.tree, manifest, authority, source, folder.now, folder.memo.written)
+        records.write_openssl(folder.tree, manifest, authority, source, folder.now, folder.memo.written, subjects)
     _write_lock(folder, source, changed, [*gone, *_forgotten(folder, units)])
 
 

@@ -226,8 +226,12 @@ def write_openssl(
     source: Files,
     now: int,
     written: dict[str, Written],
+    subjects: Mapping[str, str],
 ) -> None:
-    """Keep the authority's folder fit for `openssl ca`, in step with the journal; by authority, what is `written`."""
+    """Keep the authority's folder fit for `openssl ca`, in step with the journal.
+
+    By authority, what is `written`; by serial, the `subjects` of what this run has issued, as OpenSSL writes them.
+    """
     folder = f"authorities/{authority.name}"
     journal = source.histories.at(layout.journal_path(authority))
     if not journal.length and tree.stat(layout.output_path(authority, "certificate")) is None:
@@ -250,7 +254,8 @@ def write_openssl(
     if source.history(authority).imported:  # its own memory is the only one of what OpenSSL did, until that is taken in
         return
     old, number = (tree.read(f"{folder}/{name}") or b"" for name in ("index.txt", "crlnumber"))
-    index, number, written[authority.name] = openssl.step(journal, now, old, number, written.get(authority.name))
+    last = written.get(authority.name)
+    index, number, written[authority.name] = openssl.step(journal, now, old, number, last, subjects)
     put(tree, f"{folder}/index.txt", index)
     put(tree, f"{folder}/index.txt.attr", openssl.INDEX_ATTRIBUTES)
     put(tree, f"{folder}/serial", openssl.serial(journal))

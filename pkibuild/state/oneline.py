@@ -90,23 +90,23 @@ def _read(der: bytes, at: int) -> tuple[int, int, int]:
 
 
 def _inside(der: bytes, at: int) -> Iterator[tuple[int, int, int]]:
+    """Of each value in the one at `at`: where it starts, where what is in it does, and where it ends."""
     _, start, end = _read(der, at)
     while start < end:
-        tag, inner, after = _read(der, start)
-        yield tag, start, inner
+        _, inner, after = _read(der, start)
+        yield start, inner, after
         start = after
 
 
 def _name(der: bytes, at: int) -> str:
-    return "".join([_relative(der[start : _read(der, start)[2]]) for _, start, _ in _inside(der, at)])
+    return "".join([_relative(der[start:end]) for start, _, end in _inside(der, at)])
 
 
 @lru_cache(maxsize=64)  # all but the common name are the same in very many subjects
 def _relative(rdn: bytes) -> str:
     """A relative distinguished name, which is a set of attributes."""
     text = []
-    for number, (_, attribute, _) in enumerate(_inside(rdn, 0)):
-        _, start, end = _read(rdn, attribute)
+    for number, (_, start, end) in enumerate(_inside(rdn, 0)):
         _, first, last = _read(rdn, start)
         tag, value, _ = _read(rdn, last)
         text.append(f"{'+' if number else '/'}{_short(rdn[first:last])}={_escape(tag, rdn[value:end])}")

@@ -99,15 +99,21 @@ def index(journal: Journal, now: int, old: bytes = b"") -> bytes:
     Subjects that stand in `old`, the index so far, are taken from there: they were written by this function, or by
     the very OpenSSL that compares them.
     """
-    return _rows(journal, format_time(now), old)[0]
+    return _rows(journal, format_time(now), _subjects(old))[0]
 
 
 def step(
-    journal: Journal, now: int, old: bytes, crlnumber: bytes, written: Written | None
+    journal: Journal,
+    now: int,
+    old: bytes,
+    crlnumber: bytes,
+    written: Written | None,
+    subjects: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[bytes, bytes, Written]:
     """The next `index.txt` and `crlnumber` after these, and what is to be remembered of them.
 
     Where those are as they were `written`, rows are added for what was issued since, unless others change as well.
+    `subjects` are those of certificates that were just issued, by serial (`oneline`).
     """
     moment = format_time(now)
     if (
@@ -116,17 +122,20 @@ def step(
         and written.stands(old, crlnumber, journal)
         and not journal.revokes_since(written.length)
     ):
-        added, until = _rows(journal, moment, b"", written.length)
+        added, until = _rows(journal, moment, subjects, written.length)
         data, until = old + added, min(written.until, until)
     else:
-        data, until = _rows(journal, moment, old)
+        data, until = _rows(journal, moment, {**subjects, **_subjects(old)})
     number = crl_number(journal)
     return data, number, Written(_digest(data, number), journal.length, journal.head, moment, until)
 
 
-def _rows(journal: Journal, moment: str, old: bytes, start: int = 0) -> tuple[bytes, str]:
+def _subjects(index: bytes) -> dict[str, str]:
+    return {row.serial: row.subject for row in read_index(index)[0]}
+
+
+def _rows(journal: Journal, moment: str, subjects: Mapping[str, str], start: int = 0) -> tuple[bytes, str]:
     """The rows of what the journal has from its entry `start` on, and until when they hold."""
-    subjects = {row.serial: row.subject for row in read_index(old)[0]}
     revoked = {one.serial: one for one in journal.revocations()}
     rows, until = [], _ALWAYS
     for one in journal.issued_since(start):

@@ -74,6 +74,20 @@ def test_of_nothing(project: Project, monkeypatch: pytest.MonkeyPatch, processor
     assert [f"`host/h001` and {HOSTS} more would outlive `web-ca`" in one for one in clamped].count(True) == 1
 
 
+def test_what_is_recorded_in_shares_is_what_one_process_reads_from_the_artifacts(
+    built: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = built.path("")
+    paths = [built.folder / "pki.lock", *folder.rglob("index.txt"), *folder.rglob(".install.json")]
+    recorded = {path: path.read_bytes() for path in paths}
+    assert len(recorded) == 1 + 2 + HOSTS + 1 + 2, "the lock, two indexes, and a receipt of every unit"
+    for path in paths:
+        path.unlink()
+    shutil.rmtree(built.path(".cache"))
+    planned(built, monkeypatch, 1, "apply").ok()
+    assert {path: path.read_bytes() for path in paths} == recorded
+
+
 def test_of_what_is_built(built: Project, monkeypatch: pytest.MonkeyPatch, processors: int) -> None:
     assert same(built, monkeypatch, processors)["actions"] == []
     built.path(f"hosts/h{HOSTS}/etc/ssl/certs/h{HOSTS}.crt").write_text("damaged")

@@ -528,6 +528,18 @@ def test_only_rows_of_what_is_new_are_made(authority: Authority, monkeypatch: py
     assert made == ["/CN=new"]
 
 
+def test_subjects_that_are_known_are_not_read_from_the_certificates_again(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("x/y", "z"):
+        authority.issue(subject(name))
+    journal = authority.journal
+    known = {one.serial: oneline.subject(journal.der(one.index)) for one in journal.all_issued}
+    whole = openssl.step(journal, NOW, b"", b"", None)
+    monkeypatch.setattr(Journal, "der", lambda *_: pytest.fail("a certificate was read"))
+    assert openssl.step(journal, NOW, b"", b"", None, known) == whole
+
+
 def test_what_was_written_stands_for_its_own_journal_alone(authority: Authority) -> None:
     index, number, written = openssl.step(authority.journal, NOW, b"", b"", None)
     earlier = authority.journal
