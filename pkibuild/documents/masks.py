@@ -29,9 +29,9 @@ def further(secrets: Paths, name: str) -> Paths:
     return tuple(path[1:] for path in secrets if path[0] in (name, "*"))
 
 
-def within(place: Place, secrets: Paths) -> bool:
+def within(place: Place, paths: Sequence[Place]) -> bool:
     """Whether a place is one of these paths, or lies below one."""
     return any(
         len(path) <= len(place) and all(one in ("*", step) for one, step in zip(path, place, strict=False))
-        for path in secrets
+        for path in paths
     )

@@ -28,7 +28,9 @@ def secrets_in(data: Any, also: Callable[[Place], bool], place: Place = ()) -> I
     if isinstance(data, dict):
         for key, value in data.items():
             below = (*place, key)
-            if SECRET_NAME.search(key) or also(below):
+            if also(below):
+                yield from _leaves(value, below)
+            elif SECRET_NAME.search(key):
                 yield from _beyond_source(value, below)
             else:
                 yield from secrets_in(value, also, below)

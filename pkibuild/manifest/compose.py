@@ -10,7 +10,8 @@ from typing import Any
 from pkibuild.services.pack import Pack
 from pkibuild.world.files import read_file
 
-_COMMON = ("type", "host", "hosts")
+COMMON = ("type", "host", "hosts")
+"""The fields of a service that are no options."""
 
 
 def base_schema() -> dict[str, Any]:

@@ -140,6 +140,9 @@ class _Reader:
         problems = self.validator.problems(pointer, data, place, self.secret)
         for one in problems:
             report(self.context, one)
+        if section == "services":
+            found = (one.place for one in problems if one.code in ("unknown-field", "wrong-type"))
+            self.context.gathered.refused += (at for at in found if at is not None and len(at) > len(place))
         return {str(((one.place or ()) + ("",) * 3)[2]) for one in problems}
 
     def _pointer(self, section: str, data: Any) -> str:

@@ -42,6 +42,8 @@ class Gathered:
     watched: list[str] = field(default_factory=list)
     names: dict[tuple[str, str], str] = field(default_factory=dict)
     """For each name that a pattern stands for, (section, name), the pattern."""
+    refused: list[Place] = field(default_factory=list)
+    """Options of services that have an unknown name or another form than they should."""
     found: list[tuple[Document, Diagnostic, tuple[tuple[str, Document, Place], ...]]] = field(default_factory=list)
     """Problems of single documents, with their places in these, and related places."""
 

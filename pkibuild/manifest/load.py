@@ -5,11 +5,12 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pkibuild
 from pkibuild.diagnostics import Diagnostic, Place, Problems, UserError
-from pkibuild.documents import Disk, Memory, Source
+from pkibuild.documents import Disk, Document, Memory, Source
 from pkibuild.documents.masks import within
 from pkibuild.documents.schema import Validator, quote
 from pkibuild.manifest.authorities import (
@@ -22,7 +23,7 @@ from pkibuild.manifest.authorities import (
     with_renewals,
 )
 from pkibuild.manifest.clients import warn_of_clients
-from pkibuild.manifest.compose import compose_schema
+from pkibuild.manifest.compose import COMMON, compose_schema
 from pkibuild.manifest.constraints import check_constraints
 from pkibuild.manifest.context import Context, Raw
 from pkibuild.manifest.declared import Declared, read_declarations, report
@@ -80,7 +81,7 @@ class _Loader:
         check_version(self.gathered.root)
         self.packs: Mapping[str, Pack] = load_packs(list(self._pack_folders()), self.problems, self.source)
         for document in self.gathered.documents:
-            document.hide(self._is_pack_secret)
+            document.hide(partial(self._is_secret_option, document))
         self.validator = Validator(compose_schema(self.packs, only=self._types_in_use()))
         self.context = Context(self.gathered, self.problems, self._top_level(), self.world.now())
         manifest = self._decode(read_declarations(self.context, self.validator, sorted(self.packs), self._is_secret))
@@ -195,19 +196,28 @@ class _Loader:
 
     # -- problems ---------------------------------------------------------------------------
 
-    def _is_pack_secret(self, place: Place) -> bool:
-        """Whether a pack's schema calls the option at this place secret."""
+    def _is_secret_option(self, document: Document, place: Place) -> bool:
+        """Whether what stands at a place of a document is an option that a pack's schema calls secret, or may be one.
+
+        It may where no pack is known for it, as of a misspelt type, or where a schema refuses it and some
+        pack has secrets: under a misspelt name, in another form, for another type.
+        """
         if len(place) < 3 or place[0] != "services":
             return False
-        entry = self.gathered.sections["services"].get(str(place[1]))
-        pack = self.packs.get(str(entry.data.get("type"))) if entry and isinstance(entry.data, dict) else None
-        return pack is not None and within(place[2:], pack.secrets)
+        services = document.data["services"]
+        entry = services.get(place[1]) if isinstance(services, dict) else None
+        kind = entry.get("type") if isinstance(entry, dict) else None
+        pack = self.packs.get(kind) if isinstance(kind, str) else None
+        if pack is None:
+            return place[2] not in COMMON
+        refused = within(place, self.gathered.refused) and any(one.secrets for one in self.packs.values())
+        return refused or within(place[2:], pack.secrets)
 
     def _is_secret(self, place: Place) -> bool:
         from pkibuild.documents.secrets import SECRET_NAME
 
         named = any(isinstance(step, str) and SECRET_NAME.search(step) for step in place[2:] or place)
-        return named or self._is_pack_secret(place)
+        return named or self._is_secret_option(self.gathered.written(place)[0], place)
 
     def _finish(self) -> list[Diagnostic]:
         """Every problem with its span, sorted; raises UserError when there is an error among them."""

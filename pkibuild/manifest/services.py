@@ -7,14 +7,13 @@ from typing import Any
 
 from pkibuild.diagnostics import Place
 from pkibuild.documents.schema import quote
+from pkibuild.manifest.compose import COMMON
 from pkibuild.manifest.context import Context, Raw
 from pkibuild.manifest.options import filled, hidden
 from pkibuild.manifest.patterns import glob, is_glob
 from pkibuild.model import Service
 from pkibuild.services.pack import Pack
 from pkibuild.values import dataclass
-
-_COMMON = ("type", "host", "hosts")
 
 
 @dataclass(slots=True)
@@ -28,7 +27,7 @@ class Services:
         data = raw.data
         pack = self.packs[data["type"]]
         schema = pack.options_schema
-        own = {name: value for name, value in data.items() if name not in _COMMON}
+        own = {name: value for name, value in data.items() if name not in COMMON}
         options = filled(own, schema, schema, raw.document.folder)
         if pack.secrets:
             options = hidden(options, pack.secrets)

@@ -252,6 +252,60 @@ def test_a_line_of_the_manifest_is_quoted_without_a_secret_of_any_form(accounts:
     assert not [one for one in WRITTEN if one in told.err]
 
 
+# -- what no schema knows may be a secret ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "{type: acounts, host: www, word: swordfish, people: [{name: ann, key: swordfish}]}",
+        "{host: www, word: swordfish}",
+        "{type: 5, host: www, word: swordfish}",
+        "{type: [accounts], host: www, word: swordfish}",
+        "{type: apache, host: www, word: swordfish}",
+        "[{type: accounts, host: www, word: swordfish}]",
+        "{type: accounts, host: www, wrod: swordfish}",
+        "{type: accounts, host: www, wrod: {env: swordfish, file: swordfish}}",
+        "{type: accounts, host: www, people: {name: ann, key: swordfish}}",
+        "{type: accounts, host: www, groups: [{name: bob, key: swordfish}]}",
+        "{type: accounts, host: www, tokens: swordfish}",
+    ],
+    ids=["misspelt type", "no type", "a number as type", "a list as type", "another type", "a list of services",
+         "misspelt name", "like a source", "a mapping for a list", "a list for a mapping", "a text for a mapping"],
+)  # fmt: skip
+def test_what_no_schema_knows_is_not_quoted(accounts: Project, entry: str) -> None:
+    _is_quoted_without_secret(accounts, entry)
+
+
+def test_options_of_a_pack_that_is_not_there_are_not_quoted(accounts: Project) -> None:
+    shutil.rmtree(accounts.folder / "packs")
+    _is_quoted_without_secret(accounts, "{type: accounts, host: www, word: swordfish}")
+
+
+def test_options_of_a_service_that_is_declared_twice_are_not_quoted(accounts: Project) -> None:
+    accounts.write("services:\n  accounts: {type: apache, host: www}\n", "other.yaml")
+    accounts.edit("version: 1", "version: 1\ninclude: [other.yaml]")
+    _is_quoted_without_secret(accounts, "{type: accounts, host: www, word: swordfish}")
+    accounts.write("services:\n  accounts: {type: accounts, host: www, word: swordfish}\n", "other.yaml")
+    _is_quoted_without_secret(accounts, "{type: apache, host: www}")
+
+
+def _is_quoted_without_secret(project: Project, entry: str) -> None:
+    text = (project.folder / "pki.yaml").read_text()
+    project.write(f"{text[: text.index('  accounts:')]}  accounts: {entry}\n")
+    told = project.run_here("validate")
+    assert told.status == 1
+    assert "accounts: " in told.err
+    assert "host: www" in told.err or "•••: •••" in told.err
+    assert "swordfish" not in told.err
+
+
+def test_what_is_wrong_with_a_service_without_secrets_is_quoted(project: Project) -> None:
+    text = manifest(SECRETS).partition("services:")[0].replace("packs: [packs/accounts]\n", "")
+    project.write(f"{text}services:\n  web: {{type: apache, host: www, prot: 8443}}\n")
+    assert "web: {type: apache, host: www, prot: 8443}" in project.run_here("validate").err
+
+
 def _with_option(project: Project, schema: dict[str, Any], value: str) -> None:
     """The service has an option `other`, on a line of its own with all that follows it."""
     options = project.folder / "packs" / "accounts" / "options.schema.json"
