@@ -12,6 +12,9 @@ HIDDEN = "********"
 """In a message, in place of a secret."""
 
 
+_new = str.__new__  # looked up once: there are twenty for every host
+
+
 class Placed(str):
     """A string with its place, so that a value which a language cannot say is reported where it was written."""
 
@@ -21,7 +24,7 @@ class Placed(str):
     """Never shown, in a message neither."""
 
     def __new__(cls, text: str, place: Place, secret: bool = False) -> Placed:
-        self = super().__new__(cls, text)
+        self = _new(cls, text)
         self.place = place
         self.secret = secret
         return self
@@ -52,12 +55,15 @@ class SecretNumber(int):
         return SecretNumber, (int(self), self.place)
 
 
+_WITH_PLACE = (Placed, SecretNumber)
+
+
 def place_of(value: object) -> Place | None:
-    return value.place if isinstance(value, Placed | SecretNumber) else None
+    return value.place if isinstance(value, _WITH_PLACE) else None
 
 
 def is_secret(value: object) -> bool:
-    return isinstance(value, Placed | SecretNumber) and value.secret
+    return isinstance(value, _WITH_PLACE) and value.secret
 
 
 def placed(value: Any, place: Place, secrets: Paths = ()) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
+from itertools import islice
 from types import CodeType, TracebackType
 from typing import Any
 
@@ -128,53 +129,55 @@ class _Job:
         variables = {**self.context, WORK: Work()}
         return self.template.root_render_func(self.template.new_context(variables, shared=True))
 
-    def chunks(self) -> list[str]:
-        """All pieces, bounded in number and size. Raises UserError."""
-        chunks: list[str] = []
-        size = 0
+    def parts(self) -> tuple[list[str], list[Any]]:
+        """The text before each value and after the last, bounded in size, and the values. Raises UserError."""
+        texts: list[str] = []
+        values: list[Any] = []
+        text, size = "", 0
         try:
-            for chunk in self.pieces():
-                size += len(chunk)
+            for piece in self.pieces():
+                if type(piece) is Value:
+                    texts.append(text)
+                    values.append(piece.data)
+                    text = ""
+                    continue
+                text += piece
+                size += len(piece)
                 if size > OUTPUT_LIMIT:
                     raise NotAllowed(f"it renders to more than {OUTPUT_LIMIT} characters")
-                chunks.append(chunk)
         except (UndefinedError, SecurityError, NotAllowed, TypeError, ValueError, RecursionError) as error:
             line = self.template.get_corresponding_lineno(_line_in(error.__traceback__, self.template))
             span = _span(self.name, self.text, line)
             raise _template_error(_told(error, self.context), span, self.place) from None
-        return chunks
+        return [*texts, text], values
 
     def said(self, language: str) -> str:
         """The text, every value said in the language. Raises UserError."""
         speaker = find_language(language)
-        chunks = self.chunks()
+        texts, values = self.parts()
         state = speaker.start()
         said: list[str] = []
-        literal = ""
-        for index, chunk in enumerate(chunks):
-            if not isinstance(chunk, Value):
-                literal += chunk
-                continue
-            if literal:
-                said.append(literal)
-                state = speaker.advance(state, literal)
-                literal = ""
+        for index, value in enumerate(values):
+            before, behind = texts[index], texts[index + 1]
+            if before:
+                said.append(before)
+                state = speaker.advance(state, before)
+            after = behind[0] if behind else "x" if index + 1 < len(values) else ""  # another value is no blank
             try:
-                piece = speaker.say(state, chunk.data, _after(chunks, index))
+                piece = speaker.say(state, value, after)
             except Refused as reason:
                 span = _span(self.name, self.text, self.line(index))
-                raise _refused(chunk.data, reason, language, span, self.place) from None
+                raise _refused(value, reason, language, span, self.place) from None
             said.append(piece)
             state = speaker.advance(state, piece)
-        said.append(literal)
+        said.append(texts[-1])
         return "".join(said)
 
     def line(self, index: int) -> int:
-        """The template's line of a piece; asked only for a message, so the pieces are made once more."""
+        """The template's line of a value; asked only for a message, so the pieces are made once more."""
         pieces = self.pieces()
-        for count, _ in enumerate(pieces):
-            if count == index:
-                break
+        values = (one for one in pieces if isinstance(one, Value))
+        next(islice(values, index, None))
         return self.template.get_corresponding_lineno(pieces.gi_frame.f_lineno)
 
 
@@ -209,17 +212,6 @@ def _told(error: Exception, context: Mapping[str, Any]) -> str:
     if isinstance(error, RecursionError):
         return "expressions are nested too deeply"
     return f"it cannot be rendered: {error}".lower()
-
-
-def _after(chunks: list[str], index: int) -> str:
-    """The character that follows a value; for another value one that is no blank."""
-    for at in range(index + 1, len(chunks)):
-        chunk = chunks[at]
-        if isinstance(chunk, Value):
-            return "x"
-        if chunk:
-            return chunk[0]
-    return ""
 
 
 def _span(name: str, text: str, line: int | None) -> Span:

@@ -141,8 +141,11 @@ def _keep(text: str, *sources: Any) -> str:
     """`text`, at the place of the first source that has one."""
     if len(text) > TEXT_LIMIT:
         raise NotAllowed(f"a value of more than {TEXT_LIMIT} characters")
-    places = [place for source in sources if (place := place_of(source)) is not None]
-    return Placed(text, places[0], any(map(is_secret, sources))) if places else text
+    for source in sources:
+        place = place_of(source)
+        if place is not None:
+            return Placed(text, place, any(map(is_secret, sources)))
+    return text
 
 
 def _keep_number(number: int, *sources: Any) -> int:
@@ -190,6 +193,8 @@ def _replace(value: Any, old: str, new: str) -> str:
         raise NotAllowed("`replace` of the empty text")
     if len(text) + text.count(out) * len(into) > TEXT_LIMIT:
         raise NotAllowed(f"a value of more than {TEXT_LIMIT} characters")
+    if out not in text and text is value and type(old) is type(new) is str:  # they mark nothing either
+        return text
     return _keep(text.replace(out, into), value, new, old)
 
 
@@ -269,7 +274,10 @@ class Sandbox(SandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, dict):
-            return obj[attribute] if attribute in obj else self.undefined(obj=obj, name=attribute)
+            try:
+                return obj[attribute]
+            except KeyError:
+                return self.undefined(obj=obj, name=attribute)
         if isinstance(obj, Undefined):
             obj._fail_with_undefined_error()
         if isinstance(obj, LoopContext) and attribute in _LOOP:

@@ -180,6 +180,8 @@ HIDDEN = (("a",), ("l", "*"), ("n",), ("m",), ("w",), ("c",), ("o",))
         ("{{ o.l | join('-') }}", "text"),
         ("{{ [1, 2] | join(o.a) }}", "text"),
         ("{{ 'say hush:\n' | replace(o.o, '') }}", "text"),
+        ("{{ 'say hush:\n' | replace(o.w, '') }}", "text"),
+        ("{{ 'say hush:\n' | replace('z', o.o) }}", "text"),
         ("{% set a, b, c, d, e = o.a %}{{ a ~ b ~ c ~ d ~ e }}", "text"),
         ("{% for a, b, c, d, e in o.l %}{{ e }}{% endfor %}", "text"),
         ("{% for name in o.m %}{{ name }}{% endfor %}", "text"),

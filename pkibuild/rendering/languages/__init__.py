@@ -8,6 +8,7 @@ raises `Refused` with the reason.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any
@@ -32,6 +33,7 @@ LANGUAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
 """By name, module and class: only those are loaded that a run has something to say in."""
 
 
+@cache
 def find_language(name: str) -> Language[Any]:
     """The language of this name (a key of `LANGUAGES`)."""
     module, kind = LANGUAGES[name]
