@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 
 from pkibuild.diagnostics import Diagnostic, Place, nearest
@@ -23,12 +23,14 @@ from pkibuild.documents.compiled import (
     pattern,
     resolve,
 )
-from pkibuild.values import dataclass, field
+from pkibuild.values import dataclass, field, replace
 
 MAX_ERRORS = 100
 """So many violations are told of one value."""
 
 IsSecret = Callable[[Place], bool]
+Maker = Callable[[Any, Place, IsSecret], Iterator[Diagnostic]]
+"""Puts one violation, at a place, into words."""
 
 
 @dataclass(slots=True)
@@ -98,19 +100,36 @@ def _explain(error: Any, place: Place, secret: IsSecret) -> Iterator[Diagnostic]
     """One violation as diagnostics; of alternatives, the one that was most likely meant."""
     here = (*place, *error.path)
     if "propertyNames" in error.relative_schema_path:
-        yield from _names(error, here, secret)
-        return
+        return _told(_names, error, here, secret)
     if error.validator == "oneOf" and all(
         isinstance(one, dict) and [*one] == ["required"] for one in error.schema["oneOf"]
     ):
-        names = ", ".join(f"`{one['required'][0]}`" for one in error.schema["oneOf"])
-        yield Diagnostic("missing-field", f"{_name(here)} needs exactly one of {names}", here, at_key=True)
-        return
+        return _told(_exactly_one, error, here, secret)
     if error.validator in ("anyOf", "oneOf") and error.context:
-        yield from _explain_alternatives(error, here, secret)
-        return
-    maker = _WORDS.get(error.validator, _other)
-    yield from maker(error, here, secret)
+        return _explain_alternatives(error, here, secret)
+    return _told(_WORDS.get(error.validator, _other), error, here, secret)
+
+
+def _told(maker: Maker, error: Any, here: Place, secret: IsSecret) -> Iterator[Diagnostic]:
+    """What a maker says; a name within a secret that no schema declares is in no message, and in no place."""
+    shown = _without_secret_names(here, error, secret)
+    for one in maker(error, here if shown == here else (*shown, 0), secret):  # which is called `an item of` it
+        place = _without_secret_names(one.place or (), error, secret) if shown == here else shown
+        yield replace(one, place=place)
+
+
+def _without_secret_names(place: Place, error: Any, secret: IsSecret) -> Place:
+    """The place, or what is around the first such name in it."""
+    declared = {name for word, name in pairwise(error.absolute_schema_path) if word == "properties"}
+    for depth, step in enumerate(place):
+        if depth and isinstance(step, str) and step not in declared and secret(place[:depth]):
+            return place[:depth]
+    return place
+
+
+def _exactly_one(error: Any, here: Place, _secret: IsSecret) -> Iterator[Diagnostic]:
+    names = ", ".join(f"`{one['required'][0]}`" for one in error.schema["oneOf"])
+    yield Diagnostic("missing-field", f"{_name(here)} needs exactly one of {names}", here, at_key=True)
 
 
 def _explain_alternatives(error: Any, here: Place, secret: IsSecret) -> Iterator[Diagnostic]:
@@ -122,7 +141,7 @@ def _explain_alternatives(error: Any, here: Place, secret: IsSecret) -> Iterator
         for one in min(fitting, key=len):
             yield from _explain(one, here, secret)
     else:
-        yield from _no_alternative(error, here, secret)
+        yield from _told(_no_alternative, error, here, secret)
 
 
 def _is_wrong_type(error: Any) -> bool:
@@ -247,7 +266,7 @@ def _other(error: Any, here: Place, secret: IsSecret) -> Iterator[Diagnostic]:
     yield Diagnostic("bad-value", f"{_said(error.instance, here, secret)} cannot be the value of {_name(here)}", here)
 
 
-_WORDS: dict[str, Callable[[Any, Place, IsSecret], Iterator[Diagnostic]]] = {
+_WORDS: dict[str, Maker] = {
     "type": _type, "additionalProperties": _additional, "required": _required, "enum": _enum, "const": _enum,
     "pattern": _pattern, "propertyNames": _names,
     **dict.fromkeys(

@@ -14,7 +14,7 @@ from typing import Any
 from pkibuild.diagnostics import Place
 from pkibuild.model import Manifest
 from pkibuild.nodes import Action, Change, Reason, Sign
-from pkibuild.rendering.placed import place_of
+from pkibuild.rendering.placed import is_secret, place_of
 
 _FIELDS: Mapping[str, tuple[str, ...]] = {
     "subject-changed": ("subject",),
@@ -43,13 +43,16 @@ def pointer(place: Place) -> str:
 def differing(before: Any, after: Any, place: Place) -> Iterator[Place]:
     """Where in the manifest the values stand by which two contexts of a template differ.
 
-    `place` is where the whole is declared; a value that knows its own place tells that.
+    `place` is where the whole is declared; a value that knows its own place tells that. Names within a secret are in no
+    place.
     """
     if before == after:
         return
     if isinstance(before, Mapping) and isinstance(after, Mapping):
-        for name in dict.fromkeys((*after, *before)):
-            yield from differing(before.get(name), after.get(name), (*place, name))
+        names = dict.fromkeys((*after, *before))
+        hidden = any(map(is_secret, names))
+        for name in names:
+            yield from differing(before.get(name), after.get(name), place if hidden else (*place, name))
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for number, (one, other) in enumerate(zip(before, after, strict=True)):
             yield from differing(one, other, (*place, number))

@@ -69,15 +69,17 @@ def is_secret(value: object) -> bool:
 def placed(value: Any, place: Place, secrets: Paths = ()) -> Any:
     """A copy of plain data in which every string is `Placed`, each at its own path below `place`.
 
-    What lies at or below one of the paths in `secrets` is marked as secret, its whole numbers and names too; `*` stands
-    for every element.
+    What lies at or below one of the paths in `secrets` is marked as secret, its whole numbers and names too; as places
+    are told, names within it are in none. `*` stands for every element.
     """
     if isinstance(value, str):
         return value if isinstance(value, Placed) else Placed(value, place, () in secrets)
     if isinstance(value, Mapping):
         hidden = () in secrets
         return {
-            Placed(key, (*place, key), True) if hidden else key: placed(below, (*place, key), further(secrets, key))
+            Placed(key, place, True) if hidden else key: placed(
+                below, place if hidden else (*place, key), further(secrets, key)
+            )
             for key, below in value.items()
         }
     if isinstance(value, Sequence):

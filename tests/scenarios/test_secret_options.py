@@ -252,6 +252,68 @@ def test_a_line_of_the_manifest_is_quoted_without_a_secret_of_any_form(accounts:
     assert not [one for one in WRITTEN if one in told.err]
 
 
+# -- names within a secret ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("inner", "value", "message"),
+    [
+        ({"type": "integer"}, "x", "an item of `other` must be a whole number, not text"),
+        ({"type": "integer", "minimum": 5}, "1", "an item of `other` must be 5 or more"),
+        ({"enum": ["a"]}, "b", "this value (not shown) cannot be an item of `other`"),
+        ({"type": "object", "required": ["a"]}, "{}", "an item of `other` needs the field `a`"),
+        ({"type": "object", "additionalProperties": False}, "{plugh: 1}", "unknown field in an item of `other`"),
+        ({"type": "object", "propertyNames": {"pattern": "^a"}}, "{plugh: 1}", "(not shown) cannot be a name here"),
+        ({"oneOf": [{"required": ["a"]}, {"required": ["b"]}]}, "{}", "an item of `other` needs exactly one of"),
+        ({"anyOf": [{"type": "string"}, {"type": "array"}]}, "1", "an item of `other` must be text or a list"),
+        (False, "1", "unknown field in `other`"),
+    ],
+    ids=["type", "bound", "enum", "required", "unknown", "names", "one of", "alternatives", "nothing"],
+)
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_name_within_a_secret_is_not_told(accounts: Project, inner: Any, value: str, message: str, form: str) -> None:
+    secret = {"type": "object", "writeOnly": True, "additionalProperties": inner}
+    _with_option(accounts, secret, f"{{swordfish: {value}}}")
+    told = accounts.run_here("validate", "--format", form)
+    assert told.status == 1
+    assert message in told.out + told.err
+    assert not [one for one in values(SECRETS) if one in told.out + told.err]
+
+
+def test_a_name_that_the_schema_declares_is_told_within_a_secret(accounts: Project) -> None:
+    secret = {"type": "object", "writeOnly": True, "properties": {"size": {"type": "integer"}}}
+    _with_option(accounts, secret, "{size: swordfish}")
+    told = accounts.run_here("validate").err
+    assert "`size` must be a whole number, not text" in told
+    assert "swordfish" not in told
+
+
+@pytest.mark.parametrize(("one", "other"), [("{swordfish: a}", "{swordfish: b}"), ("{swordfish: true}", "{plugh: 1}")])
+def test_a_reason_tells_no_name_within_a_secret(accounts: Project, one: str, other: str) -> None:
+    _with_option(accounts, {"type": "object", "writeOnly": True}, one)
+    text = "{{ name }}{% if options.other[name] == 'a' %}a{% endif %}"
+    template = f"# pkibuild\n{{% for name in options.other %}}{text}\n{{% endfor %}}"
+    (accounts.folder / "packs" / "accounts" / "all.j2").write_text(template)
+    accounts.write((accounts.folder / "pki.yaml").read_text().replace(one, other), "new.yaml")
+    for form in ("text", "json", "markdown"):
+        told = accounts.run_here("diff", "pki.yaml", "new.yaml", "--format", form, "-v").ok().out
+        assert "all.conf" in told
+        assert "/services/accounts/other" in told or form == "text"
+        assert not [name for name in values(SECRETS) if name in told]
+
+
+@pytest.mark.parametrize("value", ['{swordfish: "a\\nb"}', '{"swordfish\\n": 1}'])
+def test_a_place_names_no_name_within_a_secret(accounts: Project, value: str) -> None:
+    _with_option(accounts, {"type": "object", "writeOnly": True}, value)
+    template = "# pkibuild\n{% for name in options.other %}{{ name }} {{ options.other[name] }}\n{% endfor %}"
+    (accounts.folder / "packs" / "accounts" / "all.j2").write_text(template)
+    told = accounts.run_here("plan", "--format", "json")
+    assert told.status == 1
+    (found,) = json.loads(told.out + told.err)["diagnostics"]
+    assert (found["code"], found["place"]) == ("unsafe-value", ["services", "accounts", "other"])
+    assert "swordfish" not in told.out + told.err
+
+
 # -- what no schema knows may be a secret ------------------------------------------------------------------------------
 
 
