@@ -27,6 +27,9 @@ class Reason:
     """Ids of the artifacts, or places of the manifest, from which it follows."""
 
 
+NOT_BUILT = Reason("not-built", "not built yet")
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One field of an artifact, before and after; for a config `field` is `text`, the values lines of a diff."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import re
 import time
+from functools import lru_cache
 
 MINUTE = 60
 HOUR = 3600
@@ -64,6 +65,7 @@ def format_time(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
+@lru_cache(maxsize=256)  # a fleet's certificates end on few days
 def format_date(seconds: int) -> str:
     """`2046-11-24` (UTC)."""
     return time.strftime("%Y-%m-%d", time.gmtime(seconds))

@@ -10,7 +10,7 @@ from pkibuild.artifacts.wants import Unit
 from pkibuild.diagnostics import Diagnostic
 from pkibuild.facts import Revocation, sha
 from pkibuild.model import Authority
-from pkibuild.nodes import Action, Assemble, Import, Part, Pending, Reason, SignCrl, Verb, Write
+from pkibuild.nodes import NOT_BUILT, Action, Assemble, Import, Part, Pending, Reason, SignCrl, Verb, Write
 from pkibuild.plan.changes import crl_changes
 from pkibuild.plan.entries import older_entry
 from pkibuild.plan.issuers import IssuerView, Link
@@ -290,7 +290,7 @@ def _sign_list(
             id,
             "crl",
             verb,
-            reasons or (Reason("not-built", "not built yet"),),
+            reasons or (NOT_BUILT,),
             recipe,
             (path,),
             changes=crl_changes(seen.facts, serials, next_update) if seen.facts else (),

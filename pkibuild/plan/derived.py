@@ -10,7 +10,7 @@ from pkibuild.artifacts.configs import MASK, Texts
 from pkibuild.artifacts.wants import KEY_MODE, BundleWant, ConfigWant, Unit
 from pkibuild.diagnostics import UserError
 from pkibuild.facts import sha
-from pkibuild.nodes import Action, Assemble, Change, Link, Part, Pending, Reason, SetMode, Verb, Write
+from pkibuild.nodes import NOT_BUILT, Action, Assemble, Change, Link, Part, Pending, Reason, SetMode, Verb, Write
 from pkibuild.plan.entries import bundle_entry, config_entry
 from pkibuild.plan.hunks import text_changes
 from pkibuild.plan.issuers import IssuerView
@@ -105,7 +105,7 @@ def _leaf(view: PairView) -> ChainLink:
 def _bundle_reason(seen: BundleSeen, wanted: tuple[str | None, ...], needs: tuple[str, ...]) -> tuple[Verb, Reason]:
     if seen.state == "absent":
         if seen.remembered is None or needs:
-            return ("new", Reason("not-built", "not built yet")) if seen.remembered is None else (
+            return ("new", NOT_BUILT) if seen.remembered is None else (
                 "refresh", Reason("parts-changed", "what is in it changes", needs))  # fmt: skip
         return "restore", Reason("missing", "it is missing")
     if needs:
@@ -188,7 +188,7 @@ def _config_reason(seen: ConfigSeen, same: bool) -> tuple[Verb, Reason]:
     if seen.state == "absent":
         if seen.ours:
             return "restore", Reason("missing", "it is missing")
-        return "new", Reason("not-built", "not built yet")
+        return "new", NOT_BUILT
     if seen.remembered and seen.digest != seen.remembered:
         return "restore", Reason("edited-by-hand", "it was changed by hand, and is put back")
     if same:

@@ -170,12 +170,14 @@ class Files:
         return any(sha(entry.der) == fingerprint for journal in journals for entry in journal.issued(node))
 
     def moved_from(self, id: str, path: str) -> str:
-        folder = "/".join(path.split("/")[:2])
+        folder = "/".join(path.split("/", 2)[:2])
         noted = self._receipt_of(f"{folder}/{receipts.NAME}").files
+        entry = self.lock.entry(id)
+        if not noted and entry is None:
+            return ""
         # The public half of a key is noted under its id as well.
         own = ((name, file) for name, file in noted.items() if file.node == id)
         places = [f"{folder}/{name}" for name, file in own if file.secret or not id.endswith("/key")]
-        entry = self.lock.entry(id)
         if entry is not None and entry.path.startswith(f"{folder}/"):
             places.append(entry.path)
         return next((one for one in places if one != path and self._is_file(one)), "")

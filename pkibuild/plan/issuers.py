@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pkibuild.facts import Revocation
 from pkibuild.model import Authority
+from pkibuild.state.histories import journal_of
 from pkibuild.values import dataclass, field
 
 if TYPE_CHECKING:
@@ -27,6 +28,12 @@ class IssuerView:
     """Facets of an authority once the plan is carried out. A facet that is None is a future."""
 
     authority: Authority
+    id: str
+    """That of its unit."""
+    key: str
+    """Id of its key."""
+    journal: str
+    """Path of its journal."""
     subject: str | None
     key_id: str | None
     not_before: int
@@ -58,6 +65,9 @@ class IssuerView:
         link = Link(certificate.id, certificate.path, own.fingerprint)
         return cls(
             authority=authority,
+            id=own.pair.unit,
+            key=own.pair.key.id,
+            journal=journal_of(authority.name),
             subject=own.subject,
             key_id=own.key_id,
             not_before=own.not_before,

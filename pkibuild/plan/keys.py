@@ -10,7 +10,7 @@ from typing import Literal
 
 from pkibuild.artifacts.wants import KeyWant
 from pkibuild.diagnostics import Diagnostic
-from pkibuild.nodes import Reason
+from pkibuild.nodes import NOT_BUILT, Reason
 from pkibuild.plan.observed import KeySeen
 from pkibuild.values import dataclass
 
@@ -29,7 +29,7 @@ class KeyState:
     protected: bool
     """`protect` is not false."""
     renewing: bool
-    """Its certificate is due."""
+    """Its certificate is due: asked only where that changes the key (`rotate`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _absent(state: KeyState) -> KeyVerdict | None:
     public = facts.public if staged and facts else None
     wanted = state.want.spec.generation
     if not state.certified and not (state.sacred and state.seen.known):
-        return KeyVerdict("new", public, wanted, (Reason("not-built", "not built yet"),), staged)
+        return KeyVerdict("new", public, wanted, (NOT_BUILT,), staged)
     if state.sacred:
         return KeyVerdict("missing", state.certified or None, _generation(state))
     reason = Reason("key-missing", "its key is missing, and it is made anew")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pkibuild.artifacts.certificates import pair_of, public_path
@@ -9,7 +10,20 @@ from pkibuild.artifacts.wants import KEY_MODE, CertificateWant, KeyWant, Pair
 from pkibuild.diagnostics import Diagnostic
 from pkibuild.layout import beside
 from pkibuild.model import Authority
-from pkibuild.nodes import Action, Adopt, FinishKey, MakeKey, Pending, Reason, SetMode, Sign, Stay, Verb, Write
+from pkibuild.nodes import (
+    NOT_BUILT,
+    Action,
+    Adopt,
+    FinishKey,
+    MakeKey,
+    Pending,
+    Reason,
+    SetMode,
+    Sign,
+    Stay,
+    Verb,
+    Write,
+)
 from pkibuild.plan import keys
 from pkibuild.plan.changes import certificate_changes, name_list
 from pkibuild.plan.draft import Draft
@@ -89,8 +103,7 @@ class _Case:
 def plan_pair(context: Context, pair: Pair, issuer: IssuerView | None, authority: Authority | None = None) -> PairView:
     """Decide on a key and its certificate, and add what is to be done to the draft."""
     case = _observe(context, pair, issuer, authority)
-    desired = _desired(case, context.dated, "")
-    verdict = keys.decide(_key_state(case, desired, context.now))
+    verdict = keys.decide(_key_state(context, case))
     desired = _desired(case, context.dated, verdict.public)
     if verdict.problem is not None:
         context.draft.problems.found.append(verdict.problem)
@@ -161,8 +174,9 @@ def _desired(case: _Case, dated: int, public: str | None) -> Desired:
     )
 
 
-def _key_state(case: _Case, desired: Desired, now: int) -> KeyState:
+def _key_state(context: Context, case: _Case) -> KeyState:
     held, authority = case.held, case.authority
+    rotates = case.pair.key.spec.rotate == "on-renewal"
     return KeyState(
         want=case.pair.key,
         seen=case.key,
@@ -170,7 +184,7 @@ def _key_state(case: _Case, desired: Desired, now: int) -> KeyState:
         generation=held.generation if held else None,
         sacred=authority is not None,
         protected=authority is None or authority.protect,
-        renewing=held is not None and due(desired, held, now) is not None,
+        renewing=rotates and held is not None and due(_desired(case, context.dated, ""), held, context.now) is not None,
     )
 
 
@@ -247,11 +261,15 @@ def _keep_key(context: Context, case: _Case, verdict: KeyVerdict) -> None:
 
 def describe_key(want: KeyWant) -> str:
     """`RSA 4096, encrypted`."""
-    name = want.spec.algorithm
+    return _described(want.spec.algorithm, want.spec.passphrase is not None)
+
+
+@cache
+def _described(algorithm: str, encrypted: bool) -> str:
     words = {"rsa": "RSA", "ecdsa": "ECDSA", "ml": "ML-DSA"}
-    head, _, rest = name.partition("-")
-    text = "Ed25519" if name == "ed25519" else f"{words[head]} {rest.removeprefix('dsa-').upper()}"
-    return text + (", encrypted" if want.spec.passphrase else "")
+    head, _, rest = algorithm.partition("-")
+    text = "Ed25519" if algorithm == "ed25519" else f"{words[head]} {rest.removeprefix('dsa-').upper()}"
+    return text + (", encrypted" if encrypted else "")
 
 
 # -- the certificate -------------------------------------------------------------------------------------
@@ -270,8 +288,7 @@ def _certificate(
     if held is not None and case.authority is not None and case.authority.protect:
         _guard(context, case, held)
     if held is None:
-        fresh = (Reason("not-built", "not built yet"),)
-        return _issue(context, case, verdict, desired, "new", fresh)
+        return _issue(context, case, verdict, desired, "new", (NOT_BUILT,))
     if reasons:
         return _issue(context, case, verdict, desired, "reissue", _worded(reasons, verdict))
     view = _held_view(case, verdict, held)
@@ -334,7 +351,7 @@ def _issue(
     if blocked is not None:
         context.draft.wait(blocked)
         return None, _held_view(case, verdict, held)
-    signer = issuer.authority.id if issuer else case.pair.unit
+    signer = issuer.id if issuer else case.pair.unit
     name = issuer.authority.subject if issuer else want.profile.subject
     same_subject = held is not None and sorted(held.facts.subject) == sorted(desired.profile.subject)
     same_key = held is not None and verdict.public is not None and verdict.public == held.facts.public
@@ -346,7 +363,7 @@ def _issue(
         key_path=case.pair.key.path,
         public_path=case.pair.key.public_path,
         issuer=signer,
-        journal=journal_of(issuer.authority.name) if issuer else journal_of_self(case.authority),
+        journal=issuer.journal if issuer else journal_of_self(case.authority),
         not_before=desired.not_before,
         not_after=desired.not_after,
         asked_end=desired.asked_end,
@@ -354,9 +371,7 @@ def _issue(
         keep_subject=same_subject,
         keep_key_id=same_key,
     )
-    needs = [case.pair.key.id]
-    if issuer:
-        needs += [f"{issuer.authority.id}/key", f"{issuer.authority.id}/certificate"]
+    needs = (case.pair.key.id, issuer.key, issuer.link.id) if issuer else (case.pair.key.id,)
     if issuer or case.authority:
         context.draft.signing.setdefault(signer, []).append(want.id)
     _note_clamp(context, case, desired.asked_end, desired.not_after)
@@ -371,7 +386,7 @@ def _issue(
         (want.path,),
         changes=certificate_changes(desired, held.facts if held else None, name) if held or context.in_full else (),
         detail=describe_certificate(want, desired.not_after),
-        needs=tuple(needs),
+        needs=needs,
         place=want.place,
         risks=_risks(case, reasons),
     )
