@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Container
 
 from pkibuild.artifacts.wants import BundleWant, CertificateWant, ConfigWant, KeyWant, Unit
-from pkibuild.facts import KeyFacts, sha
+from pkibuild.facts import CertificateFacts, KeyFacts, sha
 from pkibuild.plan.files import Files
-from pkibuild.plan.observed import BundleSeen, CertificateSeen, ConfigSeen, KeySeen, Recorded
+from pkibuild.plan.observed import Recorded
 from pkibuild.state.cache import Cache, KeyMemo
 from pkibuild.state.histories import Histories
 from pkibuild.state.lock import Lock
@@ -66,24 +66,36 @@ class AfterRun(Files):
         self._finished = frozenset(done.ids)
         self.learn(one.facts for one in done.certificates.values())
 
-    def key(self, want: KeyWant, certificate_id: str) -> KeySeen:
-        facts = self._done.keys.get(want.path)
-        mode = self._keys.learn(want.path, facts) if facts is not None else None
-        return super().key(want, certificate_id) if mode is None else KeySeen("present", facts, mode)
+    def key_facts(self, want: KeyWant, certificate_id: str) -> KeyFacts | None:
+        """What a key is, as far as that can be known."""
+        made = self._done.keys.get(want.path)
+        if made is not None and self._keys.learn(want.path, made):
+            return made
+        return self.key(want, certificate_id).facts
 
-    def certificate(self, want: CertificateWant) -> CertificateSeen:
+    def issued(self, want: CertificateWant) -> tuple[CertificateFacts | None, Recorded | None]:
+        """What the certificate in its place says, and the newest one in the journals."""
         made = self._done.certificates.get(want.id)
-        return super().certificate(want) if made is None else CertificateSeen("present", made.facts, made)
+        if made is not None:
+            return made.facts, made
+        seen = self.certificate(want)
+        return seen.facts, seen.recorded
 
-    def bundle(self, want: BundleWant, unit: Unit) -> BundleSeen:
-        parts = self._done.bundles.get(want.path)
-        return super().bundle(want, unit) if parts is None else BundleSeen("present", parts, want.mode, parts)
+    def parts(self, want: BundleWant, unit: Unit) -> tuple[str, ...] | None:
+        """What a bundle was put together from; None where there is none that can be read."""
+        made = self._done.bundles.get(want.path)
+        if made is not None:
+            return made
+        seen = self.bundle(want, unit)
+        return seen.parts if seen.state == "present" else None
 
-    def config(self, want: ConfigWant, unit: Unit) -> ConfigSeen:
-        digest = self._done.digests.get(want.path)
-        if digest is None:
-            return super().config(want, unit)
-        return ConfigSeen("present", digest, mode=want.mode, remembered=digest, ours=True)
+    def text(self, want: ConfigWant, unit: Unit) -> tuple[str, str] | None:
+        """Digests of a config and, where it is remembered, of what it was rendered from; None where there is none."""
+        made = self._done.digests.get(want.path)
+        if made is not None:
+            return made, ""
+        seen = self.config(want, unit)
+        return (seen.digest, seen.inputs) if seen.state == "present" else None
 
     def lags(self, id: str) -> bool:
         """Whether something is to be done with it that this run has not done: it is what it was before."""

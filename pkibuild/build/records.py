@@ -6,13 +6,14 @@ Records follow from what is there now; each is written only when its bytes diffe
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
 
 from pkibuild import layout
 from pkibuild.artifacts.bundles import key_part
 from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.wants import Rights, Unit
 from pkibuild.build.made import AfterRun
-from pkibuild.facts import CertificateFacts, FileFacts, KeyFacts
 from pkibuild.model import Authority, Declaration, Manifest
 from pkibuild.plan.entries import bundle_entry, certificate_entry, config_entry, key_entry, older_entry
 from pkibuild.plan.files import Files
@@ -40,48 +41,76 @@ def mark_folder(tree: Tree, manifest: str) -> None:
 
 def record(unit: Unit, source: AfterRun, texts: Texts) -> dict[str, bytes]:
     """Write a unit's receipt; its lines of the lock, by node."""
-    found = {entry.id: entry for entry in entries(unit, source, texts)}
-    # Of secrets nothing is noted that they could be guessed from; their text is compared, wherever it lies.
-    inputs = {config.id: texts.inputs(config) for config in unit.configs if not config.secret}
-    made = receipt(unit, source, inputs, found)
-    if made.files:
-        put(source.tree, unit.receipt_path, made.serialise())
-    return lines_of(found.values())
+    entries, files = _found(unit, source, texts)
+    files.update(_left_over(unit, source, files))
+    if files:
+        put(source.tree, unit.receipt_path, _receipt(unit, files).serialise())
+    return lines_of(entries)
 
 
-# -- the lock --------------------------------------------------------------------------------------------
+def _found(unit: Unit, source: AfterRun, texts: Texts) -> tuple[list[LockEntry], dict[str, ReceiptFile]]:
+    """What is there of a unit now: what the lock is to say, and the receipt of its files, by their paths in its folder.
 
+    Of what lags behind the lock says what it did, and the receipt as well (`_left_over`).
+    """
+    entries: list[LockEntry] = []
+    files: dict[str, ReceiptFile] = {}
+    start = len(unit.folder) + 1
 
-def entries(unit: Unit, source: AfterRun, texts: Texts) -> Iterator[LockEntry]:
-    """What is there of a unit now, as the lock's lines."""
+    def note(node: str, path: str, rights: Rights, *, secret: bool = False, noted: str = "", link: str = "") -> None:
+        digest = source.digest(path) if not secret else "" if source.is_there(path) else None
+        if digest is not None:
+            files[path[start:]] = ReceiptFile(
+                node, rights.mode, rights.owner, rights.group, secret, digest, noted, link
+            )
+
     for pair in unit.pairs:
-        key = source.key(pair.key, pair.certificate.id)
-        seen = source.certificate(pair.certificate)
-        recorded = seen.recorded
-        generation = recorded.generation if recorded else None
-        if isinstance(key.facts, KeyFacts):
-            yield key_entry(pair.key, key.facts, generation or pair.key.spec.generation)
-        if isinstance(seen.facts, CertificateFacts):
-            want = pair.certificate
+        key, certificate = pair.key, pair.certificate
+        made = source.key_facts(key, certificate.id)
+        facts, recorded = source.issued(certificate)
+        generation = (recorded.generation if recorded else None) or key.spec.generation
+        if made is not None:
+            entries.append(key_entry(key, made, generation))
+        if facts is not None:
             asked = recorded.asked_end if recorded else None
-            yield certificate_entry(want, seen.facts, generation or pair.key.spec.generation, asked)
+            entries.append(certificate_entry(certificate, facts, generation, asked))
+        note(key.id, key.path, key.rights, secret=True)
+        if key.public_path:
+            note(key.id, key.public_path, certificate.rights)
+        note(certificate.id, certificate.path, certificate.rights)
     for bundle in unit.bundles:
-        if source.lags(bundle.id) and bundle.id in source.lock:
+        lags = source.lags(bundle.id)
+        if lags and bundle.id in source.lock:
             continue
-        found = source.bundle(bundle, unit)
-        if found.state == "present":
-            yield bundle_entry(bundle, found.parts)
+        parts = source.parts(bundle, unit)
+        if parts is not None:
+            entries.append(bundle_entry(bundle, parts))
+        if not lags:
+            shown = " ".join([part for part in parts or () if not part.startswith(_UNREADABLE)])
+            note(bundle.id, bundle.path, bundle.rights, secret=bundle.secret, noted=shown)
     for config in unit.configs:
         lags = source.lags(config.id)
         if lags and config.id in source.lock:
             continue
-        there = source.config(config, unit)
-        if there.state == "present" and lags:
-            yield config_entry(config, there.digest, "", there.inputs)
-        elif there.state == "present":
-            yield config_entry(config, there.digest, texts.masked(config), texts.inputs(config, public=True))
+        text = source.text(config, unit)
+        if text is not None and lags:
+            digest, inputs = text
+            entries.append(config_entry(config, digest, "", inputs))
+        elif text is not None:
+            entries.append(config_entry(config, text[0], texts.masked(config), texts.inputs(config, public=True)))
+        if not lags:
+            # Of secrets nothing is noted that they could be guessed from; their text is compared, wherever it lies.
+            noted = texts.inputs(config) if not config.secret else ""
+            note(config.id, config.path, config.rights, secret=config.secret, noted=noted, link=config.link)
     if unit.authority is not None:
-        yield from _authority_entries(unit.authority, source)
+        entries += _authority_entries(unit.authority, source)
+    return entries, files
+
+
+_UNREADABLE = key_part("unreadable")
+
+
+# -- the lock --------------------------------------------------------------------------------------------
 
 
 def _authority_entries(authority: Authority, source: Files) -> Iterator[LockEntry]:
@@ -114,54 +143,32 @@ def marks(source: Files) -> dict[str, JournalMark]:
 # -- receipts --------------------------------------------------------------------------------------------
 
 
-def receipt(unit: Unit, source: AfterRun, inputs: Mapping[str, str], found: Mapping[str, LockEntry]) -> Receipt:
-    """A unit's files with their owners, groups and modes on the host, and what is to be run there.
-
-    `inputs` has the digests of what each config was rendered from.
-    """
-    files: dict[str, ReceiptFile] = {}
-
-    def note(node: str, path: str, rights: Rights, *, secret: bool = False, noted: str = "", link: str = "") -> None:
-        digest = source.digest(path) if not secret else "" if source.is_there(path) else None
-        if digest is None:
-            return
-        name = path.removeprefix(unit.folder + "/")
-        files[name] = ReceiptFile(node, rights.mode, rights.owner, rights.group, secret, digest, noted, link)
-
-    for pair in unit.pairs:
-        note(pair.key.id, pair.key.path, pair.key.rights, secret=True)
-        if pair.key.public_path:
-            note(pair.key.id, pair.key.public_path, pair.certificate.rights)
-        note(pair.certificate.id, pair.certificate.path, pair.certificate.rights)
-    for bundle in unit.bundles:
-        if source.lags(bundle.id):
-            continue
-        entry = found.get(bundle.id)
-        parts = entry.facts.parts if entry and isinstance(entry.facts, FileFacts) else ()
-        shown = " ".join(part for part in parts if not part.startswith(key_part("unreadable")))
-        note(bundle.id, bundle.path, bundle.rights, secret=bundle.secret, noted=shown)
-    for config in unit.configs:
-        if source.lags(config.id):
-            continue
-        noted = inputs.get(config.id, "")
-        note(config.id, config.path, config.rights, secret=config.secret, noted=noted, link=config.link)
-    files.update(_left_over(unit, source, files))
-    return _orders(unit, files)
-
-
-def _orders(unit: Unit, files: Mapping[str, ReceiptFile]) -> Receipt:
-    """A receipt of these files, with what it says besides."""
+def _receipt(unit: Unit, files: Mapping[str, ReceiptFile]) -> Receipt:
+    """A unit's files with their owners, groups and modes on the host, its folders, and what is to be run there."""
     folders = {
         path.removeprefix(unit.folder + "/"): ReceiptFolder(rights.mode, rights.owner, rights.group)
         for path, rights in unit.folders
     }
-    commands = (_commands(unit, kind) for kind in ("enable", "check", "reload", "start"))
-    return Receipt(files, folders, _builds(unit.expansions), *commands)
+    asked = tuple([(one.service, one.enable, one.check, one.reload, one.start) for one in unit.expansions])
+    return Receipt(files, folders, _builds(unit.expansions), *_commands(asked))
+
+
+def _builds(expansions: Iterable[Expansion]) -> tuple[ReceiptBuild, ...]:
+    found = [(one.service, file) for one in expansions for file in one.builds]
+    return tuple([ReceiptBuild(service, file.command, file.source, file.path) for service, file in found])
+
+
+@lru_cache(maxsize=64)  # hosts with the same services are told to do the same
+def _commands(asked: tuple[tuple[Any, ...], ...]) -> tuple[tuple[ReceiptCommand, ...], ...]:
+    """What services ask for, each after its name, kind by kind."""
+    return tuple(
+        tuple(ReceiptCommand(service, argv) for service, *kinds in asked for argv in kinds[kind]) for kind in range(4)
+    )
 
 
 def is_current(unit: Unit, found: Receipt) -> bool:
     """Whether a receipt has the rights and the orders of today, although no file was built since it was written."""
-    if found != _orders(unit, found.files):
+    if found != _receipt(unit, found.files):
         return False
     wants = [(pair.key.path, pair.key.rights) for pair in unit.pairs]
     wants += [(pair.certificate.path, pair.certificate.rights) for pair in unit.pairs]
@@ -179,7 +186,7 @@ def _left_over(unit: Unit, source: AfterRun, files: Mapping[str, ReceiptFile]) -
 
     What lags behind stays in any case, so that the next plan finds it where this one did.
     """
-    before = source.receipt_at(unit.receipt_path).files
+    before = source.receipt(unit).files
     return {
         path: one
         for path, one in before.items()
@@ -204,16 +211,6 @@ def drop_receipts(tree: Tree, manifest: Manifest, source: Files) -> None:
             if files and all(tree.stat(f"{folder}/{file}") is None for file in files):
                 tree.remove(path)
                 tree.remove_empty_folders(folder)
-
-
-def _builds(expansions: Iterable[Expansion]) -> tuple[ReceiptBuild, ...]:
-    return tuple(
-        ReceiptBuild(one.service, file.command, file.source, file.path) for one in expansions for file in one.builds
-    )
-
-
-def _commands(unit: Unit, kind: str) -> tuple[ReceiptCommand, ...]:
-    return tuple(ReceiptCommand(one.service, argv) for one in unit.expansions for argv in getattr(one, kind))
 
 
 # -- plain OpenSSL ---------------------------------------------------------------------------------------

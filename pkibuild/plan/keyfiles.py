@@ -40,13 +40,12 @@ class KeyFiles:
             return "present", remembered, found.mode
         return (*self._read(path, public, found), found.mode)
 
-    def learn(self, path: str, facts: KeyFacts) -> int | None:
-        """Remember what a key in clear is that was just made; its mode, or None when it is not there."""
+    def learn(self, path: str, facts: KeyFacts) -> bool:
+        """Remember what a key in clear is that was just made; whether it is there."""
         found = self._tree.stat(path)
-        if found is None:
-            return None
-        self._remember(path, found, facts)
-        return found.mode
+        if found is not None:
+            self._remember(path, found, facts)
+        return found is not None
 
     def _remembered(self, path: str, found: Stat) -> KeyFacts | None:
         """What was read earlier from a file that has not changed since."""

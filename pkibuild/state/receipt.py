@@ -86,11 +86,7 @@ class Receipt:
         for name, values in listed:
             lines = [f"{json_text(key)}:{_dump(value)}" for key, value in sorted(values.items())]
             parts.append(f'"{name}":{_block("{", lines, "}")}')
-        steps: tuple[tuple[str, tuple[Any, ...]], ...]
-        steps = (("builds", self.builds), ("enables", self.enables), ("checks", self.checks))
-        steps += (("reloads", self.reloads), ("starts", self.starts))
-        for name, commands in steps:
-            parts.append(f'"{name}":{_block("[", [_dump_order(one) for one in commands], "]")}')
+        parts.append(_dump_steps(self.builds, self.enables, self.checks, self.reloads, self.starts))
         return ("{\n" + ",\n".join(parts) + "\n}\n").encode("ascii")
 
 
@@ -103,9 +99,10 @@ def _dump(value: Any) -> str:
     return to_text(value, _SAID)
 
 
-@lru_cache(maxsize=256)  # all hosts of a service are told to do the same
-def _dump_order(order: ReceiptBuild | ReceiptCommand) -> str:
-    return _dump(order)
+@lru_cache(maxsize=64)  # hosts with the same services are told to do the same
+def _dump_steps(builds: tuple[ReceiptBuild, ...], *commands: tuple[ReceiptCommand, ...]) -> str:
+    named = zip(("builds", "enables", "checks", "reloads", "starts"), (builds, *commands), strict=True)
+    return ",\n".join(f'"{name}":{_block("[", map(_dump, steps), "]")}' for name, steps in named)
 
 
 _SAID = MappingProxyType({"mode": lambda mode: f'"{mode:04o}"'})
