@@ -156,8 +156,10 @@ class _Problems:
 
     def _conflict(self) -> Diagnostic | None:
         """The first conflict marker that git left: it says more than what YAML makes of it."""
-        markers = [one for one in enumerate(self.lines) if one[1].startswith(_MARKERS)]
-        if len({line[:7] for _, line in markers}) < len(_MARKERS):
+        from pkibuild.documents.secrets import MARKERS
+
+        markers = [one for one in enumerate(self.lines) if one[1].startswith(MARKERS)]
+        if len({line[:7] for _, line in markers}) < len(MARKERS):
             return None
         message = "git could not merge this file, and left its conflict markers"
         hint = "settle the conflict: take what is meant of both sides, and the markers out"
@@ -189,6 +191,5 @@ class _Problems:
         return Span(self.name, line + 1, column + 1, length, mask_unparsed(self.lines, line))
 
 
-_MARKERS = ("<<<<<<< ", "=======", ">>>>>>> ")
 _MANY_PROBLEMS = 100
 """So many problems of a file's YAML are told at most."""

@@ -72,13 +72,25 @@ _ON_ONE_LINE = re.compile(
     re.IGNORECASE,
 )
 """Bounded everywhere: it searches lines of any length."""
+MARKERS = ("<<<<<<< ", "=======", ">>>>>>> ")
+"""Of conflicts that git left."""
 _ANY_KEY = re.compile(r"""\s*(?:- +)?[\w.\-\[\]:"']+:(?: |$)""")
+_TOP = re.compile(r"""(['"]?)([\w-]+)\1\s*:""")
+"""A section, or another field of the manifest itself."""
+_FIELD = re.compile(r"""(?P<key>\s*(?:- +)?['"]?(?P<name>[\w.-]+)['"]?\s*:)(?P<rest>.*)""")
+_WORD = re.compile(r"\s*[\w.*-]*\s*")
+_NO_OPTIONS = ("type", "host", "hosts")
 MASK = "•••"
 
 
 def mask_unparsed(lines: list[str], number: int) -> str:
-    """Line `number` of a file that is no YAML, with whatever may be a secret taken out."""
+    """Line `number` of a file that is no YAML, with whatever may be a secret taken out.
+
+    In the section `services` any value may be one: which are, only packs know, and they are not known yet.
+    """
     line = lines[number]
+    if _in_services(lines, number):
+        return _mask_options(line)
     found = _ON_ONE_LINE.search(line)
     if found:
         return line[: found.start("rest")] + " " + MASK
@@ -90,3 +102,18 @@ def mask_unparsed(lines: list[str], number: int) -> str:
         if _ANY_KEY.match(lines[earlier]):
             break
     return line
+
+
+def _in_services(lines: list[str], number: int) -> bool:
+    sections = (found[2] for line in reversed(lines[: number + 1]) if (found := _TOP.match(line)))
+    return next(sections, "") == "services"
+
+
+def _mask_options(line: str) -> str:
+    if not re.search(r"\w", line) or line.startswith(MARKERS):
+        return line
+    found = _FIELD.match(line)
+    if found is None:
+        return MASK
+    plain = found["name"] in _NO_OPTIONS and _WORD.fullmatch(found["rest"])
+    return line if plain or not found["rest"].strip() else f"{found['key']} {MASK}"

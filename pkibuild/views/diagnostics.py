@@ -53,7 +53,7 @@ def _excerpt(span: Span, colour: str, style: Style) -> list[str]:
     """The line with its number, and carets below what is meant."""
     if not span.text:
         return []
-    start = span.column - 1
+    start = min(span.column - 1, len(span.text))  # a line that is masked may end before what is meant
     cut = max(0, start - _LONGEST_LINE // 2)
     line = span.text[cut : cut + _LONGEST_LINE]
     before, meant = line[: start - cut], line[start - cut : start - cut + max(1, span.length)]

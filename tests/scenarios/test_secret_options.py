@@ -352,6 +352,38 @@ def test_options_of_a_service_that_is_declared_twice_are_not_quoted(accounts: Pr
     _is_quoted_without_secret(accounts, "{type: apache, host: www}")
 
 
+@pytest.mark.parametrize(
+    ("broken", "quoted"),
+    [
+        ("  accounts: {type: accounts, host: www, word: swordfish, word: plugh}", "  accounts: •••"),
+        ("  accounts: {type: accounts, host: www, word: swordfish: x}", "  accounts: •••"),
+        ("  accounts: {type: accounts, host: *www, word: swordfish}", "  accounts: •••"),
+        ("  accounts:\n    type: accounts\n    word: swordfish\n    word: plugh", "    word: •••"),
+        ("  accounts:\n    type: accounts\n    word: sword: fish", "    word: •••"),
+        ("  accounts:\n    people:\n      - key: swordfish: x", "      - key: •••"),
+        ("  accounts:\n    people:\n      - {key: swordfish: x}", "•••"),
+        ("  accounts:\n    type: accounts\n    type: accounts", "    type: accounts"),
+        ("  accounts: {type: accounts,\n    host: www, word: swordfish: x}", "    host: •••"),
+        ("  accounts:\n    word: |\n      swordfish\n     plugh", "•••"),
+        ('"services":\n  accounts: {type: accounts, word: swordfish: x}', "  accounts: •••"),
+    ],
+)
+def test_what_is_no_yaml_is_not_quoted(accounts: Project, broken: str, quoted: str) -> None:
+    """Which options are secret is not known yet."""
+    text = (accounts.folder / "pki.yaml").read_text()
+    start = text[: text.index("services:" if "services" in broken else "  accounts:")]
+    accounts.write(f"{start}{broken}\n")
+    told = accounts.run_here("validate")
+    assert told.status == 1
+    assert f" | {quoted}\n" in told.err
+    assert not [one for one in ("sword", "fish", "plugh") if one in told.err]
+
+
+def test_what_is_no_yaml_is_quoted_where_no_secrets_are(accounts: Project) -> None:
+    accounts.edit("{www: {fqdn: www.abc.com}}", "{www: {fqdn: www.abc.com: x}}")
+    assert "hosts: {www: {fqdn: www.abc.com: x}}" in accounts.run_here("validate").err
+
+
 def _is_quoted_without_secret(project: Project, entry: str) -> None:
     text = (project.folder / "pki.yaml").read_text()
     project.write(f"{text[: text.index('  accounts:')]}  accounts: {entry}\n")
