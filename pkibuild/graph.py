@@ -96,36 +96,36 @@ def _host_unit(manifest: Manifest, host: Host, services: list[Service], expander
     problems = Problems()
     issuer = issuer_of(manifest, host)
     pair = pair_of(host, issuer)
+    pairs, kinds = [pair], [kind for kind in host.formats if kind in PARTS]
+    copies: list[BundleWant] = []
+    configs: list[ConfigWant] = []
+    folder = layout.unit_folder(host)
+    folders: list[tuple[str, Rights]] = []
+    if host.platform in layout.OWN_PRIVATE_FOLDER:
+        own = Rights(layout.root_owner(host.platform), layout.root_group(host.platform), 0o700)
+        folders.append((layout.key_folder(host), own))
+    below_root = issuer is None or issuer.is_root
     expansions = tuple(
-        expander.expand(manifest.packs[service.type], service, host, issuer_is_root=issuer is None or issuer.is_root)
-        for service in services
+        [expander.expand(manifest.packs[one.type], one, host, issuer_is_root=below_root) for one in services]
     )
     for one in expansions:
         problems.extend(one.problems)
-    kinds = dict.fromkeys(kind for kind in host.formats if kind in PARTS)
-    kinds.update(dict.fromkeys(kind for one in expansions for kind in one.formats))
-    folder = layout.unit_folder(host)
-    own = Rights(layout.root_owner(host), layout.root_group(host), 0o700)
+        kinds += one.formats
+        pairs += [_requested(host, issuer, one.id, want) for want in one.requests]
+        copies += [_copied(host, one, want) for want in one.copies]
+        folders += [(f"{folder}/{want.path}", _rights(want.rights)) for want in one.folders]
+        if not one.problems:  # else it lacks paths as well, and its templates would only say so again
+            seen = zip(one.files, one.contexts, strict=True)
+            configs += [_config(host, one, want, context) for want, context in seen if want.kind in ("file", "link")]
+    bundles = [bundle_of(host, kind, pair.certificate.rights) for kind in dict.fromkeys(kinds)]
     unit = Unit(
         id=host.id,
         declaration=host,
         folder=folder,
-        pairs=(pair, *(_requested(host, issuer, one.id, want) for one in expansions for want in one.requests)),
-        bundles=(
-            *(bundle_of(host, kind, pair.certificate.rights) for kind in kinds),
-            *(_copied(host, one, want) for one in expansions for want in one.copies),
-        ),
-        # A service that cannot have what it wants lacks paths as well, and its templates would only say so again.
-        configs=tuple(
-            _config(host, one, want, context)
-            for one in expansions
-            for want, context in zip(one.files, one.contexts, strict=True)
-            if want.kind in ("file", "link") and not one.problems
-        ),
-        folders=(
-            *(((layout.key_folder(host), own),) if host.platform in layout.OWN_PRIVATE_FOLDER else ()),
-            *((f"{folder}/{want.path}", _rights(want.rights)) for one in expansions for want in one.folders),
-        ),
+        pairs=tuple(pairs),
+        bundles=(*bundles, *copies),
+        configs=tuple(configs),
+        folders=tuple(folders),
         expansions=expansions,
     )
     clashes = _check_paths(unit, problems)
@@ -205,6 +205,8 @@ def _check_paths(unit: Unit, problems: Problems) -> set[tuple[Place, Place]]:
     ]
     wants += [(bundle.path, bundle.place) for bundle in unit.bundles]
     wants += [(f"{unit.folder}/{file.path}", file.place) for one in unit.expansions for file in one.files]
+    if len({path for path, _ in wants}) == len(wants):
+        return clashes
     for path, place in wants:
         if path in taken and (place, taken[path]) not in clashes:
             clashes.add((place, taken[path]))

@@ -114,10 +114,10 @@ def beside(path: str, generation: int) -> str:
     return f"{stem}.g{generation}{dot}{suffix}"
 
 
-def root_group(host: Host) -> str:
-    """The group of root's files on the host; empty on the platform `user`, where all is the user's own."""
-    return {"freebsd": "wheel", "user": ""}.get(host.platform, "root")
+def root_group(platform: Platform) -> str:
+    """The group of root's files on a host; empty on the platform `user`, where all is the user's own."""
+    return {"freebsd": "wheel", "user": ""}.get(platform, "root")
 
 
-def root_owner(host: Host) -> str:
-    return "" if host.platform == "user" else "root"
+def root_owner(platform: Platform) -> str:
+    return "" if platform == "user" else "root"

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 
 from pkibuild import layout
-from pkibuild.artifacts.wants import FILE_MODE, KEY_MODE, BundleWant, Rights
+from pkibuild.artifacts.wants import KEY_MODE, BundleWant, Rights
 from pkibuild.model import Declaration
 from pkibuild.x509 import pem
 
@@ -23,7 +23,7 @@ PARTS: dict[str, tuple[str, ...]] = {
 
 
 def bundle_of(declaration: Declaration, kind: str, rights: Rights) -> BundleWant:
-    """The bundle of one of the formats that a declaration can ask for."""
+    """The bundle of one of the formats that a declaration can ask for; `rights` are those of its certificate."""
     parts = PARTS[kind]
     return BundleWant(
         id=f"{declaration.id}/{kind}",
@@ -31,7 +31,7 @@ def bundle_of(declaration: Declaration, kind: str, rights: Rights) -> BundleWant
         path=layout.output_path(declaration, kind),
         parts=parts,
         pair=declaration.id,
-        rights=Rights(rights.owner, rights.group, KEY_MODE if "key" in parts else FILE_MODE),
+        rights=Rights(rights.owner, rights.group, KEY_MODE) if "key" in parts else rights,
         der=kind == "der",
         place=declaration.place,
     )

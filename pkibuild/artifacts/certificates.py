@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from pkibuild import layout
 from pkibuild.artifacts.wants import FILE_MODE, KEY_MODE, CertificateWant, KeyWant, Pair, Rights
 from pkibuild.facts import Profile
-from pkibuild.model import SELF, Authority, Declaration, Host
+from pkibuild.model import SELF, Authority, Declaration, Host, Platform
+
+UNCONSTRAINED = Profile(()).constraints
 
 
 def profile_of(declaration: Declaration, issuer: Authority | None) -> Profile:
     """What its certificate says. `issuer` is None for a self-signed one: no list of revocations covers it."""
-    is_authority = isinstance(declaration, Authority)
+    authority = declaration if isinstance(declaration, Authority) else None
     return Profile(
         subject=declaration.subject,
         names=declaration.names,
         usages=declaration.usages,
-        ca=is_authority,
-        path_length=declaration.path_length if isinstance(declaration, Authority) else None,
-        constraints=declaration.constraints if isinstance(declaration, Authority) else Profile(()).constraints,
+        ca=authority is not None,
+        path_length=authority.path_length if authority else None,
+        constraints=authority.constraints if authority else UNCONSTRAINED,
         crl_url=issuer.crl.url if issuer and issuer.crl else "",
         ca_issuers_url=issuer.ca_issuers_url if issuer else "",
         ocsp_url=issuer.ocsp_url if issuer else "",
@@ -26,20 +30,19 @@ def profile_of(declaration: Declaration, issuer: Authority | None) -> Profile:
 
 def pair_of(declaration: Declaration, issuer: Authority | None) -> Pair:
     """The key and the certificate that a declaration asks for by itself."""
+    id = declaration.id
     key_path = layout.output_path(declaration, "key")
-    owner, group = ("", "") if isinstance(declaration, Host) and declaration.platform == "user" else ("root", "root")
-    if isinstance(declaration, Host) and declaration.platform == "freebsd":
-        group = "wheel"
+    of_key, of_certificate = _rights(declaration.platform if isinstance(declaration, Host) else "debian")
     key = KeyWant(
-        id=f"{declaration.id}/key",
+        id=f"{id}/key",
         path=key_path,
         spec=declaration.key,
         place=(*declaration.place, "key"),
-        rights=Rights(owner, group, KEY_MODE),
+        rights=of_key,
         public_path=public_path(key_path) if declaration.key.passphrase else "",
     )
     certificate = CertificateWant(
-        id=f"{declaration.id}/certificate",
+        id=f"{id}/certificate",
         path=layout.output_path(declaration, "certificate"),
         profile=profile_of(declaration, issuer),
         issuer=declaration.issuer,
@@ -47,10 +50,17 @@ def pair_of(declaration: Declaration, issuer: Authority | None) -> Pair:
         renew_before=declaration.renew_before,
         issued_since=declaration.issued_since,
         place=declaration.place,
-        rights=Rights(owner, group, FILE_MODE),
+        rights=of_certificate,
         clock_renews=not (isinstance(declaration, Authority) and declaration.issuer == SELF),
     )
-    return Pair(declaration.id, key, certificate)
+    return Pair(id, key, certificate)
+
+
+@cache
+def _rights(platform: Platform) -> tuple[Rights, Rights]:
+    """Those of a key and of a certificate on all hosts of a platform."""
+    owner, group = layout.root_owner(platform), layout.root_group(platform)
+    return Rights(owner, group, KEY_MODE), Rights(owner, group, FILE_MODE)
 
 
 def public_path(key_path: str) -> str:

@@ -15,6 +15,7 @@ from pkibuild.diagnostics import UserError, fail
 from pkibuild.documents.masks import Paths, masked
 from pkibuild.facts import sha
 from pkibuild.services.loader import built_in_name
+from pkibuild.values import dataclass
 from pkibuild.world.files import explain, read_file
 
 if TYPE_CHECKING:
@@ -36,6 +37,16 @@ Reader = Callable[[str, int], bytes]
 """Reads a template: absolute path and limit to bytes, of which one more may come. Raises OSError."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Template:
+    text: str
+    digest: str
+    name: str
+    """What it is called in messages."""
+    built_in: str
+    """What it is called among the built-in packs' own; empty for any other."""
+
+
 class Texts:
     """Renders configs; keeps templates and what they compile to for the next host."""
 
@@ -43,30 +54,31 @@ class Texts:
         """`name` gives what a template is called in messages."""
         self._read = read
         self._name = name
-        self._templates: dict[str, tuple[str, str]] = {}
+        self._templates: dict[str, _Template] = {}
         self._renderer: Renderer | None = None
         self.known: dict[tuple[str, Digest], str] = {}
         """Digests that were asked for, by id and of what they are."""
 
-    def _template(self, want: ConfigWant) -> tuple[str, str]:
-        """The template's text and its digest. Raises UserError."""
+    def _template(self, want: ConfigWant) -> _Template:
+        """Raises UserError."""
         path = want.file.template
         found = self._templates.get(path)
         if found is None:
+            name = self._name(path)
             try:
                 data = self._read(path, TEMPLATE_LIMIT)
-                found = data.decode("utf-8"), hashlib.sha256(data).hexdigest()
+                text = data.decode("utf-8")
             except OSError as error:
-                told = f"cannot read the template `{self._name(path)}`: {explain(error)}"
-                raise fail("template", told, want.place) from None
+                raise fail("template", f"cannot read the template `{name}`: {explain(error)}", want.place) from None
             except UnicodeDecodeError:
-                raise fail("template", f"the template `{self._name(path)}` is not UTF-8", want.place) from None
+                raise fail("template", f"the template `{name}` is not UTF-8", want.place) from None
+            found = _Template(text, hashlib.sha256(data).hexdigest(), name, built_in_name(path))
             self._templates[path] = found
         return found
 
     def template(self, want: ConfigWant) -> str:
         """Digest of the template. Raises UserError."""
-        return self._template(want)[1]
+        return self._template(want).digest
 
     def inputs(self, want: ConfigWant, *, public: bool = False) -> str:
         """Digest of all that a config is rendered from; with `public` of all but its secrets, for the lock.
@@ -78,7 +90,7 @@ class Texts:
         of: Digest = "public" if public and want.file.secrets else "inputs"
         known = self.known.get((want.id, of))
         if known is None:
-            _, digest = self._template(want)
+            digest = self._template(want).digest
             seen = _masked(want) if of == "public" else want.context
             context = _ENCODER.encode(seen)
             known = hashlib.sha256(f"{digest}\n{want.file.language}\n{context}".encode()).hexdigest()
@@ -119,10 +131,10 @@ class Texts:
             from pkibuild.rendering.renderer import Renderer
 
             self._renderer = Renderer()
-        text, _ = self._template(want)
-        file = want.file
-        name = self._name(file.template)
-        said = self._renderer.render(text, file.language, context, name, want.place, built_in_name(file.template))
+        template = self._template(want)
+        said = self._renderer.render(
+            template.text, want.file.language, context, template.name, want.place, template.built_in
+        )
         return said.encode("utf-8")
 
 

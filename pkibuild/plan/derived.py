@@ -141,8 +141,8 @@ def plan_config(context: Context, want: ConfigWant, unit: Unit, texts: Texts) ->
         return
     data, masked = texts.render(want), texts.masked(want)
     # The lock does not know what a secret was: what changes in nothing else is no change where it alone is asked.
-    same = seen.digest == sha(data) or bool(masked and seen.masked == masked)
-    if seen.state == "present" and same and _mode_fits(want, seen):
+    same = seen.state == "present" and (seen.digest == sha(data) or bool(masked and seen.masked == masked))
+    if same and _mode_fits(want, seen):
         _keep_config(context, want, seen, masked, known, moves)
         return
     if seen.state != "absent" and not seen.ours:

@@ -8,9 +8,10 @@ from typing import Any
 from pkibuild import layout
 from pkibuild.model import Host, Service
 from pkibuild.rendering.placed import Placed, placed
+from pkibuild.services import requirements
 from pkibuild.services.narrow import narrow, same_everywhere
 from pkibuild.services.pack import Pack
-from pkibuild.values import dataclass, field
+from pkibuild.values import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ def settle(pack: Pack, service: Service, platform: str) -> Settled:
     values = pack.values[platform]
     context = {"host": {"platform": platform}, "options": options, "values": values}
     narrowed = narrow(pack, platform, context)
+    narrowed = replace(narrowed, requires=requirements.not_met_everywhere(narrowed.requires, platform, context))
     name = Placed(service.name, service.place)
     return Settled(narrowed, options, values, name, same_everywhere(narrowed, platform))
 
@@ -55,11 +57,13 @@ def make_context(settled: Settled, service: Service, host: Host, manifest: str) 
 
 def host_context(host: Host) -> dict[str, Any]:
     place = host.place
+    fqdn = Placed(host.fqdn, (*place, "fqdn"))
+    aliases, addresses = (*place, "aliases"), (*place, "addresses")
     return {
         "name": Placed(host.name, place),
-        "fqdn": Placed(host.fqdn, (*place, "fqdn")),
-        "names": [Placed(name, (*place, "fqdn" if name == host.fqdn else "aliases")) for name in host.names.dns],
-        "addresses": [Placed(one, (*place, "addresses")) for one in host.names.ip],
+        "fqdn": fqdn,
+        "names": [fqdn if name == host.fqdn else Placed(name, aliases) for name in host.names.dns],
+        "addresses": [Placed(one, addresses) for one in host.names.ip],
         "platform": host.platform,
         "home": Placed(host.home, (*place, "home")),
         "usage": list(host.usages),

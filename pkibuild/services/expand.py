@@ -298,8 +298,8 @@ class _Maker:
         return Placed(layout.on_host(self.host, path), self.service.place)
 
     def _rights(self, rights: Rights) -> Rights:
-        owner = rights.owner or layout.root_owner(self.host)
-        return Rights(owner, rights.group or layout.root_group(self.host), rights.mode)
+        owner = rights.owner or layout.root_owner(self.host.platform)
+        return Rights(owner, rights.group or layout.root_group(self.host.platform), rights.mode)
 
     def _name(self, path: str) -> str:
         """FILE of the id: the last part of the path, with as many before it as make it unique in the service."""

@@ -41,14 +41,14 @@ def same_everywhere(pack: Pack, platform: str) -> frozenset[str]:
         asked["folders"] = _asked((*pack.folders, *pack.files))
         if not pack.requests:  # else a copy may have the names of several pairs in it
             asked["copies"] = asked["files"] = asked["within"] = _asked((*pack.materials, *pack.files))
-    return frozenset(part for part, paths in asked.items() if all(map(_is_same, paths)))
+    return frozenset(part for part, paths in asked.items() if all(map(is_same, paths)))
 
 
 def _asked(rules: Iterable[Any]) -> list[Path]:
     return [path for rule in rules for path in rule.asks]
 
 
-def _is_same(path: Path) -> bool:
+def is_same(path: Path) -> bool:
     """Whether all hosts of one platform have the same value there; an `item` is that of an option."""
     return not path or path[0] in ("options", "values", "origin", "item") or path in _SAME
 

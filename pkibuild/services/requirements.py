@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pkibuild.diagnostics import Place, Problems
 from pkibuild.model import SELF, Host, Service
 from pkibuild.rendering.placed import place_of
+from pkibuild.services.narrow import is_same
 from pkibuild.services.pack import Pack, Requirement
 from pkibuild.services.patterns import contexts, look_up, parse_path
 
@@ -25,6 +26,24 @@ def check_requirements(
             _names(need, service, host, context, problems)
         elif not _met(need, host, issuer_is_root):
             _unmet(need, pack, service, host, problems)
+
+
+def not_met_everywhere(
+    needs: Iterable[Requirement], platform: str, context: Mapping[str, Any]
+) -> tuple[Requirement, ...]:
+    """Those that a host of the platform may not meet: what options it takes is known. `context` as for `narrow`."""
+    return tuple(need for need in needs if not _met_everywhere(need, platform, context))
+
+
+def _met_everywhere(need: Requirement, platform: str, context: Mapping[str, Any]) -> bool:
+    if need.kind == "platform":
+        return platform in need.values
+    asked = (*map(parse_path, need.values), need.each, *need.when.asks)
+    if need.kind not in ("names", "option") or not all(map(is_same, asked)):
+        return False
+    if need.kind == "names":
+        return not any(True for option in need.values for _ in _values(context, option))
+    return not any(_missing(need, context))
 
 
 def _met(need: Requirement, host: Host, issuer_is_root: bool) -> bool:
@@ -56,13 +75,19 @@ def _unmet(need: Requirement, pack: Pack, service: Service, host: Host, problems
 
 
 def _options(need: Requirement, service: Service, context: Mapping[str, Any], problems: Problems) -> None:
+    for option in _missing(need, context):
+        message = f"service `{service.name}` needs the option `{option}`"
+        if need.message:
+            message = f"{message}: {need.message}"
+        problems.error("requires-option", message, service.place, need.hint)
+
+
+def _missing(need: Requirement, context: Mapping[str, Any]) -> Iterator[str]:
+    """The options that are needed and not given."""
     for one in contexts(context, need.each):
         for option in need.values if need.when.holds(one) else ():
             if not look_up(one, parse_path(option)):
-                message = f"service `{service.name}` needs the option `{option}`"
-                if need.message:
-                    message = f"{message}: {need.message}"
-                problems.error("requires-option", message, service.place, need.hint)
+                yield option
 
 
 def _names(need: Requirement, service: Service, host: Host, context: Mapping[str, Any], problems: Problems) -> None:

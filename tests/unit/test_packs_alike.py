@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -97,3 +98,30 @@ def test_whatever_of_a_host_a_rule_names_each_host_has_its_own(rule: str, tmp_pa
     first, other = _alike(given.packs(str(tmp_path))["mine"], {}, HOSTS[:2])
     assert not first.problems
     assert replace(first, host=other.host, contexts=()) != replace(other, contexts=())
+
+
+@pytest.mark.parametrize(
+    ("need", "met"),
+    [
+        ("platform: [debian]", True),
+        ("platform: [redhat]", False),
+        ("option: [options.given]", True),
+        ("option: [options.given, other]", False),
+        ("option: [other], when: {given: x}", False),
+        ("option: [other], when: {host.usage: server}", False),
+        ("option: [host.fqdn]", True),
+        ("names: [names]", False),
+        ("names: [others]", True),
+        ("usage: [server]", True),
+        ("usage: [client]", False),
+        ("key: [rsa-2048]", False),
+    ],
+)
+def test_what_a_service_needs_is_asked_of_every_host_that_may_lack_it(need: str, met: bool, tmp_path: Path) -> None:
+    (tmp_path / "service.yaml").write_text(f"type: mine\nversion: 1\nsummary: needs\nrequires: [{{{need}}}]\n")
+    properties = {name: {"description": name} for name in ("given", "other", "names", "others")}
+    schema = {"type": "object", "additionalProperties": False, "properties": properties}
+    (tmp_path / "options.schema.json").write_text(json.dumps(schema))
+    given_ones = {"given": "x", "names": ["www.abc.net"]}
+    found = _alike(given.packs(str(tmp_path))["mine"], given_ones, (given.a_host(), given.a_host(name="b", fqdn="")))
+    assert [not one.problems for one in found] == [met, met and "host" not in need]  # the second has no full name
