@@ -200,7 +200,9 @@ class _Builder:
 
     def _alias(self, event: Any) -> Any:
         if event.anchor not in self.anchors:
-            self.found("yaml-alias", f"`*{event.anchor}` stands for nothing that is complete before it", event, "")
+            # The name is not told: who writes a password that begins with `*` writes this.
+            message = "this alias stands for nothing that is complete before it"
+            self.found("yaml-alias", message, event, "put the value in quotes if it begins with `*`")
             return None
         value = self.anchors[event.anchor]
         self.aliased += self._size(value)

@@ -359,6 +359,7 @@ def test_options_of_a_service_that_is_declared_twice_are_not_quoted(accounts: Pr
         ("  accounts: {type: accounts, host: www, word: swordfish: x}", "  accounts: •••"),
         ("  accounts: {type: accounts, host: *www, word: swordfish}", "  accounts: •••"),
         ("  accounts:\n    type: accounts\n    word: swordfish\n    word: plugh", "    word: •••"),
+        ("  accounts:\n    type: accounts\n    word: *swordfish", "    word: •••"),
         ("  accounts:\n    type: accounts\n    word: sword: fish", "    word: •••"),
         ("  accounts:\n    people:\n      - key: swordfish: x", "      - key: •••"),
         ("  accounts:\n    people:\n      - {key: swordfish: x}", "•••"),
