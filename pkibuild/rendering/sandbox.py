@@ -134,7 +134,7 @@ def _text(value: Any) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise NotAllowed(f"a {type(value).__name__} cannot be joined or changed like text")
+    raise NotAllowed(f"{called(value)} cannot be joined or changed like text")
 
 
 def _keep(text: str, *sources: Any) -> str:
@@ -176,7 +176,7 @@ def _items(value: Any) -> list[Any]:
         return list(value)
     if isinstance(value, dict):
         return sorted(value)
-    raise NotAllowed(f"a loop over a {type(value).__name__}; only lists and mappings can be run through")
+    raise NotAllowed(f"a loop over {called(value)}; only lists and mappings can be run through")
 
 
 @pass_context

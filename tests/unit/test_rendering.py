@@ -116,6 +116,19 @@ def test_what_is_no_text_is_told_in_the_words_of_a_manifest(value: object, said:
     assert f"it is no text but {said};" in message
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [("x", "text"), (5, "a number"), (True, "true or false"), (0.5, "a number"), (None, "nothing"), (["x"], "a list")],
+)
+def test_values_are_called_as_in_a_manifest(value: object, said: str) -> None:
+    for secrets in ((), ((),)):
+        told = placed(value, ("services", "web"), secrets)
+        if not isinstance(value, list):
+            assert fault("{% for one in a %}{% endfor %}", a=told).message.startswith(f"a loop over {said}; only lists")
+        if not isinstance(value, str | int) or value is True:
+            assert fault("{{ a ~ 'x' }}", a=told).message == f"{said} cannot be joined or changed like text"
+
+
 def test_a_misspelt_name_gets_the_nearest_one() -> None:
     found = fault("\n{{ optoins.x }}", options={})
     assert "did you mean `options`" in found.message

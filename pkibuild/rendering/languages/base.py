@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import NoneType
 from typing import Any, Generic, TypeVar
 
 State = TypeVar("State")
@@ -53,8 +54,13 @@ def text_of(value: Any) -> str:
 
 def called(value: Any) -> str:
     """What kind of value it is, in the words of the manifest."""
-    words = {"dict": "a mapping", "list": "a list", "tuple": "a list"}
-    return words.get(type(value).__name__, f"a {type(value).__name__}")
+    return next((words for kind, words in _KINDS if isinstance(value, kind)), f"a {type(value).__name__}")
+
+
+_KINDS = (
+    (str, "text"), (bool, "true or false"), (int | float, "a number"), (dict, "a mapping"), (list | tuple, "a list"),
+    (NoneType, "nothing"),
+)  # fmt: skip
 
 
 class Language(Generic[State]):
