@@ -11,14 +11,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache, lru_cache
 from json.encoder import encode_basestring_ascii
-from types import MappingProxyType, NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pkibuild.values import dataclass
 
 T = TypeVar("T")
 Convert = Callable[[Any], Any]
 Say = Callable[[Any], str]
+
+Mode = Annotated[int, "octal"]
+"""A file's mode, written in octal digits as everybody reads it."""
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 """Made once: `json.dumps` makes one for every call that asks for separators."""
@@ -34,9 +37,7 @@ class _Field:
     encode: Convert | None
     """None where JSON can say the value as it is (tuples become arrays)."""
     decode: Convert
-    head: str
-    """Its name in JSON text, up to the value."""
-    say: Say
+    hint: Any
 
 
 def json_text(value: Any) -> str:
@@ -44,15 +45,10 @@ def json_text(value: Any) -> str:
     return _ENCODER.encode(value)
 
 
-def to_text(value: Any, said: Mapping[str, Say] = MappingProxyType({})) -> str:
-    """The JSON text of `to_json`, in half the time; some fields as `said` by their names."""
+def to_text(value: Any) -> str:
+    """The JSON text of `to_json`, in a third of the time."""
     kind: Any = type(value)
-    found = []
-    for one in _plan(kind):
-        part = getattr(value, one.name)
-        if part != one.default:
-            found.append(one.head + said.get(one.name, one.say)(part))
-    return f"{{{','.join(found)}}}"
+    return _sayer(kind)(value)
 
 
 def to_json(value: Any) -> dict[str, Any]:
@@ -87,30 +83,55 @@ def from_json(kind: type[T], data: Any) -> T:
 
 @cache
 def _plan(kind: Any) -> tuple[_Field, ...]:  # a type; `cache` wants what mypy knows to be hashable
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     return tuple(_field(f, hints[f.name]) for f in fields(kind))
 
 
 def _field(field: Any, hint: Any) -> _Field:
     encode, decode = _converters(hint)
-    return _Field(field.name, _default(field, hint), encode, decode, f'"{field.name}":', _say(hint, encode))
+    return _Field(field.name, _default(field, hint), encode, decode, hint)
 
 
-def _say(hint: Any, encode: Convert | None) -> Say:
-    plain: Mapping[Any, Say] = {str: encode_basestring_ascii, int: int.__repr__, bool: _say_bool}
+@cache
+def _sayer(kind: Any) -> Say:
+    """What says the values of a class: compiled from its fields, as a walk through them takes half as long again.
+
+    A cold build of ten thousand hosts says a hundred thousand values.
+    """
+    known: dict[str, Any] = {}
+    parts = []
+    for number, one in enumerate(_plan(kind)):
+        known |= {f"say{number}": _say(one.hint), f"default{number}": one.default, f"head{number}": f',"{one.name}":'}
+        if one.default is _REQUIRED:
+            parts.append(f"{{head{number}}}{{say{number}(value.{one.name})}}")
+        else:
+            said = f"head{number} + say{number}(part)"
+            parts.append(f'{{{said} if (part := value.{one.name}) != default{number} else ""}}')
+    inside = f"f'''{''.join(parts)}'''"
+    say: Say = eval(f"lambda value: '{{' + {inside}[1:] + '}}'", known)  # noqa: S307 - of names of our own fields
+    return say
+
+
+def _say(hint: Any) -> Say:
+    plain: Mapping[Any, Say] = {str: encode_basestring_ascii, int: int.__repr__, bool: _say_bool, Mode: _say_mode}
     if hint in plain:
         return plain[hint]
     inner = get_args(hint)
     if get_origin(hint) is tuple:
-        said = [_say(one, _converters(one)[0]) for one in inner if one is not Ellipsis]
+        said = [_say(one) for one in inner if one is not Ellipsis]
         return _say_many(said[0]) if inner[-1] is Ellipsis else _say_fixed(said)
     if isinstance(hint, type) and is_dataclass(hint):
-        return to_text
+        return _sayer(hint)
+    encode = _converters(hint)[0]
     return _ENCODER.encode if encode is None else lambda value: _ENCODER.encode(encode(value))
 
 
 def _say_bool(value: bool) -> str:
     return "true" if value else "false"
+
+
+def _say_mode(value: int) -> str:
+    return f'"{value:04o}"'
 
 
 def _say_many(said: Say) -> Say:
@@ -149,6 +170,8 @@ def _nothing(hint: Any) -> Any:
 def _converters(hint: Any) -> tuple[Convert | None, Convert]:
     if hint in (str, int, bool):
         return None, _scalar(hint)
+    if hint == Mode:
+        return "{:04o}".format, lambda value: int(_scalar(str)(value), 8)
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Literal:
         return None, _choice(inner)

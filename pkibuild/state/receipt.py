@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from types import MappingProxyType
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from pkibuild.diagnostics import UserError, fail
-from pkibuild.state.codec import from_json, json_text, to_text
+from pkibuild.state.codec import Mode, from_json, to_text
 from pkibuild.values import dataclass, field
 
 FORMAT = 1
@@ -25,7 +25,7 @@ class ReceiptFile:
 
     node: str
     """Id of the artifact."""
-    mode: int
+    mode: Mode
     owner: str = "root"
     group: str = "root"
     secret: bool = False
@@ -45,7 +45,7 @@ class ReceiptFile:
 class ReceiptFolder:
     """A folder that the layout or a pack declares as its own."""
 
-    mode: int
+    mode: Mode
     owner: str = "root"
     group: str = "root"
 
@@ -84,7 +84,7 @@ class Receipt:
         parts = [f'"format":{FORMAT}']
         listed: tuple[tuple[str, Mapping[str, Any]], ...] = (("files", self.files), ("folders", self.folders))
         for name, values in listed:
-            lines = [f"{json_text(key)}:{_dump(value)}" for key, value in sorted(values.items())]
+            lines = [f"{encode_basestring_ascii(key)}:{to_text(value)}" for key, value in sorted(values.items())]
             parts.append(f'"{name}":{_block("{", lines, "}")}')
         parts.append(_dump_steps(self.builds, self.enables, self.checks, self.reloads, self.starts))
         return ("{\n" + ",\n".join(parts) + "\n}\n").encode("ascii")
@@ -95,18 +95,10 @@ def _block(opening: str, lines: Iterable[str], closing: str) -> str:
     return f"{opening}\n{inside}\n{closing}" if inside else opening + closing
 
 
-def _dump(value: Any) -> str:
-    return to_text(value, _SAID)
-
-
 @lru_cache(maxsize=64)  # hosts with the same services are told to do the same
 def _dump_steps(builds: tuple[ReceiptBuild, ...], *commands: tuple[ReceiptCommand, ...]) -> str:
     named = zip(("builds", "enables", "checks", "reloads", "starts"), (builds, *commands), strict=True)
-    return ",\n".join(f'"{name}":{_block("[", map(_dump, steps), "]")}' for name, steps in named)
-
-
-_SAID = MappingProxyType({"mode": lambda mode: f'"{mode:04o}"'})
-"""Modes are octal, as everybody reads them."""
+    return ",\n".join(f'"{name}":{_block("[", map(to_text, steps), "]")}' for name, steps in named)
 
 
 def parse(data: bytes, name: str) -> Receipt:
@@ -121,8 +113,8 @@ def parse(data: bytes, name: str) -> Receipt:
                 hint="update pkibuild",
             )
         return Receipt(
-            {path: from_json(ReceiptFile, _with_mode(one)) for path, one in found.get("files", {}).items()},
-            {path: from_json(ReceiptFolder, _with_mode(one)) for path, one in found.get("folders", {}).items()},
+            {path: from_json(ReceiptFile, one) for path, one in found.get("files", {}).items()},
+            {path: from_json(ReceiptFolder, one) for path, one in found.get("folders", {}).items()},
             tuple(from_json(ReceiptBuild, one) for one in found.get("builds", [])),
             *(
                 tuple(from_json(ReceiptCommand, one) for one in found.get(kind, []))
@@ -131,10 +123,6 @@ def parse(data: bytes, name: str) -> Receipt:
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise _garbled(name) from None
-
-
-def _with_mode(data: Any) -> Any:
-    return {**data, "mode": int(data["mode"], 8)}
 
 
 def _garbled(name: str) -> UserError:
