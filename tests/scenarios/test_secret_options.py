@@ -111,6 +111,32 @@ def test_no_record_hangs_on_a_secret(accounts: Project) -> None:
     assert [of_configs(path) for path in records] == before
 
 
+def test_secrets_are_where_the_manual_says(accounts: Project) -> None:
+    """In the configs, and in what is remembered of a large manifest."""
+    lines = "".join(f"  h{number}: {{fqdn: h{number}.abc.com}} # {'x' * 200}\n" for number in range(100))
+    accounts.edit("hosts: {www: {fqdn: www.abc.com}}", f"hosts:\n  www: {{fqdn: www.abc.com}}\n{lines}")
+    accounts.run_here("apply").ok()
+    accounts.edit("port: 80", "port: 81")
+    accounts.run_here("apply").ok()
+    files = [path for path in accounts.path("").rglob("*") if path.is_file()]
+    found = [path for path in files if any(one.encode() in path.read_bytes() for one in values(SECRETS))]
+    configs = {accounts.path(f"hosts/www/etc/{name}") for name in ("all.conf", "one/ann.conf", "many/bob.conf")}
+    assert {*found} == {*configs, accounts.path(".cache/documents")}
+    kept = [path for path in files if path.parent == accounts.path(".cache")]
+    assert {path.stat().st_mode & 0o777 for path in (*found, *kept)} == {0o600}
+
+
+def test_a_config_with_secrets_that_was_edited_is_put_back_without_a_copy(accounts: Project) -> None:
+    accounts.run_here("apply").ok()
+    path = accounts.path("hosts/www/etc/all.conf")
+    before = path.read_text()
+    path.write_text(before.replace("port 80", "port 81"))
+    assert told(accounts) == [("all.conf", "render")]
+    accounts.run_here("apply").ok()
+    assert path.read_text() == before
+    assert not accounts.path(".cache/edited").exists()
+
+
 @pytest.mark.parametrize("form", ["text", "json", "markdown"])
 def test_no_diff_shows_a_secret(accounts: Project, form: str) -> None:
     accounts.write(manifest(OTHERS, port=81), "new.yaml")
