@@ -53,6 +53,8 @@ TOGETHER = 256
 
 FOLDER_MODE = 0o700
 
+_PAIRS = (MakeKey, Sign)
+
 
 class Executor:
     """Carries out actions in the order given; each comes after what it needs."""
@@ -114,9 +116,10 @@ class Executor:
     def run(self, actions: Iterable[Action]) -> None:
         for action in actions:
             recipe = action.recipe
-            self._move(action)
+            if action.moves:
+                self._move(action)
             waits = self._waiting.intersection(action.needs)
-            if isinstance(recipe, MakeKey | Sign):
+            if isinstance(recipe, _PAIRS):
                 # A certificate whose issuer is still to be made ends the batch; its own key belongs to it.
                 if waits.difference((f"{action.id.rpartition('/')[0]}/key",)) or len(self._batch) >= TOGETHER:
                     self._make_batch()
@@ -159,11 +162,14 @@ class Executor:
     def _make_pairs(self) -> None:
         batch, self._batch = self._batch, []
         jobs = [self._job(key, action) for key, action in batch]
-        alone = [index for index, (key, action) in enumerate(batch) if self._own_key(key, action) is not None]
         made: dict[str, Made] = {}
-        for index in alone:
-            made[jobs[index].id] = make(jobs[index], self._signers, self._own_key(*batch[index]))
-        rest = [job for index, job in enumerate(jobs) if index not in set(alone)]
+        rest = []
+        for (key, action), job in zip(batch, jobs, strict=True):
+            own = self._own_key(key, action)
+            if own is None:
+                rest.append(job)
+            else:
+                made[job.id] = make(job, self._signers, own)
         with workers(self._signers, rest, self._processors) as results:
             for one in results:
                 made[one.id] = one
@@ -268,7 +274,7 @@ class Executor:
 
     def _place_key(self, action: Action) -> None:
         recipe = action.recipe
-        assert isinstance(recipe, MakeKey | FinishKey)
+        assert isinstance(recipe, (MakeKey, FinishKey))
         if recipe.retire_to:
             self._tree.link(recipe.path, recipe.retire_to)
         if recipe.retire_public_to:

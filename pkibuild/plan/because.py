@@ -13,7 +13,7 @@ from typing import Any
 
 from pkibuild.diagnostics import Place
 from pkibuild.model import Manifest
-from pkibuild.nodes import Action, Change, Reason, Sign
+from pkibuild.nodes import NOT_BUILT, Action, Change, Reason, Sign
 from pkibuild.rendering.placed import is_secret, place_of
 
 _FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -32,6 +32,7 @@ _URLS = {"cRLDistributionPoints": ("crl", "url"), "caIssuers": ("ca_issuers_url"
 """Fields of a certificate that its issuer declares."""
 _NOT_FOR_AUTHORITIES = frozenset({"issuer", "validity"})
 """Defaults that do not reach authorities."""
+_FRESH = (NOT_BUILT,)
 _NAMES = {"DNS": "dns", "IP": "ip", "email": "email", "URI": "uri"}
 
 
@@ -82,12 +83,12 @@ class _Causes:
         self._manifest = manifest
 
     def explained(self, action: Action) -> Action:
-        if all(reason.because or reason.code == "not-built" for reason in action.reasons):
+        if action.reasons == _FRESH:  # most that a great plan says
             return action
         reasons = tuple(
             reason if reason.because else replace(reason, because=self._of(action, reason)) for reason in action.reasons
         )
-        return replace(action, reasons=reasons)
+        return action if reasons == action.reasons else replace(action, reasons=reasons)
 
     def _of(self, action: Action, reason: Reason) -> tuple[str, ...]:
         own = _declaration(action)
