@@ -265,9 +265,9 @@ class Executor:
         staged = recipe.path + NEXT
         # The key is the first to come and the first to reach its place: a public half that waits alone is that of the
         # key in place. What a killed run has left here, no certificate knows.
+        self._tree.make_folder(recipe.path.rpartition("/")[0], FOLDER_MODE)
         self._tree.remove(public_path(recipe.path) + NEXT)
         self._tree.remove(staged)
-        self._tree.make_folder(recipe.path.rpartition("/")[0], FOLDER_MODE)
         self._tree.create(staged, one.key, KEY_MODE, durable=False)
         if recipe.public_path:
             self._tree.write(recipe.public_path + NEXT, one.public)

@@ -122,6 +122,8 @@ _Folder = Literal["real", "made", "absent", "none"]
 """A folder, or what has its name: `real` is one that is no link; `made` one that was made by the object that knows it,
 which has put there all that lies in it; `none` something else, or what cannot be looked at."""
 _THERE = ("real", "made")
+_NO_PATH = "\0"
+"""No path begins so."""
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
@@ -136,6 +138,9 @@ class Tree:
         self.root = root
         self._folders: dict[str, _Folder] = {"": "real"}
         """What is known of folders."""
+        self._nowhere = _NO_PATH
+        """How all paths below the last folder begin that was looked for and is not there: what lies in a folder to be
+        is looked for in one go."""
         self._dirty: list[str] = []
         self._dirty_folders: set[str] = set()
         self._put: set[str] = set()
@@ -172,6 +177,8 @@ class Tree:
         found = None if self._is_known_absent(name) else self._look(name)
         if found is None:
             known = "absent"
+            if not name.startswith(self._nowhere):
+                self._nowhere = f"{name}/"
         elif found.kind == "folder":
             known = "real"
         elif found.kind == "link":
@@ -190,12 +197,15 @@ class Tree:
 
         A path on which a symbolic link lies is refused.
         """
+        if name.startswith(self._nowhere):
+            return True
         folder = self._folder(name.rpartition("/")[0])
         return folder == "absent" or (folder == "made" and name not in self._put)
 
     def forget(self) -> None:
         """Look at every folder again: another process may have been here."""
         self._folders = {"": "real"}
+        self._nowhere = _NO_PATH
         self._put.clear()
 
     # -- reading ----------------------------------------------------------------
@@ -262,28 +272,25 @@ class Tree:
 
     def make_folder(self, name: str, mode: int = 0o755) -> None:
         """Make a folder and those above it. An existing one keeps its mode, unless it is to be private."""
-        if self._folder(name) in _THERE:
-            if mode & 0o077 == 0:
-                self._close_folder(name, mode)
-            return
-        parent = self._parent(name)
-        self.step("mkdir", name)
-        path = self.path(name)
-        try:
-            os.mkdir(path, mode)
-        except FileExistsError:  # it came since it was looked for, or it is none
-            found = self._look(name)
-            if found is None or found.kind != "folder":
-                error = NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
-                raise self._refused("make the folder", name, error) from None
-            self._folders[name] = "real"
-            if mode & 0o077 == 0:
-                self._close_folder(name, mode)
-        except OSError as error:
-            raise self._refused("make the folder", name, error) from error
-        else:
-            self._folders[name] = "made"
-            self._dirty_folders.add(parent)
+        if self._folders.get(name) not in _THERE:
+            parent = self._parent(name)
+            self.step("mkdir", name)
+            path = self.path(name)
+            self._nowhere = _NO_PATH
+            try:
+                os.mkdir(path, mode)
+            except OSError as error:  # most often it is there already: it is looked for only now
+                self._folders.pop(name, None)
+                if self._folder(name) != "real":
+                    if isinstance(error, FileExistsError):
+                        error = NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+                    raise self._refused("make the folder", name, error) from error
+            else:
+                self._folders[name] = "made"
+                self._dirty_folders.add(parent)
+                return
+        if mode & 0o077 == 0:
+            self._close_folder(name, mode)
 
     def _close_folder(self, name: str, mode: int) -> None:
         """Give a folder that is to be private its mode, where others may enter it."""

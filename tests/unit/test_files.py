@@ -21,7 +21,7 @@ def test_a_link_that_comes_into_a_folder_just_made_is_not_followed(tmp_path: Pat
     (tmp_path / "out/hosts/www/etc").symlink_to(away)
     with pytest.raises(UserError) as refused:
         tree.write("hosts/www/etc/x.conf", b"text")
-    assert "a part of its path is no folder" in refused.value.diagnostics[0].message
+    assert refused.value.diagnostics[0].code == "symlink"
     assert not list(away.iterdir())
 
 
@@ -57,3 +57,35 @@ def test_a_file_is_whole_where_the_system_takes_it_in_pieces(tmp_path: Path, mon
     tree.write("x.conf", b"0123456789")
     tree.append("x.conf", b"abcd")
     assert tree.read("x.conf") == b"0123456789abcd"
+
+
+def test_what_comes_to_be_in_a_folder_that_was_not_there_is_seen(tmp_path: Path) -> None:
+    tree = Tree(str(tmp_path / "out"))
+    assert tree.read("hosts/www/etc/x.conf") is None
+    assert tree.stat("hosts/mail/etc/x.conf") is None
+    tree.write("hosts/www/etc/x.conf", b"text")
+    assert tree.read("hosts/www/etc/x.conf") == b"text"
+    assert tree.stat("hosts/mail/etc/x.conf") is None
+    (tmp_path / "out/hosts/mail/etc").mkdir(parents=True)
+    (tmp_path / "out/hosts/mail/etc/x.conf").write_bytes(b"other")
+    tree.forget()
+    assert tree.read("hosts/mail/etc/x.conf") == b"other"
+
+
+def test_a_file_where_a_folder_is_to_be_is_refused_in_words(tmp_path: Path) -> None:
+    tree = Tree(str(tmp_path))
+    (tmp_path / "hosts").write_bytes(b"")
+    with pytest.raises(UserError) as refused:
+        tree.write("hosts/www/x.conf", b"text")
+    assert "a part of its path is no folder" in refused.value.diagnostics[0].message
+
+
+def test_folders_that_are_there_need_no_right_to_make_them(tmp_path: Path) -> None:
+    (tmp_path / "hosts/www").mkdir(parents=True)
+    tree = Tree(str(tmp_path))
+    (tmp_path / "hosts").chmod(0o555)
+    try:
+        tree.write("hosts/www/x.conf", b"text")
+    finally:
+        (tmp_path / "hosts").chmod(0o755)
+    assert (tmp_path / "hosts/www/x.conf").read_bytes() == b"text"
