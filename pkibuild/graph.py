@@ -130,7 +130,8 @@ def _host_unit(manifest: Manifest, host: Host, services: list[Service], expander
     )
     clashes = _check_paths(unit, problems)
     _check_links(unit, problems)
-    _check_ports(expansions, clashes, problems)
+    if len(expansions) > 1:
+        _check_ports(expansions, clashes, problems)
     return unit, problems
 
 

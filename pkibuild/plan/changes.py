@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from pkibuild.facts import CertificateFacts, CrlFacts
 from pkibuild.model import Attributes, Constraints, Names
 from pkibuild.nodes import Change
@@ -36,6 +38,12 @@ def usage_list(usages: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(_USAGES.get(one, one) for one in usages)
 
 
+@lru_cache(64)
+def _name(attributes: Attributes) -> tuple[str, ...]:
+    """A name, as it is shown; a certificate's own stands on both sides, that of its issuer in all of a fleet."""
+    return _one(format_subject(attributes))
+
+
 def _one(value: str) -> tuple[str, ...]:
     return (value,) if value else ()
 
@@ -68,8 +76,8 @@ def certificate_changes(desired: Desired, facts: CertificateFacts | None, issuer
 
 def _there(facts: CertificateFacts) -> dict[str, tuple[str, ...]]:
     return {
-        "subject": _one(format_subject(facts.subject)),
-        "issuer": _one(format_subject(facts.issuer)),
+        "subject": _name(facts.subject),
+        "issuer": _name(facts.issuer),
         "subjectAltName": name_list(facts.names),
         "extendedKeyUsage": usage_list(facts.usages),
         "basicConstraints": ("CA:TRUE",) if facts.ca else (),
@@ -88,8 +96,8 @@ def _to_be(desired: Desired, facts: CertificateFacts | None, issuer: Attributes)
         subject = facts.subject if sorted(facts.subject) == sorted(subject) else subject
         issuer = issuer if _is_another_issuer(desired, facts) else facts.issuer
     return {
-        "subject": _one(format_subject(subject)),
-        "issuer": _one(format_subject(issuer)),
+        "subject": _name(subject),
+        "issuer": _name(issuer),
         "subjectAltName": name_list(said.alternative_names(profile)),
         "extendedKeyUsage": usage_list(said.usages(profile)),
         "basicConstraints": ("CA:TRUE",) if profile.ca else (),

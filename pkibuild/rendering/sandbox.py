@@ -252,6 +252,9 @@ TESTS: dict[str, Callable[..., bool]] = {
 _LOOP = frozenset({"index", "index0", "revindex", "revindex0", "first", "last", "length", "previtem", "nextitem"})
 
 
+_NOTHING = object()
+
+
 class Sandbox(SandboxedEnvironment):
     """Only plain data can be reached: keys of mappings, positions of lists, and the counters of a loop."""
 
@@ -274,10 +277,8 @@ class Sandbox(SandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, dict):
-            try:
-                return obj[attribute]
-            except KeyError:
-                return self.undefined(obj=obj, name=attribute)
+            found = obj.get(attribute, _NOTHING)
+            return self.undefined(obj=obj, name=attribute) if found is _NOTHING else found
         if isinstance(obj, Undefined):
             obj._fail_with_undefined_error()
         if isinstance(obj, LoopContext) and attribute in _LOOP:
