@@ -38,15 +38,6 @@ class Secret:
     place: Place = ()
 
 
-class Hidden(str):
-    """A text that is never shown: the value of an option that its pack's schema calls secret (`writeOnly`)."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'•••'"
-
-
 @dataclass(frozen=True, slots=True)
 class KeySpec:
     algorithm: str
@@ -169,7 +160,7 @@ class Service:
     place: Place
     type: str
     hosts: tuple[str, ...]
-    options: Mapping[str, Any]
+    options: Mapping[str, Any] = field(repr=False)  # some may be secret
 
 
 @dataclass(frozen=True, slots=True)

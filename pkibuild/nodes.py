@@ -146,7 +146,7 @@ class Write:
     """Write these bytes: a rendered config, or a certificate brought back from the journal."""
 
     path: str
-    data: bytes
+    data: bytes = field(repr=False)  # it may hold secrets
     mode: int = 0o644
     keep_copy: bool = False
     """What stands there was changed by hand: a copy is kept in `.cache/edited/`."""

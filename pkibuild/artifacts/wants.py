@@ -107,7 +107,7 @@ class ConfigWant:
     place: Place
     secret: bool = False
     """An option that is secret stands in it."""
-    context: Any = None
+    context: Any = field(default=None, repr=False)  # some of it may be secret
     """What its template sees. None where another process rendered it."""
 
     def __reduce__(self) -> tuple[Any, ...]:

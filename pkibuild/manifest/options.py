@@ -6,9 +6,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pkibuild.documents.masks import Paths, further
 from pkibuild.documents.schema import resolve
-from pkibuild.model import Hidden
 
 
 def filled(value: Any, schema: Any, root: Mapping[str, Any], folder: str) -> Any:
@@ -34,15 +32,6 @@ def filled(value: Any, schema: Any, root: Mapping[str, Any], folder: str) -> Any
     if isinstance(value, str):
         return posixpath.normpath(posixpath.join(folder, value)) if schema.get("format") == "path" else value
     return value
-
-
-def hidden(value: Any, secrets: Paths) -> Any:
-    """A copy of `value` in which every text at or below one of these paths is hidden."""
-    if isinstance(value, dict):
-        return {name: hidden(one, further(secrets, name)) for name, one in value.items()}
-    if isinstance(value, list):
-        return [hidden(one, further(secrets, "*")) for one in value]
-    return Hidden(value) if isinstance(value, str) and () in secrets else value
 
 
 def files_in(value: Any, schema: Any, root: Mapping[str, Any], folder: str) -> Iterator[str]:

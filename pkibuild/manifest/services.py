@@ -9,7 +9,7 @@ from pkibuild.diagnostics import Place
 from pkibuild.documents.schema import quote
 from pkibuild.manifest.compose import COMMON
 from pkibuild.manifest.context import Context, Raw
-from pkibuild.manifest.options import filled, hidden
+from pkibuild.manifest.options import filled
 from pkibuild.manifest.patterns import glob, is_glob
 from pkibuild.model import Service
 from pkibuild.services.pack import Pack
@@ -25,12 +25,9 @@ class Services:
 
     def service(self, raw: Raw) -> Service:
         data = raw.data
-        pack = self.packs[data["type"]]
-        schema = pack.options_schema
+        schema = self.packs[data["type"]].options_schema
         own = {name: value for name, value in data.items() if name not in COMMON}
         options = filled(own, schema, schema, raw.document.folder)
-        if pack.secrets:
-            options = hidden(options, pack.secrets)
         return Service(raw.name, raw.place, data["type"], self._hosts(raw), options)
 
     def _hosts(self, raw: Raw) -> tuple[str, ...]:

@@ -123,7 +123,7 @@ class Askings:
 def _service(service: Service, manifest: Manifest) -> str:
     """All of a service but the hosts that it is on; the user's own templates with their times.
 
-    As JSON, in which options that are secret are themselves, as they are in no representation.
+    As JSON: in its representation a service is without its options.
     """
     schema = manifest.packs[service.type].options_schema
     files = sorted(files_in(service.options, schema, schema, manifest.folder))

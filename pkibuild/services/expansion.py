@@ -14,7 +14,7 @@ from pkibuild.diagnostics import Diagnostic, Place
 from pkibuild.model import Names
 from pkibuild.services.pack import FileKind, Rights
 from pkibuild.services.patterns import Path
-from pkibuild.values import dataclass, fields
+from pkibuild.values import dataclass, field, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class Expansion:
     start: tuple[tuple[str, ...], ...] = ()
     ports: tuple[Port, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
-    contexts: tuple[Mapping[str, Any] | None, ...] = ()
+    contexts: tuple[Mapping[str, Any] | None, ...] = field(default=(), repr=False)  # some of it may be secret
     """What the template of each file sees, if it has one; strings are `Placed`. None where another process rendered."""
 
     def __reduce__(self) -> tuple[Any, ...]:
