@@ -536,7 +536,7 @@ class Tree:
                     finally:
                         os.close(descriptor)
                 for folder in self._dirty_folders:
-                    if os.path.isdir(f"{self.root}/{folder}" if folder else self.root):
+                    with suppress(FileNotFoundError, NotADirectoryError):
                         self._sync_folder(folder)
         except OSError as error:
             raise self._refused("flush", "", error) from error
