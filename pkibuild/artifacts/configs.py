@@ -5,7 +5,6 @@ Jinja2 is imported only when something is rendered: what a config is made from i
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
@@ -72,7 +71,7 @@ class Texts:
                 raise fail("template", f"cannot read the template `{name}`: {explain(error)}", want.place) from None
             except UnicodeDecodeError:
                 raise fail("template", f"the template `{name}` is not UTF-8", want.place) from None
-            found = _Template(text, hashlib.sha256(data).hexdigest(), name, built_in_name(path))
+            found = _Template(text, sha(data), name, built_in_name(path))
             self._templates[path] = found
         return found
 
@@ -90,10 +89,8 @@ class Texts:
         of: Digest = "public" if public and want.file.secrets else "inputs"
         known = self.known.get((want.id, of))
         if known is None:
-            digest = self._template(want).digest
-            seen = _masked(want) if of == "public" else want.context
-            context = _ENCODER.encode(seen)
-            known = hashlib.sha256(f"{digest}\n{want.file.language}\n{context}".encode()).hexdigest()
+            context = _ENCODER.encode(_masked(want) if of == "public" else want.context)
+            known = sha(f"{self.template(want)}\n{want.file.language}\n{context}".encode())
             self.known[want.id, of] = known
         return known
 
