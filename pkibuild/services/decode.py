@@ -201,12 +201,17 @@ def marked_options(schema: Mapping[str, Any]) -> tuple[tuple[Path, ...], tuple[P
     """Which options are secret (`writeOnly`), and which are paths (`format: manifest-path`)."""
     found = list(dict.fromkeys(_marks(schema, (), schema, set())))
     secrets = tuple(path for path, mark in found if mark == "secret")
+    if secrets:  # what lies so deep that it is not looked at may be one
+        secrets += tuple(path for path, mark in found if mark == "deep")
     return secrets, tuple(path for path, mark in found if mark == "path")
 
 
 def _marks(schema: Any, path: Path, root: Mapping[str, Any], seen: set[tuple[int, Path]]) -> Iterator[tuple[Path, str]]:
     """Every marked place. What may stand there by one of several schemas is marked when one of them marks it."""
-    if not isinstance(schema, Mapping) or len(path) > _DEEPEST or (id(schema), path) in seen:
+    if not isinstance(schema, Mapping) or (id(schema), path) in seen:
+        return
+    if len(path) > _DEEPEST:
+        yield path, "deep"
         return
     if len(seen) > _MOST:
         raise BadDescriptor("the options' schema refers to itself without end")

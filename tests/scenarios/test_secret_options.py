@@ -43,10 +43,14 @@ files:
                 },
             },
             "$defs": {
+                "nested": {
+                    "type": "object",
+                    "properties": {"n": {"$ref": "#/$defs/nested"}, "w": {"type": "string", "writeOnly": True}},
+                },
                 "person": {
                     "type": "object",
                     "properties": {"name": {"type": "string"}, "key": {"type": "string", "writeOnly": True}},
-                }
+                },
             },
         }
     ),
@@ -135,6 +139,31 @@ def test_a_config_with_secrets_that_was_edited_is_put_back_without_a_copy(accoun
     accounts.run_here("apply").ok()
     assert path.read_text() == before
     assert not accounts.path(".cache/edited").exists()
+
+
+COMMANDS = [
+    *(["plan", "-v", *form] for form in ([], ["--format", "json"], ["--format", "markdown"])),
+    *(["graph", "--format", form] for form in ("tree", "json", "dot", "mermaid", "svg")),
+    *(["graph", "--why", f"service/accounts@www/{name}.conf"] for name in ("all", "ann", "bob")),
+    ["graph", "--why", "service/accounts@www/all.conf", "--format", "json"],
+    ["status"],
+    ["status", "--format", "json"],
+    ["show"],
+    ["show", "service/accounts@www/all.conf"],
+    ["show", "--format", "json"],
+    ["apply", "-v"],
+    ["validate", "--format", "json"],
+]
+
+
+def test_no_command_shows_a_secret(accounts: Project) -> None:
+    for change in (lambda: None, lambda: accounts.write(manifest(OTHERS, port=81))):
+        change()
+        for argv in COMMANDS:
+            result = accounts.run_here(*argv)
+            assert result.status in (0, 2), result.err  # `status` ends with 2 while something is not built
+            shown = result.out + result.err
+            assert not [one for one in values(SECRETS) | values(OTHERS) if one in shown], argv
 
 
 @pytest.mark.parametrize("form", ["text", "json", "markdown"])
@@ -253,6 +282,7 @@ FORMS: dict[str, tuple[dict[str, Any], str]] = {
     "pattern": ({"type": "object", "patternProperties": {"^a": WORD}}, "{ab: swordfish}"),
     "position": ({"type": "array", "prefixItems": [WORD]}, "[swordfish]"),
     "condition": ({"type": "string", "if": {"minLength": 3}, "then": {"writeOnly": True}}, "swordfish"),
+    "deep": ({"$ref": "#/$defs/nested"}, "{n: {n: {n: {n: {n: {n: {n: {n: {n: {n: {w: swordfish}}}}}}}}}}}"),
     "beside": ({"type": "object", "dependentSchemas": {"a": {"properties": {"b": WORD}}}}, "{a: 1, b: swordfish}"),
 }
 WRITTEN = ("swordfish", "73019")
