@@ -10,9 +10,6 @@ from typing import Any
 from pkibuild.services.pack import Pack
 from pkibuild.world.files import read_file
 
-COMMON = ("type", "host", "hosts")
-"""The fields of a service that are no options."""
-
 
 def base_schema() -> dict[str, Any]:
     """The schema without any service type."""

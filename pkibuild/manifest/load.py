@@ -23,7 +23,7 @@ from pkibuild.manifest.authorities import (
     with_renewals,
 )
 from pkibuild.manifest.clients import warn_of_clients
-from pkibuild.manifest.compose import COMMON, compose_schema
+from pkibuild.manifest.compose import compose_schema
 from pkibuild.manifest.constraints import check_constraints
 from pkibuild.manifest.context import Context, Raw
 from pkibuild.manifest.declared import Declared, read_declarations, report
@@ -37,7 +37,7 @@ from pkibuild.manifest.unsupported import find_unsupported
 from pkibuild.manifest.version import check_version, nothing_declared, version_fits
 from pkibuild.model import Authority, Certificate, Declaration, Host, Manifest, Service
 from pkibuild.services.loader import Packs, load_packs
-from pkibuild.services.pack import Pack
+from pkibuild.services.pack import COMMON, Pack
 from pkibuild.world import World
 
 

@@ -7,12 +7,11 @@ from typing import Any
 
 from pkibuild.diagnostics import Place
 from pkibuild.documents.schema import quote
-from pkibuild.manifest.compose import COMMON
 from pkibuild.manifest.context import Context, Raw
 from pkibuild.manifest.options import filled
 from pkibuild.manifest.patterns import glob, is_glob
 from pkibuild.model import Service
-from pkibuild.services.pack import Pack
+from pkibuild.services.pack import COMMON, Pack
 from pkibuild.values import dataclass
 
 

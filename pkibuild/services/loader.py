@@ -93,17 +93,11 @@ def load_pack(source: Source, root: str, name: str, *, check: bool) -> Pack:
     """Read the pack in the folder `root`. With `check` its files are held against their schemas. Raises UserError."""
     descriptor = read_document(source, f"{root}/{DESCRIPTOR}", name)
     options = _read_options(source, root, name.rpartition("/")[0])
-    if check:
-        from pkibuild.services.references import check_references
-        from pkibuild.services.validate import check_descriptor, check_options
-
-        problems = [*check_descriptor(descriptor), *check_options(options)]
-        problems = problems or list(check_references(descriptor, options.data))
-        if problems:
-            raise UserError(*problems)
-    templates = _templates(root, descriptor.data)
-    files_read = (descriptor.path, f"{root}/{OPTIONS}", *(path for path, _ in templates))
     try:
+        if check:
+            _check(descriptor, options)
+        templates = _templates(root, descriptor.data)
+        files_read = (descriptor.path, f"{root}/{OPTIONS}", *(path for path, _ in templates))
         pack = decode(descriptor.data, options.data, root, files_read)
     except BadDescriptor as error:
         raise UserError(_bad(descriptor, str(error), *error.path)) from None
@@ -111,6 +105,17 @@ def load_pack(source: Source, root: str, name: str, *, check: bool) -> Pack:
         for path, where in templates:
             _check_template(source, path, descriptor, where)
     return pack
+
+
+def _check(descriptor: Document, options: Document) -> None:
+    """Hold both against their schemas, and against each other. Raises UserError and BadDescriptor."""
+    from pkibuild.services.references import check_references
+    from pkibuild.services.validate import check_descriptor, check_options
+
+    problems = [*check_descriptor(descriptor), *check_options(options)]
+    problems = problems or list(check_references(descriptor, options.data))
+    if problems:
+        raise UserError(*problems)
 
 
 def _read_options(source: Source, root: str, name: str) -> Document:

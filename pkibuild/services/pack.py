@@ -14,6 +14,9 @@ from pkibuild.values import dataclass, field
 
 ByPlatform = Mapping[str, Text]
 
+COMMON = ("type", "host", "hosts")
+"""The fields of a service that are no options."""
+
 FileKind = Literal["file", "directory", "link", "build"]
 
 

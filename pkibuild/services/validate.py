@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
 
-from pkibuild.diagnostics import Diagnostic, nearest
+from pkibuild.diagnostics import Diagnostic, Place, nearest
 from pkibuild.documents import Document
+from pkibuild.documents.schema import quote, resolve
+from pkibuild.services.pack import COMMON
 from pkibuild.world.files import read_file
 
 _SHOWN = 80
-_RESERVED = ("type", "host", "hosts")
 
 
 def descriptor_schema() -> dict[str, Any]:
@@ -92,10 +93,63 @@ def check_options(document: Document) -> Iterator[Diagnostic]:
         span = document.locate(tuple(error.absolute_path))
         yield Diagnostic("bad-pack", f"no valid JSON Schema: {error.message[:200]}", span=span)
         return
-    for name in _RESERVED:
+    for name in COMMON:
         if name in data.get("properties", {}):
             span = document.locate(("properties", name), True)
             yield Diagnostic("bad-pack", f"an option cannot be called `{name}`: every service has it", span=span)
     if data.get("additionalProperties") is not False:
         message = "the schema needs `additionalProperties: false`, so that a misspelt option is told"
         yield Diagnostic("bad-pack", message, span=document.locate(()))
+    for place, message in _wrong_references(data, data, ()):
+        hint = "refer to a part of this schema: `$ref` with `#/$defs/NAME`"
+        yield Diagnostic("bad-pack", message, hint=hint, span=document.locate(place))
+
+
+def _wrong_references(schema: Any, root: Mapping[str, Any], place: Place) -> Iterator[tuple[Place, str]]:
+    """What refers to something else than a part of the schema: which options are secret must be seen in it alone."""
+    if isinstance(schema, list):
+        for number, one in enumerate(schema):
+            yield from _wrong_references(one, root, (*place, number))
+    if not isinstance(schema, dict):
+        return
+    for word, one in schema.items():
+        if word in ("$dynamicRef", "$id") and isinstance(one, str) and (place or word != "$id"):
+            yield (*place, word), f"`{word}` is not supported in the schema of options"
+        elif word == "$ref" and isinstance(one, str) and not _is_there(one, root):
+            yield (*place, word), f"the schema refers to {quote(one)}, which is not there"
+        elif word == "$ref" and isinstance(one, str) and _comes_back(one, root):
+            yield (*place, word), f"the schema refers to {quote(one)}, which is itself again, without end"
+        else:
+            yield from _wrong_references(one, root, (*place, word))
+
+
+def _comes_back(target: str, root: Mapping[str, Any]) -> bool:
+    """Whether what a schema asks of a value is, somewhere, the same schema of the same value."""
+    waiting, seen = [target], {target}
+    while waiting:
+        for one in _of_the_same_value(resolve(waiting.pop(), root)):
+            if one == target:
+                return True
+            if one not in seen and _is_there(one, root):
+                seen.add(one)
+                waiting.append(one)
+    return False
+
+
+def _of_the_same_value(schema: Any) -> Iterator[str]:
+    """To what a schema refers for the value itself, not for what is in it."""
+    if not isinstance(schema, dict):
+        return
+    if isinstance(schema.get("$ref"), str):
+        yield schema["$ref"]
+    parts = [schema.get(word) for word in ("if", "then", "else", "not")]
+    parts += (one for word in ("allOf", "anyOf", "oneOf") for one in schema.get(word, ()))
+    for part in (*parts, *schema.get("dependentSchemas", {}).values()):
+        yield from _of_the_same_value(part)
+
+
+def _is_there(target: str, root: Mapping[str, Any]) -> bool:
+    try:
+        return target.startswith("#") and isinstance(resolve(target, root), dict | bool)
+    except (LookupError, TypeError, ValueError):
+        return False

@@ -212,6 +212,30 @@ def test_faults_of_an_options_schema(tmp_path: Path, options: str, words: str) -
     assert found.span.file.endswith("p/options.schema.json")
 
 
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"$ref": "#/$defs/none"}, "refers to `#/$defs/none`, which is not there"),
+        ({"$ref": "#name"}, "refers to `#name`, which is not there"),
+        ({"$ref": "https://abc.com/x.json"}, "refers to `https://abc.com/x.json`, which is not there"),
+        ({"items": {"$ref": "#/properties/one/description"}}, "which is not there"),
+        ({"$ref": "#/properties/one"}, "which is itself again"),
+        ({"items": {"anyOf": [{"type": "string"}, {"$ref": "#/properties/one/items"}]}}, "which is itself again"),
+        ({"then": {"$ref": "#/properties/one/not"}, "not": {"allOf": [{"$ref": "#/properties/one"}]}}, "itself again"),
+        ({"$dynamicRef": "#name"}, "`$dynamicRef` is not supported"),
+        ({"$id": "https://abc.com/x.json"}, "`$id` is not supported"),
+        ({"properties": {name: {"$ref": "#/properties/one"} for name in "abcdef"}}, "refers to itself without end"),
+    ],
+)
+def test_faults_of_references_in_an_options_schema(tmp_path: Path, schema: dict[str, Any], words: str) -> None:
+    """Else the schema would say of an option that it is secret, and nobody would see it."""
+    options = json.loads(OPTIONS)
+    options["properties"]["one"] = {"description": "One.", **schema}
+    found = faults(write(tmp_path / "p", "type: x\nversion: 1\n", json.dumps(options)))
+    assert words in found[0].message
+    assert found[0].span is not None
+
+
 def test_a_pack_that_is_not_there_is_told_where_it_is_named(tmp_path: Path) -> None:
     (found,) = faults(str(tmp_path / "none"))
     assert (found.code, found.place) == ("read-failed", ("packs", 0))
