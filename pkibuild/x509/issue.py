@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pkibuild.facts import CertificateFacts, Profile, Revocation
-from pkibuild.keys.backend import PrivateKey, PublicKey, algorithm_of, public_der, signature_hash
+from pkibuild.keys.backend import PrivateKey, PublicKey, algorithm_of, public_digest, signature_hash
 from pkibuild.model import Attributes, Constraints
 from pkibuild.units import END_OF_TIME
 from pkibuild.values import dataclass, field
@@ -56,7 +55,7 @@ class Issuer:
     @classmethod
     def new(cls, profile: Profile, public_key: PublicKey) -> Issuer:
         """The issuer that a self-signed certificate will be. Raises ValueError."""
-        return cls(build_name(profile.subject), key_identifier(public_key, public_der(public_key)))
+        return cls(build_name(profile.subject), key_identifier(public_key))
 
 
 def _key_id_of(certificate: x509.Certificate) -> bytes:
@@ -66,15 +65,9 @@ def _key_id_of(certificate: x509.Certificate) -> bytes:
         return b""
 
 
-def key_identifier(key: PublicKey, der: bytes) -> bytes:
-    """SHA-1 of the subjectPublicKey (RFC 5280 4.2.1.2, method 1); `der` is the key's SubjectPublicKeyInfo."""
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        # It ends with the point (RFC 5480 2.2): two numbers after a 4, unless compressed (SEC 1 2.3.3). To have the
-        # point encoded by itself costs as much as the whole.
-        point = der[-1 - 2 * ((key.key_size + 7) // 8) :]
-        if point[0] == 4:
-            return hashlib.sha1(point, usedforsecurity=False).digest()
-    return x509.SubjectKeyIdentifier.from_public_key(key).digest
+def key_identifier(public_key: PublicKey) -> bytes:
+    """SHA-1 of the subjectPublicKey (RFC 5280 4.2.1.2, method 1)."""
+    return x509.SubjectKeyIdentifier.from_public_key(public_key).digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +99,7 @@ def issue_certificate(
     _check_identity(serial, not_before, not_after)
     name = build_name(profile.subject) if subject is None else subject
     names = general_names(alternative_names(profile))
-    public = public_der(public_key)
-    identifier = key_identifier(public_key, public) if key_id is None else key_id
+    identifier = key_identifier(public_key) if key_id is None else key_id
     builder = x509.CertificateBuilder(
         issuer.subject,
         name,
@@ -128,7 +120,7 @@ def issue_certificate(
         subject_digest=_digest(name.public_bytes()),
         issuer=issuer.attributes,
         issuer_digest=issuer.digest,
-        public=_digest(public),
+        public=public_digest(public_key),
         algorithm=algorithm_of(public_key),
         key_id=identifier.hex(),
         issuer_key_id=issuer.key_id.hex(),

@@ -8,8 +8,6 @@ from dataclasses import replace
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtensionOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -127,24 +125,6 @@ def test_every_algorithm_signs_itself_and_its_lists(algorithm: str) -> None:
     crl = issue.sign_crl(issuer, key, number=1, this_update=NOW, next_update=NOW + DAY)
     assert inspect.crl_signed_by(crl, der)
     assert not inspect.crl_signed_by(crl, sign(CA))
-
-
-@pytest.mark.parametrize("algorithm", [one for one in ALGORITHMS if one not in ("rsa-3072", "rsa-4096")])
-def test_a_key_is_identified_as_rfc_5280_says(algorithm: str) -> None:
-    key = backend.generate(algorithm).public_key()
-    expected = x509.SubjectKeyIdentifier.from_public_key(key).digest
-    assert issue.key_identifier(key, backend.public_der(key)) == expected
-
-
-@pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()])
-def test_a_compressed_point_is_not_taken_for_another(curve: ec.EllipticCurve) -> None:
-    """Whatever form the encoding has, the identifier is that of the point in full."""
-    key = ec.generate_private_key(curve).public_key()
-    point = key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
-    # As `-conv_form compressed` of OpenSSL writes it, the two lengths in it apart.
-    head = backend.public_der(key)[: -1 - 2 * ((curve.key_size + 7) // 8)]
-    expected = x509.SubjectKeyIdentifier.from_public_key(key).digest
-    assert issue.key_identifier(key, head + point) == expected
 
 
 def test_identity_of_a_certificate() -> None:
