@@ -8,6 +8,7 @@ a list of what is allowed, the context is plain data, and loops and text are cou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any
 
 from jinja2 import nodes, pass_context
@@ -181,7 +182,7 @@ def _items(value: Any) -> list[Any]:
 
 @pass_context
 def _counted(context: Context, value: Any) -> list[Any]:
-    items = _items(value)
+    items = value if type(value) is list else _items(value)  # which need not be copied to be run through
     work: Work = context.parent[WORK]
     work.spend(len(items) + 1)
     return items
@@ -272,13 +273,15 @@ class Sandbox(SandboxedEnvironment):
             cache_size=0,
         )
         self.globals = {}
+        self._lacking = cache(lambda name: self.undefined(obj={}, name=name))
+        """What any mapping has under a name of the template's that it lacks: most options are not given."""
         self.filters = dict(FILTERS)
         self.tests = dict(TESTS)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, dict):
             found = obj.get(attribute, _NOTHING)
-            return self.undefined(obj=obj, name=attribute) if found is _NOTHING else found
+            return self._lacking(attribute) if found is _NOTHING else found
         if isinstance(obj, Undefined):
             obj._fail_with_undefined_error()
         if isinstance(obj, LoopContext) and attribute in _LOOP:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from pkibuild.diagnostics import UserError
 from pkibuild.documents.reader import parse as parse_yaml
-from pkibuild.rendering.languages import LANGUAGES
+from pkibuild.rendering.languages import LANGUAGES, find_language
 from pkibuild.rendering.renderer import Renderer
 
 RENDERER = Renderer()
@@ -433,3 +433,28 @@ def test_words_in_a_comment(value: str) -> None:
 @pytest.mark.parametrize("value", ["a b", "-x", "a;b", "a'b", "%n", "$x", "a\\b"])
 def test_words_take_nothing_that_any_format_could_mean(value: str) -> None:
     assert say("x {{ v }}\n", "words", value) is None
+
+
+_STRUCTURE = st.lists(
+    st.one_of(
+        st.sampled_from(
+            ("key: |\n", "  text\n", "a: [b,\n c]", "- ", '"x\\"y" # c\n', "'it''s'", "k: >-\n    ", "\n\n")
+        ),
+        st.sampled_from(("$(x)", "<<E\n", "`x`", "${a}", "\\\n", "{a: b}", "# c\n", "\n\n", "\u00a0", "\r")),
+        st.text(alphabet="ab '\"`\\$(){}[]<>#!;|&?-,:.\t\n", max_size=12),
+    ),
+    max_size=6,
+).map("".join)
+
+
+@pytest.mark.parametrize("language", [*LANGUAGES])
+@given(text=_STRUCTURE)
+def test_where_text_stands_is_the_same_whether_it_comes_at_once_or_letter_by_letter(language: str, text: str) -> None:
+    speaker = find_language(language)
+    state = speaker.start()
+    for before, letter in zip(("", *text), text, strict=False):
+        if language == "shell" and before == "\\":
+            return  # what a piece leaves open there is taken for nested
+        state = speaker.advance(state, letter)
+    if not (language == "shell" and text.endswith("\\")):
+        assert speaker.advance(speaker.start(), text) == state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from pkibuild.rendering.languages.base import AFTER_BACKSLASH, Language, Refused, refuse_controls, text_of
@@ -28,6 +29,11 @@ def _dumped(value: Any) -> str:
     return json.dumps(plain_data(value), ensure_ascii=True, allow_nan=False, sort_keys=True)
 
 
+_TURN = {"": re.compile('"'), '"': re.compile(r'["\\]')}
+"""By the state of `Json`: what changes it."""
+_AFTER = {("", '"'): '"', ('"', '"'): "", ('"', "\\"): "\\"}
+
+
 class Json(Language[str]):
     """The state: empty, a quote within a string, a backslash after one within a string."""
 
@@ -35,13 +41,15 @@ class Json(Language[str]):
         return ""
 
     def advance(self, state: str, text: str) -> str:
-        for char in text:
+        at = 0
+        while at < len(text):
             if state == "\\":
-                state = '"'
-            elif state == '"':
-                state = {"\\": "\\", '"': ""}.get(char, state)
-            elif char == '"':
-                state = '"'
+                state, at = '"', at + 1
+                continue
+            found = _TURN[state].search(text, at)
+            if found is None:
+                break
+            state, at = _AFTER[state, found[0]], found.end()
         return state
 
     def say(self, state: str, value: Any, after: str) -> str:  # noqa: ARG002 - JSON has punctuation of its own

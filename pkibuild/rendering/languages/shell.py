@@ -6,9 +6,13 @@ import re
 from typing import Any
 
 from pkibuild.rendering.languages.base import Language, Refused, refuse_controls, text_of
-from pkibuild.values import dataclass, replace
+from pkibuild.values import dataclass
 
 _BARE = re.compile(r"[A-Za-z0-9_@%+:,./\-]+")
+
+
+_PARTS = re.compile(r"""[^\s\\"'#`$(<{;&|)]+|.""", re.DOTALL)
+"""Characters that may change where text stands, and whatever is between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,33 +33,33 @@ class Shell(Language[Where]):
     def advance(self, state: Where, text: str) -> Where:
         quote, begins, nested, last = state.quote, state.begins, state.nested, state.last
         skip = False
-        for char in text:
+        for part in _PARTS.findall(text):
             if skip:
                 skip, begins = False, False
             elif quote == "#":
-                if char == "\n":
+                if part == "\n":
                     quote, begins = "", True
             elif quote == "'":
-                if char == "'":
+                if part == "'":
                     quote = ""
-            elif char == "\\":
+            elif part == "\\":
                 skip = True
             elif quote == '"':
-                if char == '"':
+                if part == '"':
                     quote = ""
-                nested = nested or char == "`" or last + char == "$("
-            elif char in "\"'":
+                nested = nested or part == "`" or last + part == "$("
+            elif part in "\"'":
                 nested = nested or last == "$"
-                quote, begins = char, False
-            elif char == "#" and begins:
+                quote, begins = part, False
+            elif part == "#" and begins:
                 quote = "#"
             else:
-                nested = nested or char == "`" or last + char in ("$(", "<<", "${")
-                begins = char in " \t\n;&|()"
-            last = "" if skip else char
+                nested = nested or part == "`" or last + part in ("$(", "<<", "${")
+                begins = part in " \t\n;&|()"
+            last = "" if skip else part[-1]
         if skip:
             nested = True
-        return replace(state, quote=quote, begins=begins, nested=nested, last=last)
+        return Where(quote, begins, nested, last)
 
     def say(self, state: Where, value: Any, after: str) -> str:  # noqa: ARG002 - words may be glued in the shell
         text = text_of(value)

@@ -17,6 +17,9 @@ from pkibuild.values import dataclass, replace
 _SAFE = re.compile(r"[A-Za-z0-9_/.\-]*")
 _BLOCK = re.compile(r"(^|.*[ \t])[|>][0-9+-]{0,2}[ \t]*(#.*)?")
 
+_PARTS = re.compile(r"""[^\s#"'\[\]{},\\]+|.""", re.DOTALL)
+"""Characters that may change where text stands, and whatever is between them."""
+
 _KEY_LIMIT = 90
 """YAML allows 1024 in a key on one line, and an escaped character takes ten."""
 
@@ -44,8 +47,10 @@ class Yaml(Language[Spot]):
         return Spot()
 
     def advance(self, state: Spot, text: str) -> Spot:
-        for char in text:
-            state = _line_end(state) if char == "\n" else _step(state, char)
+        first, *others = text.split("\n")
+        state = _along(state, first)
+        for line in others:
+            state = _along(_line_end(state), line)
         return state
 
     def say(self, state: Spot, value: Any, after: str) -> str:
@@ -101,36 +106,38 @@ def _line_end(state: Spot) -> Spot:
     return Spot(flow=state.flow, indent=_indent(line), block=opened, open=plain and not opened)
 
 
-def _step(state: Spot, char: str) -> Spot:
-    line = state.line + char
-    if _in_block(replace(state, line=line)) or state.quote == "#":
-        return replace(state, line=line)
-    if state.block and line.strip():  # a line that is indented less ends the block
-        state = replace(state, block=False)
-    if state.quote:
-        return _quoted(replace(state, line=line), char)
-    if char == "#" and (not state.line or state.line[-1] in BLANK):
-        return replace(state, line=line, quote="#")
-    if char in BLANK:
-        ends = state.token in ("-", "?", ":") or state.token.endswith(":") or state.token[:1] in ("!", "&")
-        return replace(state, line=line, token="" if ends else state.token)
-    if char in "\"'" and not state.token:
-        return replace(state, line=line, quote=char)
-    if char in "[{" and (state.flow or not state.token):
-        return replace(state, line=line, flow=state.flow + 1, token="")
-    if state.flow and char in ",]}":
-        return replace(state, line=line, flow=state.flow - (char != ","), token="")
-    return replace(state, line=line, token=state.token + char)
-
-
-def _quoted(state: Spot, char: str) -> Spot:
-    if state.skip:
-        return replace(state, skip=False)
-    if state.quote == '"' and char == "\\":
-        return replace(state, skip=True)
-    if char == state.quote:
-        return replace(state, quote="", token='"')  # noqa: S106 - what follows a quoted scalar is no new one
-    return state
+def _along(state: Spot, text: str) -> Spot:
+    """The state after more of a line."""
+    quote, token, flow, block, skip = state.quote, state.token, state.flow, state.block, state.skip
+    line, last = state.line + text, state.line[-1:]
+    for part in _PARTS.findall(text):
+        if quote == "#":  # to the end of the line
+            break
+        if block and not part.isspace():
+            if _indent(line) > state.indent:
+                break
+            block = False  # a line that is indented less ends the block
+        if block or skip:
+            skip = False
+        elif quote:
+            if part == quote:
+                quote, token = "", '"'  # what follows a quoted scalar is no new one
+            skip = quote == '"' and part == "\\"
+        elif part == "#" and last in ("", *BLANK):
+            quote = "#"
+        elif part in BLANK:
+            if token in ("-", "?", ":") or token.endswith(":") or token[:1] in ("!", "&"):
+                token = ""
+        elif part in "\"'" and not token:
+            quote = part
+        elif part in "[{" and (flow or not token):
+            flow, token = flow + 1, ""
+        elif flow and part in ",]}":
+            flow, token = flow - (part != ","), ""
+        else:
+            token += part
+        last = part
+    return Spot(line, quote, token, flow, state.indent, block, state.open, skip)
 
 
 def dumped(value: Any) -> str:
