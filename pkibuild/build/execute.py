@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from pkibuild.artifacts.bundles import assemble, certificate_part
+from pkibuild.artifacts.bundles import assemble, certificate_part, key_part
 from pkibuild.artifacts.certificates import public_path
 from pkibuild.artifacts.wants import KEY_MODE
 from pkibuild.build.ledger import Journals, Ledger
@@ -400,12 +400,13 @@ class Executor:
             self._keep_copy(recipe.path)
         data = assemble([block for block, _ in found], recipe.der)
         self._tree.write(recipe.path, data, recipe.mode)
-        if all(part.role == "certificate" for part in recipe.parts):  # of what holds a key, no digest is kept
+        if all(part for _, part in found):
             self.done.bundles[recipe.path] = tuple(part for _, part in found)
+        if all(part.role == "certificate" for part in recipe.parts):  # of what holds a key, no digest is kept
             self.done.digests[recipe.path] = sha(data)
 
     def _block(self, part: Part, path: str) -> tuple[pem.Block, str]:
-        """A part of a bundle: the first block of its file, and what it is."""
+        """A part of a bundle: the first block of its file, and what it is; empty for a key that was not made here."""
         if part.path in self._blocks:
             return self._blocks[part.path]
         data = self._tree.read(part.path)
@@ -413,7 +414,8 @@ class Executor:
             raise fail("missing", f"`{part.path}` went missing while it was needed for `{path}`")
         block = pem.blocks(data)[0]
         if part.role != "certificate":
-            return block, ""
+            made = self.done.keys.get(part.path)
+            return block, key_part(made.public) if made is not None else ""
         self._blocks[part.path] = block, certificate_part(sha(block.der()))
         return self._blocks[part.path]
 

@@ -28,8 +28,10 @@ def record_units(folder: Folder, histories: Histories, units: Iterable[Unit], do
     for unit in units:
         found.add(unit.id)
         lines.update(records.record(unit, source, folder.texts))
-        paths = (path for pair in unit.pairs for path in (pair.key.path, pair.key.public_path))
-        keys.update({path: memo[path] for path in paths if path in memo})
+        for pair in unit.pairs:
+            for path in (pair.key.path, pair.key.public_path):
+                if path in memo:
+                    keys[path] = memo[path]
     return Built(done.ids, found, lines, keys, done.subjects)
 
 

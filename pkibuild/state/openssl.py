@@ -9,6 +9,7 @@ from __future__ import annotations
 import calendar
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from types import MappingProxyType
 
@@ -162,6 +163,7 @@ def _subject(journal: Journal, entry: int) -> str:
     return oneline.subject(der) if der else str(journal.entry(entry).detail.get("subject", ""))
 
 
+@lru_cache(maxsize=256)  # the certificates of one run share their ends
 def _date(text: str) -> str:
     """A date of the index for `2046-11-24T00:00:00Z`."""
     digits = text.translate(_NO_MARKS)

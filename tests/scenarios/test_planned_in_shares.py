@@ -29,7 +29,7 @@ authorities:
   root: {{key: ecdsa-p256, subject: {{common_name: Root}}}}
   web-ca: {{key: ecdsa-p256, issuer: root, subject: {{common_name: Web CA}}, crl: {{url: "http://pki.abc.com/web-ca.crl"}}}}
 hosts:
-  "h[001:{HOSTS}]": {{fqdn: "h[001:{HOSTS}].abc.com", formats: [fullchain]}}
+  "h[001:{HOSTS}]": {{fqdn: "h[001:{HOSTS}].abc.com", formats: [fullchain, combined]}}
 services:
   web: {{type: apache, hosts: ["h*"]}}
 certificates:
