@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,9 @@ from pkibuild.services.pack import ByPlatform, CommandRule, FileRule, MaterialRu
 from pkibuild.services.patterns import Missing, Path, Text, below, contexts, fill, look_up
 from pkibuild.services.requirements import check_requirements
 from pkibuild.values import dataclass, field
+
+_NO_PART = re.compile(r"(?:\A|/)(?:-|\.{0,2}(?:/|\Z))")
+"""What no part of a path may be: empty, `.`, `..`, or taken for an option."""
 
 FORMATS = ("fullchain", "chain", "der", "combined")
 
@@ -231,19 +235,21 @@ class _Maker:
         """
         text = self._fill(rule.target, context)
         home = layout.on_host(self.host, "").rstrip("/")
-        place = self._source(rule.target, context)
         within = posixpath.dirname(path)
         if text and not text.startswith("/"):
             text = posixpath.normpath(posixpath.join(within, text))
-        target = self._checked(text, place)
+        target = self._checked(text, rule.target, context)
         if target and target != path:
             return posixpath.relpath(target, within)
         if target or text in ("", home, f"{home}/"):  # else it was told
+            place = self._source(rule.target, context)
             self.problems.error("bad-path", f"the link `{path}` points nowhere", place)
         return ""
 
     def _file_rights(self, rule: FileRule, context: Mapping[str, Any]) -> Rights:
         given = rule.rights
+        if not (rule.mode or rule.owner or rule.group):
+            return self._rights(given)
         mode = int(self._fill(rule.mode, context), 8) if rule.mode else given.mode
         owner = self._fill(rule.owner, context) if rule.owner else given.owner
         group = self._fill(rule.group, context) if rule.group else given.group
@@ -326,21 +332,22 @@ class _Maker:
         text = by_platform.get(self.host.platform)
         if text is None:
             return ""
-        return self._checked(self._fill(text, context), self._source(text, context))
+        return self._checked(self._fill(text, context), text, context)
 
-    def _checked(self, path: str, place: Place) -> str:
-        """The overlay path of a path on the host; empty when it is no good one (which is told)."""
+    def _checked(self, path: str, text: Text, context: Mapping[str, Any]) -> str:
+        """The overlay path of a path on the host; empty when it is no good one (which is told where `text` has it)."""
         home = f"{self.host.home}/" if self.host.platform == "user" else "/"
         if path.startswith("/") and not path.startswith(home):
             hint = "on the platform `user` everything lies below `home`"
-            self.problems.error("bad-path", f"`{path}` is not below `{self.host.home}`", place, hint)
+            message = f"`{path}` is not below `{self.host.home}`"
+            self.problems.error("bad-path", message, self._source(text, context), hint)
             return ""
         path = path.removeprefix(home) if path.startswith("/") else path
-        if path and any(part in ("", ".", "..") or part.startswith("-") for part in path.split("/")):
-            self.problems.error("bad-path", f"`{path}` is no path of a file", place)
+        if path and _NO_PART.search(path):
+            self.problems.error("bad-path", f"`{path}` is no path of a file", self._source(text, context))
             return ""
         if not path.isprintable():
-            self.problems.error("bad-path", "a path with control characters", place)
+            self.problems.error("bad-path", "a path with control characters", self._source(text, context))
             return ""
         return path
 

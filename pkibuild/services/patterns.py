@@ -87,9 +87,11 @@ def fill(text: Text, context: Mapping[str, Any]) -> str:
             done.append(part)
             continue
         value = look_up(context, part)
-        if value is None or isinstance(value, bool | Mapping | list | tuple):
-            raise Missing(".".join(part))
-        done.append(str(value))
+        if not isinstance(value, str):
+            if value is None or isinstance(value, bool | Mapping | list | tuple):
+                raise Missing(".".join(part))
+            value = str(value)
+        done.append(value)
     return "".join(done)
 
 

@@ -7,12 +7,13 @@ time losing one level of quotes. So no quoting holds: a value is taken only if m
 from __future__ import annotations
 
 import re
+from string import ascii_letters, digits
 
 from pkibuild.rendering.languages.base import Lines, Refused
 
 _TAKEN = re.compile(r"[A-Za-z0-9_./:@+=\-\[\] ]*")
 _LETTER = re.compile(r"[A-Za-z0-9_]")
-_TAIL = re.compile(r"[A-Za-z0-9_]+\Z")
+_LETTERS = f"{ascii_letters}{digits}_"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """As m4 reads it: digits before a name are no part of it, `0dnl` is `0` and a macro."""
 _MACRO = re.compile(
@@ -37,8 +38,8 @@ class M4(Lines):
             )
         if value != value.strip():
             raise Refused("m4 drops blanks at the beginning of an argument")
-        before = _TAIL.search(line)
-        names = _NAME.findall(before[0] + value if before else value)
+        before = line[len(line.rstrip(_LETTERS)) :]
+        names = _NAME.findall(before + value)
         macro = next((name for name in names if _MACRO.fullmatch(name)), None)
         if macro is not None:
             told = "is, or may be, the name of an m4 macro"
