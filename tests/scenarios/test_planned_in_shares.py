@@ -113,7 +113,7 @@ def test_a_diff(built: Project, monkeypatch: pytest.MonkeyPatch, processors: int
 
 def test_a_diff_of_what_goes_from_every_host(built: Project, monkeypatch: pytest.MonkeyPatch, processors: int) -> None:
     before = built.folder / "old.yaml"
-    before.write_text(MANIFEST.replace("formats: [fullchain]", "formats: [fullchain, chain]"))
+    before.write_text(MANIFEST.replace("formats: [fullchain,", "formats: [fullchain, chain,"))
     found = same(built, monkeypatch, processors, "diff", "old.yaml", "pki.yaml")
     assert [one["id"] for one in found["orphans"]] == [f"host/h{number:03}/chain" for number in range(1, HOSTS + 1)]
 
