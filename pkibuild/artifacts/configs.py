@@ -55,6 +55,8 @@ class Texts:
         self._name = name
         self._templates: dict[str, _Template] = {}
         self._renderer: Renderer | None = None
+        self._encoded: tuple[Any, str] = (None, "null")
+        """The last context as JSON: the files of a service on a host see the same one."""
         self.known: dict[tuple[str, Digest], str] = {}
         """Digests that were asked for, by id and of what they are."""
 
@@ -89,8 +91,10 @@ class Texts:
         of: Digest = "public" if public and want.file.secrets else "inputs"
         known = self.known.get((want.id, of))
         if known is None:
-            context = _ENCODER.encode(_masked(want) if of == "public" else want.context)
-            known = sha(f"{self.template(want)}\n{want.file.language}\n{context}".encode())
+            seen = _masked(want) if of == "public" else want.context
+            if seen is not self._encoded[0]:
+                self._encoded = (seen, _ENCODER.encode(seen))
+            known = sha(f"{self.template(want)}\n{want.file.language}\n{self._encoded[1]}".encode())
             self.known[want.id, of] = known
         return known
 
