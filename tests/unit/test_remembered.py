@@ -12,6 +12,7 @@ from samples import CA, NOW, crl, sign
 from pkibuild.artifacts.wants import BundleWant, CertificateWant, ConfigWant, KeyWant, Pair, Rights, Unit
 from pkibuild.facts import FileFacts, KeyFacts
 from pkibuild.model import Authority, Crl, KeySpec, Validity
+from pkibuild.plan.entries import config_entry
 from pkibuild.plan.files import Files
 from pkibuild.plan.missing import remembered_authorities
 from pkibuild.plan.remembered import Remembered
@@ -104,6 +105,15 @@ def test_an_old_text_is_read_only_where_it_is_the_one_that_the_lock_remembers(so
     source.tree.write(CONFIG.path, b"something else")
     assert source.config(CONFIG, UNIT).data is None
     assert source.config(CONFIG, UNIT).digest == seen.digest
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o660, 0o664, 0o755, 0o044])
+def test_a_mode_that_is_narrower_in_the_output_folder_is_remembered_as_it_is_there(tmp_path: Path, mode: int) -> None:
+    """Else a plan from the lock alone takes a config that its group may write on the host for one that was opened."""
+    want = replace(CONFIG, rights=Rights(mode=mode))
+    lock = Lock("pki.yaml", "pki").with_changes(lines_of([config_entry(want, "ab", "", "inputs")]))
+    seen = Remembered(Lock.parse(lock.serialise(), "pki.lock"), Tree(str(tmp_path)), NOW).config(want, UNIT)
+    assert seen.mode == want.mode
 
 
 @pytest.mark.parametrize(("later", "living"), [(0, True), (DAY, True), (DAY + 1, False)])
