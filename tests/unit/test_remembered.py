@@ -16,6 +16,7 @@ from pkibuild.plan.entries import config_entry
 from pkibuild.plan.files import Files
 from pkibuild.plan.missing import remembered_authorities
 from pkibuild.plan.remembered import Remembered
+from pkibuild.services.expansion import File
 from pkibuild.state.cache import Cache
 from pkibuild.state.lock import Lock, LockEntry, lines_of
 from pkibuild.units import DAY, YEAR
@@ -110,7 +111,7 @@ def test_an_old_text_is_read_only_where_it_is_the_one_that_the_lock_remembers(so
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o660, 0o664, 0o755, 0o044])
 def test_a_mode_that_is_narrower_in_the_output_folder_is_remembered_as_it_is_there(tmp_path: Path, mode: int) -> None:
     """Else a plan from the lock alone takes a config that its group may write on the host for one that was opened."""
-    want = replace(CONFIG, rights=Rights(mode=mode))
+    want = replace(CONFIG, file=File("x.conf", "etc/x.conf", "file", Rights(), ()), rights=Rights(mode=mode))
     lock = Lock("pki.yaml", "pki").with_changes(lines_of([config_entry(want, "ab", "", "inputs")]))
     seen = Remembered(Lock.parse(lock.serialise(), "pki.lock"), Tree(str(tmp_path)), NOW).config(want, UNIT)
     assert seen.mode == want.mode
