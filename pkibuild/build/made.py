@@ -34,16 +34,24 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a worker has built and recorded."""
+    """What was built and recorded: by a worker, or by several."""
 
-    ids: list[str]
-    units: set[str]
-    lines: dict[str, bytes]
+    ids: list[str] = field(default_factory=list)
+    units: set[str] = field(default_factory=set)
+    lines: dict[str, bytes] = field(default_factory=dict)
     """Of the lock, by node."""
-    keys: KeyMemo
+    keys: KeyMemo = field(default_factory=dict)
     """What its keys are, for the cache."""
-    subjects: dict[str, str]
+    subjects: dict[str, str] = field(default_factory=dict)
     """As in `Done`."""
+
+    def join(self, other: Built) -> None:
+        """Add what another has built."""
+        self.ids.extend(other.ids)
+        self.units.update(other.units)
+        self.lines.update(other.lines)
+        self.keys.update(other.keys)
+        self.subjects.update(other.subjects)
 
 
 class AfterRun(Files):

@@ -46,23 +46,23 @@ def record(
     units: Units,
     folder: Folder,
     done: Done,
-    built: Sequence[Built],
+    others: Built,
     histories: Histories,
     gone: Sequence[str],
 ) -> None:
-    """Record what this process has done, and what others have `built` and recorded; `gone` are removed nodes."""
+    """Record what this process has done, and what `others` have built and recorded; `gone` are removed nodes."""
     source = _after(folder, done, histories)
-    recorded = {id for one in built for id in one.units}
-    changed: dict[str, bytes] = {}
-    subjects: dict[str, str] = {}
-    for one in (*built, record_units(folder, histories, _touched(units, folder, source, done, recorded), done)):
-        changed.update(one.lines)
-        folder.memo.keys.update(one.keys)
-        subjects.update(one.subjects)
+    own = record_units(folder, histories, _touched(units, folder, source, done, others.units), done)
+    folder.memo.keys.update(others.keys)
     records.drop_receipts(folder.tree, manifest, source)
-    for authority in manifest.authorities.values():
-        records.write_openssl(folder.tree, manifest, authority, source, folder.now, folder.memo.written, subjects)
-    _write_lock(folder, source, changed, [*gone, *_forgotten(folder, units)])
+    validities, subjects, written = (
+        records.validities(manifest),
+        {**others.subjects, **own.subjects},
+        folder.memo.written,
+    )
+    for name, authority in manifest.authorities.items():
+        records.write_openssl(folder.tree, authority, validities[name], source, folder.now, written, subjects)
+    _write_lock(folder, source, {**others.lines, **own.lines}, [*gone, *_forgotten(folder, units)])
 
 
 def _touched(units: Units, folder: Folder, source: AfterRun, done: Done, recorded: set[str]) -> Iterator[Unit]:

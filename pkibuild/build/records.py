@@ -216,10 +216,20 @@ def drop_receipts(tree: Tree, manifest: Manifest, source: Files) -> None:
 # -- plain OpenSSL ---------------------------------------------------------------------------------------
 
 
+def validities(manifest: Manifest) -> dict[str, int]:
+    """By authority, how many seconds what OpenSSL issues lasts: as long as the shortest that is declared below it."""
+    found: dict[str, int] = {}
+    for one in manifest.declarations():
+        span = one.validity.seconds
+        if span:
+            found[one.issuer] = min(span, found.get(one.issuer, span))
+    return {name: found.get(name, 397 * DAY) for name in manifest.authorities}
+
+
 def write_openssl(
     tree: Tree,
-    manifest: Manifest,
     authority: Authority,
+    validity: int,
     source: Files,
     now: int,
     written: dict[str, Written],
@@ -233,7 +243,6 @@ def write_openssl(
     journal = source.histories.at(layout.journal_path(authority))
     if not journal.length and tree.stat(layout.output_path(authority, "certificate")) is None:
         return
-    spans = [one.validity.seconds for one in manifest.declarations() if one.issuer == authority.name]
     own = openssl_config.Folder(
         name=authority.name,
         algorithm=authority.key.algorithm,
@@ -244,7 +253,7 @@ def write_openssl(
         crl_url=authority.crl.url if authority.crl else "",
         ca_issuers_url=authority.ca_issuers_url,
         ocsp_url=authority.ocsp_url,
-        validity=min((span for span in spans if span), default=397 * DAY),
+        validity=validity,
         crl_validity=authority.crl.validity if authority.crl else 30 * DAY,
     )
     put(tree, f"{folder}/openssl.cnf", openssl_config.render(own))

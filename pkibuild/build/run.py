@@ -42,7 +42,7 @@ def carry_out(
     waiting = [Pending(action.id, why.code, why.message, action.place) for action, why in waits]
     _sweep(folder)
     if not actions:
-        record(manifest, units, folder, Done(), (), Histories(tree), ())
+        record(manifest, units, folder, Done(), Built(), Histories(tree), ())
         return [], waiting, _told(opened)
     records.mark_folder(tree, marker_of(manifest))
     tree.create(RUNNING, b"", 0o600, durable=False)
@@ -54,21 +54,21 @@ def carry_out(
     executor = Executor(tree, folder.source.histories, opened, folder.now, processors, generations, progress.step)
     progress.start(len(actions))
     first, shares = split(units.made.values(), actions, processors)
-    built: list[Built] = []
+    others = Built()
     try:
         executor.run(first)
         for one in build(shares, executor, partial(record_units, folder, folder.source.histories), processors):
-            built.append(one)
+            others.join(one)
             for id in one.ids:
                 progress.step(id)
     finally:
         if shares:  # other processes were here
             tree.forget()
         gone = [action.id for action in actions if isinstance(action.recipe, Remove)]
-        record(manifest, units, folder, executor.done, built, executor.journals.histories(), gone)
+        record(manifest, units, folder, executor.done, others, executor.journals.histories(), gone)
         tree.flush()
     tree.remove(RUNNING)  # else the next run looks for what lies about half-written
-    return [*executor.done.ids, *(id for one in built for id in one.ids)], waiting, _told(opened)
+    return [*executor.done.ids, *others.ids], waiting, _told(opened)
 
 
 def _blocked(action: Action, opened: Opened) -> Diagnostic | None:

@@ -345,6 +345,8 @@ class Files:
 
     def _older(self, authority: Authority, present: int) -> list[Generation]:
         """Every earlier generation of an authority, with its last certificate; `living` while one under it is."""
+        if present == 1:  # its certificates need not be looked for among all that it issued
+            return []
         last: dict[int, JournalEntry] = {}
         for path in self.histories.paths():
             for entry in self.histories.at(path).issued(f"{authority.id}/certificate"):
