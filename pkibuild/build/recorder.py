@@ -55,13 +55,12 @@ def record(
     own = record_units(folder, histories, _touched(units, folder, source, done, others.units), done)
     folder.memo.keys.update(others.keys)
     records.drop_receipts(folder.tree, manifest, source)
-    validities, subjects, written = (
-        records.validities(manifest),
-        {**others.subjects, **own.subjects},
-        folder.memo.written,
-    )
+    validities = records.validities(manifest)
+    subjects = {**others.subjects, **own.subjects}
     for name, authority in manifest.authorities.items():
-        records.write_openssl(folder.tree, authority, validities[name], source, folder.now, written, subjects)
+        records.write_openssl(
+            folder.tree, authority, validities[name], source, folder.now, folder.memo.written, subjects
+        )
     _write_lock(folder, source, {**others.lines, **own.lines}, [*gone, *_forgotten(folder, units)])
 
 
