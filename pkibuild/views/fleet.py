@@ -53,8 +53,12 @@ def blocks(items: Sequence[Item]) -> list[Item | Alike]:
     always shown.
     """
     units: dict[str, list[Item]] = {}
+    unit, within = "", "/"
     for item in items:
-        units.setdefault(owner(item.id), []).append(item)
+        if not item.id.startswith(within):  # most follow another one of their unit
+            unit = owner(item.id)
+            within = f"{unit}/"
+        units.setdefault(unit, []).append(item)
     shown: list[Item | Alike] = []
     for members in _groups(units):
         first, others = members[0], members[1:]
