@@ -56,6 +56,11 @@ def is_same(path: Path) -> bool:
 _SAME = (("host", "platform"), ("service", "name"), ("service", "type"))
 
 
+def is_settled(path: Path) -> bool:
+    """Whether the context of `narrow` has what every host has there."""
+    return path[0] in ("options", "values") or path == ("host", "platform")
+
+
 class _Narrowing:
     def __init__(self, platform: str, context: Mapping[str, Any]) -> None:
         self.platform = platform
@@ -80,14 +85,11 @@ class _Narrowing:
         """What is still to be asked of each host; None when the condition never holds."""
         open_: list[tuple[Path, tuple[Any, ...]]] = []
         for test in when.tests:
-            if not self._is_settled(test[0]):
+            if not is_settled(test[0]):
                 open_.append(test)
             elif not Condition((test,)).holds(self.context):
                 return None
         return Condition(tuple(open_)) if open_ else ALWAYS
-
-    def _is_settled(self, path: Path) -> bool:
-        return path[0] in ("options", "values") or path == ("host", "platform")
 
     def by_platform(self, texts: ByPlatform) -> ByPlatform:
         return {self.platform: self.text(texts[self.platform])} if self.platform in texts else {}

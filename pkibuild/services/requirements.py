@@ -8,7 +8,7 @@ from typing import Any
 from pkibuild.diagnostics import Place, Problems
 from pkibuild.model import SELF, Host, Service
 from pkibuild.rendering.placed import place_of
-from pkibuild.services.narrow import is_same
+from pkibuild.services.narrow import is_settled
 from pkibuild.services.pack import Pack, Requirement
 from pkibuild.services.patterns import contexts, look_up, parse_path
 
@@ -39,7 +39,9 @@ def _met_everywhere(need: Requirement, platform: str, context: Mapping[str, Any]
     if need.kind == "platform":
         return platform in need.values
     asked = (*map(parse_path, need.values), need.each, *need.when.asks)
-    if need.kind not in ("names", "option") or not all(map(is_same, asked)):
+    if need.kind not in ("names", "option"):
+        return False
+    if not all(not path or path[0] == "item" or is_settled(path) for path in asked):  # an `item` is that of `each`
         return False
     if need.kind == "names":
         return not any(True for option in need.values for _ in _values(context, option))
