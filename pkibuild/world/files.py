@@ -166,8 +166,12 @@ class Tree:
         )
 
     def _check_parents(self, name: str) -> None:
-        """Refuse a path on which a symbolic link lies."""
-        self._folder(name.rpartition("/")[0])
+        """Refuse a path on which a symbolic link lies.
+
+        Raises FileNotFoundError where no folder leads there, as far as is known: a link could have come since.
+        """
+        if self._folder(name.rpartition("/")[0]) == "absent":
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def _folder(self, name: str) -> _Folder:
         """What is known of a folder, or else seen. One that is a symbolic link, or lies below one, is refused."""
@@ -250,8 +254,8 @@ class Tree:
 
     def list(self, name: str = "") -> list[str]:
         """Names in a folder, sorted; a folder's with a trailing `/`. Empty when there is none."""
-        self._folder(name)
         try:
+            self._check_parents(f"{name}/x")
             with os.scandir(self.path(name) if name else self.root) as entries:
                 return sorted(e.name + "/" if e.is_dir(follow_symlinks=False) else e.name for e in entries)
         except (FileNotFoundError, NotADirectoryError):
@@ -408,8 +412,8 @@ class Tree:
 
     def read_link(self, name: str) -> bytes:
         """Where a symbolic link points to. Raises UserError."""
-        self._check_parents(name)
         try:
+            self._check_parents(name)
             return os.fsencode(os.readlink(self.path(name)))
         except OSError as error:
             raise self._refused("read", name, error) from error
@@ -490,9 +494,9 @@ class Tree:
                 os.rmdir(self.root)
 
     def set_mode(self, name: str, mode: int) -> None:
-        self._check_parents(name)
-        self.step("chmod", name)
         try:
+            self._check_parents(name)
+            self.step("chmod", name)
             descriptor = os.open(self.path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
             try:
                 os.fchmod(descriptor, mode)

@@ -25,6 +25,23 @@ def test_a_link_that_comes_into_a_folder_just_made_is_not_followed(tmp_path: Pat
     assert not list(away.iterdir())
 
 
+def test_what_lies_behind_such_a_link_is_neither_seen_nor_changed(tmp_path: Path) -> None:
+    tree = Tree(str(tmp_path / "out"))
+    tree.make_folder("hosts/www")
+    (tmp_path / "away/etc").mkdir(parents=True)
+    (tmp_path / "away/x").write_bytes(b"other's")
+    (tmp_path / "away/x").chmod(0o640)
+    (tmp_path / "away/link").symlink_to("x")
+    (tmp_path / "out/hosts/www/etc").symlink_to(tmp_path / "away")
+    assert tree.list("hosts/www/etc") == []
+    assert list(tree.walk("hosts/www/etc")) == []
+    for touch in (lambda: tree.read_link("hosts/www/etc/link"), lambda: tree.set_mode("hosts/www/etc/x", 0o644)):
+        with pytest.raises(UserError) as refused:
+            touch()
+        assert "no such file or folder" in refused.value.diagnostics[0].message
+    assert (tmp_path / "away/x").stat().st_mode & 0o777 == 0o640
+
+
 def test_a_folder_that_comes_behind_its_back_is_used_and_closed(tmp_path: Path) -> None:
     tree = Tree(str(tmp_path / "out"))
     tree.make_folder("hosts/www")
