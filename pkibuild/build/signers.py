@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pkibuild.diagnostics import Diagnostic
 from pkibuild.keys import backend
 from pkibuild.keys.errors import KeyProblem, PassphraseUnavailable
 from pkibuild.keys.passphrase import loose_file, obtain
-from pkibuild.model import Manifest, Secret
+from pkibuild.model import Declaration, Manifest, Secret
 from pkibuild.nodes import Action, FinishKey, MakeKey, Sign, SignCrl, Write
 from pkibuild.plan.files import NEXT
 from pkibuild.values import dataclass, field
@@ -48,7 +48,7 @@ class Opener:
         """Open every key that the actions sign with, and fetch the passphrases of those that they make."""
         made: dict[str, tuple[Action, MakeKey]] = {}
         finished: set[str] = set()
-        needed: dict[str, tuple[str, str]] = {}
+        needed: dict[str, tuple[str, str]] = {}  # by path: whose key it is, and where its certificate lies
         for action in actions:
             recipe = action.recipe
             for old, new in action.moves:
@@ -61,18 +61,18 @@ class Opener:
             elif isinstance(recipe, Write):
                 self._restored[recipe.path] = recipe.data
             elif isinstance(recipe, SignCrl):
-                needed[recipe.key_path] = (recipe.authority, recipe.certificate_path)
+                needed[recipe.key_path] = (f"authority/{recipe.authority}", recipe.certificate_path)
             elif isinstance(recipe, Sign) and recipe.issuer.startswith("authority/"):
                 name = recipe.issuer.removeprefix("authority/")
-                needed[f"authorities/{name}/private/{name}.key"] = (name, f"authorities/{name}/{name}.crt")
+                needed[f"authorities/{name}/private/{name}.key"] = (recipe.issuer, f"authorities/{name}/{name}.crt")
             elif isinstance(recipe, Sign) and recipe.issuer == recipe.unit:
-                needed[recipe.key_path] = ("", recipe.path)
+                needed[recipe.key_path] = (recipe.unit, recipe.path)
         for path, (action, recipe) in made.items():
             if recipe.passphrase is not None or recipe.staged:
                 self._prepare(path, action, recipe)
-        for path, (name, certificate) in needed.items():
+        for path, (unit, certificate) in needed.items():
             if path not in made:
-                self._open(path, path + NEXT if path in finished else path, name, certificate)
+                self._open(path, path + NEXT if path in finished else path, unit, certificate)
         return self.opened
 
     def _prepare(self, path: str, action: Action, recipe: MakeKey) -> None:
@@ -99,8 +99,16 @@ class Opener:
             self._asked[secret] = obtain(secret, self._world, self._manifest.folder, confirm=confirm, what=what)
         return self._asked[secret]
 
-    def _open(self, path: str, where: str, name: str, certificate: str) -> None:
-        declaration = self._manifest.authorities.get(name)
+    def _declaration(self, unit: str) -> Declaration | None:
+        """What declares the key of a unit; None for a service's own, which has no passphrase."""
+        kind, _, name = unit.partition("/")
+        declared: dict[str, Mapping[str, Declaration]]
+        manifest = self._manifest
+        declared = {"authority": manifest.authorities, "host": manifest.hosts, "certificate": manifest.certificates}
+        return declared[kind].get(name) if kind in declared else None
+
+    def _open(self, path: str, where: str, unit: str, certificate: str) -> None:
+        declaration = self._declaration(unit)
         place = (*declaration.place, "key") if declaration else ()
         secret = declaration.key.passphrase if declaration else None
         try:

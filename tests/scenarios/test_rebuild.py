@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from estate import WEB_CA, Estate, dns, issuer_key_id, key_id, spki
+from estate import PASSPHRASE, WEB_CA, Estate, dns, issuer_key_id, key_id, spki
 from helpers import Project
 
 MANIFEST = (
@@ -299,3 +299,19 @@ def test_a_self_signed_mail_host_trusts_its_submission_program(estate: Estate) -
     run = estate.apply()
     assert ("service/smtp@mail/mail.ca.crt", "refresh") in run.actions
     assert ("host/mail/certificate", "reissue") not in run.actions
+
+
+def test_a_self_signed_certificate_is_issued_again_with_its_sealed_key(estate: Estate) -> None:
+    own = "  own: {fqdn: own.abc.com, issuer: self, key: {algorithm: ecdsa-p256, passphrase: {env: OWN_PASSPHRASE}}}\n"
+    estate.env["OWN_PASSPHRASE"] = PASSPHRASE
+    estate.edit("  app: {fqdn: app.abc.com}\n", "  app: {fqdn: app.abc.com}\n" + own)
+    estate.apply()
+    certificate = "hosts/own/etc/ssl/certs/own.crt"
+    key = spki(estate.certificate(certificate))
+    estate.edit("fqdn: own.abc.com,", "fqdn: own.abc.com, aliases: [abc.net],")
+    run = estate.apply(env={"OWN_PASSPHRASE": ""}, status=4, settled=False)
+    assert run.pending == {"host/own/certificate"}
+    assert "OWN_PASSPHRASE" in run.err
+    run = estate.apply()
+    assert run.done == [("host/own/certificate", "reissue")]
+    assert spki(estate.certificate(certificate)) == key
