@@ -401,6 +401,7 @@ class Tree:
         """Cut a torn tail off. Flushed at once."""
         self.step("truncate", name)
         try:
+            self._check_parents(name)
             descriptor = os.open(self.path(name), os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 os.ftruncate(descriptor, size)
@@ -443,6 +444,7 @@ class Tree:
         parent = self._parent(new)
         self.step("rename", new)
         try:
+            self._check_parents(old)
             os.rename(self.path(old), self.path(new))
         except OSError as error:
             raise self._refused("rename", old, error) from error
@@ -454,6 +456,7 @@ class Tree:
         parent = self._parent(new)
         self.step("link", new)
         try:
+            self._check_parents(old)
             try:
                 os.link(self.path(old), self.path(new), follow_symlinks=False)
             except FileExistsError:
@@ -479,6 +482,7 @@ class Tree:
         """Remove a folder and those above it as far as they are empty."""
         while name:
             try:
+                self._check_parents(name)
                 os.rmdir(self.path(name))
             except OSError:
                 return

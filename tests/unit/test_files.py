@@ -42,6 +42,26 @@ def test_what_lies_behind_such_a_link_is_neither_seen_nor_changed(tmp_path: Path
     assert (tmp_path / "away/x").stat().st_mode & 0o777 == 0o640
 
 
+def test_nothing_is_taken_or_removed_through_a_link(tmp_path: Path) -> None:
+    tree = Tree(str(tmp_path / "out"))
+    (tmp_path / "away/empty").mkdir(parents=True)
+    (tmp_path / "away/x").write_bytes(b"other's")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/hosts").symlink_to(tmp_path / "away")
+    for touch in (
+        lambda: tree.rename("hosts/x", "y"),
+        lambda: tree.link("hosts/x", "y"),
+        lambda: tree.truncate("hosts/x", 0),
+        lambda: tree.remove_empty_folders("hosts/empty"),
+    ):
+        with pytest.raises(UserError) as refused:
+            touch()
+        assert refused.value.diagnostics[0].code == "symlink"
+    assert not (tmp_path / "out/y").exists()
+    assert (tmp_path / "away/x").read_bytes() == b"other's"
+    assert (tmp_path / "away/empty").is_dir()
+
+
 def test_a_folder_that_comes_behind_its_back_is_used_and_closed(tmp_path: Path) -> None:
     tree = Tree(str(tmp_path / "out"))
     tree.make_folder("hosts/www")
