@@ -301,15 +301,7 @@ class Tree:
         found = self._look(name)
         if found is None or not found.mode & 0o077:
             return
-        self.step("chmod", name)
-        try:
-            descriptor = os.open(self.path(name), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                os.fchmod(descriptor, mode)
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            raise self._refused("change the mode of", name, error) from error
+        self._change_mode(name, mode, os.O_DIRECTORY)
 
     def _parent(self, name: str) -> str:
         """Make sure of the folder of what is to be put there."""
@@ -498,10 +490,14 @@ class Tree:
                 os.rmdir(self.root)
 
     def set_mode(self, name: str, mode: int) -> None:
+        self._change_mode(name, mode, os.O_NONBLOCK)
+
+    def _change_mode(self, name: str, mode: int, kind: int) -> None:
+        """Of what is there, opened with the flag `kind` as well."""
         try:
             self._check_parents(name)
             self.step("chmod", name)
-            descriptor = os.open(self.path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            descriptor = os.open(self.path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | kind)
             try:
                 os.fchmod(descriptor, mode)
             finally:
