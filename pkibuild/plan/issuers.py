@@ -28,12 +28,6 @@ class IssuerView:
     """Facets of an authority once the plan is carried out. A facet that is None is a future."""
 
     authority: Authority
-    id: str
-    """That of its unit."""
-    key: str
-    """Id of its key."""
-    journal: str
-    """Path of its journal."""
     subject: str | None
     key_id: str | None
     not_before: int
@@ -65,9 +59,6 @@ class IssuerView:
         link = Link(certificate.id, certificate.path, own.fingerprint)
         return cls(
             authority=authority,
-            id=own.pair.unit,
-            key=own.pair.key.id,
-            journal=journal_of(authority.name),
             subject=own.subject,
             key_id=own.key_id,
             not_before=own.not_before,
@@ -81,6 +72,21 @@ class IssuerView:
             older=older or {},
             revoked={one.serial: one for one in revoked},
         )
+
+    @property
+    def id(self) -> str:
+        """That of its unit."""
+        return self.authority.id
+
+    @property
+    def key(self) -> str:
+        """Id of its key."""
+        return f"{self.id}/key"
+
+    @property
+    def journal(self) -> str:
+        """Path of its journal."""
+        return journal_of(self.authority.name)
 
     def chain(self, issuer_key_id: str | None) -> tuple[Link, ...]:
         """The intermediates that a leaf is sent with: those of the key that signed it, never simply the newest."""
