@@ -13,7 +13,7 @@ from dataclasses import MISSING, field, fields, replace
 from functools import cache
 from operator import attrgetter
 from reprlib import recursive_repr
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MappingProxyType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself would be imported for this alone
@@ -28,7 +28,10 @@ else:
         return lambda cls: _made(cls, frozen)
 
 
-__all__ = ["dataclass", "field", "fields", "replace"]
+__all__ = ["STAYS", "dataclass", "field", "fields", "replace"]
+
+STAYS = MappingProxyType({"stays": True})
+"""Metadata of a field that is not sent to another process, where it has its default. Such fields are the last ones."""
 
 _with_fields = dataclasses.dataclass(init=False, repr=False, eq=False)
 
@@ -57,7 +60,7 @@ def _methods(every: tuple[Field[Any], ...], frozen: bool) -> dict[str, Any]:
     if frozen:
         methods["__hash__"] = lambda self: hash(compared(self))
     if all(one.init for one in every):  # pickled as a call of the class: a third of the time, for values sent elsewhere
-        given = _given(tuple(one.name for one in every))
+        given = _given(tuple(one.name for one in every if "stays" not in one.metadata))
         methods["__reduce__"] = lambda self: (self.__class__, given(self))
     elif frozen:
         methods.update(__getstate__=_getstate, __setstate__=_setstate)

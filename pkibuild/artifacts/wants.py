@@ -7,13 +7,12 @@ everything belongs to the person who runs `apply`, keys with mode 0400).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from operator import attrgetter
 from typing import Any
 
 from pkibuild.diagnostics import Place
 from pkibuild.facts import Profile
 from pkibuild.model import Authority, Declaration, KeySpec, Validity
-from pkibuild.values import dataclass, field, fields
+from pkibuild.values import STAYS, dataclass, field
 
 KEY_MODE = 0o400
 FILE_MODE = 0o644
@@ -107,12 +106,8 @@ class ConfigWant:
     place: Place
     secret: bool = False
     """An option that is secret stands in it."""
-    context: Any = field(default=None, repr=False)  # some of it may be secret
-    """What its template sees. None where another process rendered it."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Without the context, which is more than all the rest of a unit: whoever sends it has rendered it."""
-        return ConfigWant, _sent(self)
+    context: Any = field(default=None, repr=False, metadata=STAYS)  # some of it may be secret
+    """What its template sees. None where another process rendered it: it is more than all the rest of a unit."""
 
     @property
     def link(self) -> str:
@@ -127,9 +122,6 @@ class ConfigWant:
     def mode(self) -> int:
         """The mode in the output folder."""
         return config_mode(self.rights.mode)
-
-
-_sent = attrgetter(*(one.name for one in fields(ConfigWant) if one.name != "context"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,13 @@ the user who installs (platform `user`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from operator import attrgetter
 from typing import Any
 
 from pkibuild.diagnostics import Diagnostic, Place
 from pkibuild.model import Names
 from pkibuild.services.pack import FileKind, Rights
 from pkibuild.services.patterns import Path
-from pkibuild.values import dataclass, field, fields
+from pkibuild.values import STAYS, dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +120,11 @@ class Expansion:
     start: tuple[tuple[str, ...], ...] = ()
     ports: tuple[Port, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
-    contexts: tuple[Mapping[str, Any] | None, ...] = field(default=(), repr=False)  # some of it may be secret
-    """What the template of each file sees, if it has one; strings are `Placed`. None where another process rendered."""
+    contexts: tuple[Mapping[str, Any] | None, ...] = field(default=(), repr=False, metadata=STAYS)
+    """What the template of each file sees, if it has one; strings are `Placed`, and some may be secret.
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Without the contexts, which are more than all the rest of a unit: whoever sends it has rendered it."""
-        return Expansion, _sent(self)
+    None where another process rendered.
+    """
 
     @property
     def id(self) -> str:
@@ -136,6 +134,3 @@ class Expansion:
     def builds(self) -> tuple[File, ...]:
         """The build steps, in order."""
         return tuple(one for one in self.files if one.kind == "build")
-
-
-_sent = attrgetter(*(one.name for one in fields(Expansion) if one.name != "contexts"))

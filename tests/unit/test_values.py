@@ -208,6 +208,16 @@ def test_pickling_and_copying() -> None:
         assert copy.copy(one) == one
 
 
+def test_what_stays_is_not_sent() -> None:
+    @values.dataclass(frozen=True, slots=True)
+    class Seen:
+        x: int
+        near: str = values.field(default="", metadata=values.STAYS)
+
+    assert Seen(1, "here").__reduce__() == (Seen, (1,))
+    assert Seen(1, "here") != Seen(1)
+
+
 def test_the_order_of_defaults_is_checked() -> None:
     def wrong() -> Any:
         @values.dataclass(frozen=True, slots=True)
