@@ -11,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `import helpers` from every folder of tests
 
+from estate import Estate
 from helpers import Project
 
 
@@ -18,6 +19,21 @@ from helpers import Project
 def project(tmp_path: Path) -> Project:
     """An empty folder with the command line at hand; `project.write(manifest)` puts a manifest there."""
     return Project(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Estate:
+    """The module's `MANIFEST`, applied once."""
+    made = Estate(Project(tmp_path_factory.mktemp("built")))
+    made.write(request.module.MANIFEST)
+    made.apply()
+    return made
+
+
+@pytest.fixture
+def estate(built: Estate, tmp_path: Path) -> Estate:
+    """A copy for one test of what is `built`."""
+    return built.copy(tmp_path / "estate")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -26,11 +26,7 @@ from pkibuild.units import format_time, parse_duration, parse_time
 
 PASSPHRASE = "correct horse battery staple"
 """Never another one: the keys of released trees (`released`) are sealed with it."""
-WEB_CA = """\
-version: 1
-defaults:
-  subject: {country: TW, organization: ABC Company}
-  issuer: web-ca
+AUTHORITIES = """\
 authorities:
   root:
     subject: {common_name: ABC Root CA}
@@ -40,12 +36,19 @@ authorities:
     issuer: root
     subject: {common_name: ABC Web CA}
     crl: {url: "http://pki.abc.com/web-ca.crl"}
-hosts:
+"""
+"""Of the manifests of many scenarios: a root with a passphrase, and an authority below it."""
+WEB_CA = f"""\
+version: 1
+defaults:
+  subject: {{country: TW, organization: ABC Company}}
+  issuer: web-ca
+{AUTHORITIES}hosts:
   www:
     fqdn: www.abc.com
     aliases: [abc.com]
 """
-"""How the manifests of many scenarios begin: a root with a passphrase, an authority below it, and a first host."""
+"""How many manifests begin: those authorities, and a first host."""
 
 START = parse_time("2030-01-01T00:00:00Z")
 

@@ -57,19 +57,6 @@ MAIL = {
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="tar sets owners as root only")
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Estate:
-    made = Estate(Project(tmp_path_factory.mktemp("built")))
-    made.write(MANIFEST)
-    made.apply()
-    return made
-
-
-@pytest.fixture
-def estate(built: Estate, tmp_path: Path) -> Estate:
-    return built.copy(tmp_path / "estate")
-
-
 def bundle(estate: Estate, host: str, status: int = 0) -> bytes:
     """The stream that the command writes."""
     before = estate.everything()

@@ -23,24 +23,19 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from estate import Estate, public_of
+from estate import AUTHORITIES, Estate, public_of
 from helpers import Project, environment
 
 from pkibuild.plan.quiet import RUNNING
 from pkibuild.world.files import Tree
 
-MANIFEST = """\
+MANIFEST = (
+    """\
 version: 1
 defaults: {issuer: web-ca}
-authorities:
-  root:
-    subject: {common_name: ABC Root CA}
-    key: {algorithm: ecdsa-p256, passphrase: {env: ROOT_PASSPHRASE}}
-    crl: {url: "http://pki.abc.com/root.crl", validity: 90d}
-  web-ca:
-    issuer: root
-    subject: {common_name: ABC Web CA}
-    crl: {url: "http://pki.abc.com/web-ca.crl"}
+"""
+    + AUTHORITIES
+    + """\
 hosts:
   www:
     fqdn: www.abc.com
@@ -51,6 +46,7 @@ hosts:
 services:
   pop3: {type: qpopper, host: mail}
 """
+)
 
 Edit = Callable[[Estate], None]
 KILLED = 77

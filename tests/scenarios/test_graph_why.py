@@ -28,14 +28,6 @@ KEPT = "it is issued again, its name and key as before"
 OTHER = "it gets another name or key, or ends earlier"
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Estate:
-    made = Estate(Project(tmp_path_factory.mktemp("built")))
-    made.write(MANIFEST)
-    made.apply()
-    return made
-
-
 @pytest.fixture
 def estate(built: Estate, tmp_path: Path) -> Estate:
     copied = built.copy(tmp_path / "estate")

@@ -13,25 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from estate import Estate
+from estate import AUTHORITIES, Estate
 from helpers import Project
 
 from pkibuild.diagnostics import fail
 from pkibuild.world.files import Tree
 
-MANIFEST = """\
+MANIFEST = (
+    """\
 version: 1
 packs: [packs/irc]
 defaults: {issuer: web-ca}
-authorities:
-  root:
-    subject: {common_name: ABC Root CA}
-    key: {algorithm: ecdsa-p256, passphrase: {env: ROOT_PASSPHRASE}}
-    crl: {url: "http://pki.abc.com/root.crl", validity: 90d}
-  web-ca:
-    issuer: root
-    subject: {common_name: ABC Web CA}
-    crl: {url: "http://pki.abc.com/web-ca.crl", validity: 400d}
+"""
+    + AUTHORITIES.replace('web-ca.crl"', 'web-ca.crl", validity: 400d')
+    + """\
 hosts:
   www: {fqdn: www.abc.com, formats: [fullchain, combined], validity: 390d}
   app: {fqdn: app.abc.com, validity: 390d}
@@ -44,6 +39,7 @@ services:
   irc: {type: irc, hosts: [www, soon], word: swordfish}
   pop3: {type: qpopper, host: mail}
 """
+)
 PACK = {
     "service.yaml": "type: irc\nversion: 1\nfiles: [{path: etc/irc.conf, template: irc.j2, mode: '0600'}]\n",
     "options.schema.json": '{"type": "object", "additionalProperties": false, '
@@ -63,11 +59,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Estate:
     made.write(MANIFEST)
     made.apply()
     return made
-
-
-@pytest.fixture
-def estate(built: Estate, tmp_path: Path) -> Estate:
-    return built.copy(tmp_path / "estate")
 
 
 # -- what is to be done --------------------------------------------------------------------------------------------

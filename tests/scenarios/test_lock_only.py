@@ -36,19 +36,6 @@ certificates:
 )
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Estate:
-    made = Estate(Project(tmp_path_factory.mktemp("built")))
-    made.write(MANIFEST)
-    made.apply()
-    return made
-
-
-@pytest.fixture
-def estate(built: Estate, tmp_path: Path) -> Estate:
-    return built.copy(tmp_path / "estate")
-
-
 @pytest.fixture
 def review(tmp_path: Path) -> Callable[[Estate], Estate]:
     """A folder that has a PKI's manifest and lock, and nothing else."""

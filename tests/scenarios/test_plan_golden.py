@@ -64,14 +64,6 @@ def waiting(estate: Estate) -> None:
 EDITS: list[Callable[[Estate], None]] = [alias, rekeyed, renewals, worst, removed, waiting]
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Estate:
-    made = Estate(Project(tmp_path_factory.mktemp("built")))
-    made.write(MANIFEST)
-    made.apply()
-    return made
-
-
 def test_everything_new(project: Project) -> None:
     estate = Estate(project)
     estate.write(MANIFEST)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 
-import pytest
 from estate import PASSPHRASE, WEB_CA, Estate, dns, issuer_key_id, key_id, spki
-from helpers import Project
 
 MANIFEST = (
     WEB_CA
@@ -28,21 +25,6 @@ certificates:
     names: {email: [alice@abc.com]}
 """
 )
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Estate:
-    """The manifest above, applied once."""
-    made = Estate(Project(tmp_path_factory.mktemp("built")))
-    made.write(MANIFEST)
-    made.apply()
-    return made
-
-
-@pytest.fixture
-def estate(built: Estate, tmp_path: Path) -> Estate:
-    """A copy of it for one test."""
-    return built.copy(tmp_path / "estate")
 
 
 def test_a_second_run_touches_nothing(estate: Estate) -> None:

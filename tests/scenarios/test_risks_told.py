@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from estate import Estate
-from helpers import Project, changed
+from helpers import changed
 
 MANIFEST = """\
 version: 1
@@ -29,19 +28,6 @@ hosts:
 services:
   web: {type: apache, host: www}
 """
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Estate:
-    made = Estate(Project(tmp_path_factory.mktemp("built")))
-    made.write(MANIFEST)
-    made.apply()
-    return made
-
-
-@pytest.fixture
-def estate(built: Estate, tmp_path: Path) -> Estate:
-    return built.copy(tmp_path / "estate")
 
 
 def risks(plan: dict[str, Any]) -> list[tuple[str, str]]:

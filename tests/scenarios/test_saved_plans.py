@@ -31,14 +31,6 @@ CONFIG = "service/web@www/web.conf"
 SCHEMA = json.loads((ROOT / "schemas/plan.schema.json").read_text())
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Estate:
-    made = Estate(Project(tmp_path_factory.mktemp("built")))
-    made.write(MANIFEST)
-    made.apply()
-    return made
-
-
 @pytest.fixture
 def estate(built: Estate, tmp_path: Path) -> Estate:
     """Two days later, with a new alias."""

@@ -39,11 +39,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Estate:
     return made
 
 
-@pytest.fixture
-def estate(built: Estate, tmp_path: Path) -> Estate:
-    return built.copy(tmp_path / "estate")
-
-
 def rename(estate: Estate, *names: str) -> None:
     """Give each of these hosts another alias."""
     for name in names:

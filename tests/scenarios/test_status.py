@@ -37,19 +37,6 @@ ALL = {
 CERTIFICATE, CRL, KEY = "hosts/www/etc/ssl/certs/www.crt", "authorities/web-ca/web-ca.crl", "hosts/www/etc/ssl/private"
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Estate:
-    made = Estate(Project(tmp_path_factory.mktemp("built")))
-    made.write(MANIFEST)
-    made.apply()
-    return made
-
-
-@pytest.fixture
-def estate(built: Estate, tmp_path: Path) -> Estate:
-    return built.copy(tmp_path / "estate")
-
-
 def told(estate: Estate, *argv: str, status: int | None = None) -> dict[str, dict[str, Any]]:
     """The rows by id. Nothing is changed, and no passphrase is within reach."""
     before = estate.everything()

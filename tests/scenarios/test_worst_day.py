@@ -7,12 +7,11 @@ import re
 import shutil
 import subprocess
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
-from estate import PASSPHRASE, Estate, aside, crl_number
+from estate import AUTHORITIES, PASSPHRASE, Estate, aside, crl_number
 from helpers import Project, Result, environment
 from users import as_nobody, hand_over, needs_root
 
@@ -21,18 +20,13 @@ from pkibuild.plan.folder import Folder
 from pkibuild.world import World
 from pkibuild.world.files import Tree
 
-MANIFEST = """\
+MANIFEST = (
+    """\
 version: 1
 defaults: {issuer: web-ca}
-authorities:
-  root:
-    subject: {common_name: ABC Root CA}
-    key: {algorithm: ecdsa-p256, passphrase: {env: ROOT_PASSPHRASE}}
-    crl: {url: "http://pki.abc.com/root.crl", validity: 90d}
-  web-ca:
-    issuer: root
-    subject: {common_name: ABC Web CA}
-    crl: {url: "http://pki.abc.com/web-ca.crl"}
+"""
+    + AUTHORITIES
+    + """\
 hosts:
   www:
     fqdn: www.abc.com
@@ -42,22 +36,10 @@ hosts:
 services:
   pop3: {type: qpopper, host: mail}
 """
+)
 
 WWW = "hosts/www/etc/ssl"
 CONFIG = "hosts/mail/etc/qpopper/qpopper.conf"
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Estate:
-    made = Estate(Project(tmp_path_factory.mktemp("built")))
-    made.write(MANIFEST)
-    made.apply()
-    return made
-
-
-@pytest.fixture
-def estate(built: Estate, tmp_path: Path) -> Estate:
-    return built.copy(tmp_path / "estate")
 
 
 ALIAS = ("fqdn: www.abc.com\n", "fqdn: www.abc.com\n    aliases: [abc.com]\n")
