@@ -202,6 +202,13 @@ class Manifest:
         """The diagnostic with file, line and column."""
         return one.located(self.locate)
 
+    def declaration(self, unit: str) -> Declaration | None:
+        """What declares a unit, by its id; None for a service's own, or what is not declared."""
+        kind, _, name = unit.partition("/")
+        sections: Mapping[str, Mapping[str, Declaration]]
+        sections = {"authority": self.authorities, "host": self.hosts, "certificate": self.certificates}
+        return sections[kind].get(name) if kind in sections else None
+
     def declarations(self) -> list[Declaration]:
         """Every authority, host and certificate, authorities first."""
         return [*self.authorities.values(), *self.leaves()]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from pkibuild.diagnostics import Diagnostic
 from pkibuild.keys import backend
 from pkibuild.keys.errors import KeyProblem, PassphraseUnavailable
 from pkibuild.keys.passphrase import loose_file, obtain
-from pkibuild.model import Declaration, Manifest, Secret
+from pkibuild.model import Manifest, Secret
 from pkibuild.nodes import Action, FinishKey, MakeKey, Sign, SignCrl, Write
 from pkibuild.plan.files import NEXT
 from pkibuild.values import dataclass, field
@@ -99,16 +99,8 @@ class Opener:
             self._asked[secret] = obtain(secret, self._world, self._manifest.folder, confirm=confirm, what=what)
         return self._asked[secret]
 
-    def _declaration(self, unit: str) -> Declaration | None:
-        """What declares the key of a unit; None for a service's own, which has no passphrase."""
-        kind, _, name = unit.partition("/")
-        declared: dict[str, Mapping[str, Declaration]]
-        manifest = self._manifest
-        declared = {"authority": manifest.authorities, "host": manifest.hosts, "certificate": manifest.certificates}
-        return declared[kind].get(name) if kind in declared else None
-
     def _open(self, path: str, where: str, unit: str, certificate: str) -> None:
-        declaration = self._declaration(unit)
+        declaration = self._manifest.declaration(unit)  # None for a service's own key, which has no passphrase
         place = (*declaration.place, "key") if declaration else ()
         secret = declaration.key.passphrase if declaration else None
         try:

@@ -191,7 +191,8 @@ def _advise_clamped(draft: Draft, manifest: Manifest, views: Mapping[str, Issuer
         view = views[name]
         end = format_date(view.not_after)
         more = f" and {len(units) - 1} more" if len(units) > 1 else ""
-        place = _place(manifest, units[0])
+        declaration = manifest.declaration(units[0])
+        place = declaration.place if declaration else None
         draft.problems.found.append(
             warning("clamped", f"`{units[0]}`{more} would outlive `{name}` and ends with it, on {end}", place)
         )
@@ -205,13 +206,6 @@ def _advise_clamped(draft: Draft, manifest: Manifest, views: Mapping[str, Issuer
                 "short", f"authority `{name}` ends on {end}, too soon for what it issues", view.authority.place, hint
             )
         )
-
-
-def _place(manifest: Manifest, unit: str) -> tuple[str | int, ...] | None:
-    kind, _, name = unit.partition("/")
-    found = {"authority": manifest.authorities, "host": manifest.hosts, "certificate": manifest.certificates}
-    declaration = found[kind].get(name) if kind in found else None
-    return declaration.place if declaration else None
 
 
 def with_orphans(plan: Plan, orphans: Iterable[Orphan], prune: Iterable[Action] = ()) -> Plan:

@@ -97,9 +97,9 @@ def _place_of(manifest: Manifest, id: str) -> Place:
     kind, name = id.split("/", 2)[:2]
     if kind == "service":
         return manifest.services[name.rpartition("@")[0]].place
-    section: Mapping[str, Mapping[str, object]] = {"authority": manifest.authorities, "host": manifest.hosts}
-    place: Place = section.get(kind, manifest.certificates)[name].place  # type: ignore[attr-defined]  # declarations
-    return place
+    declaration = manifest.declaration(f"{kind}/{name}")
+    assert declaration is not None
+    return declaration.place
 
 
 # -- what hangs on it --------------------------------------------------------------------------------------------------
