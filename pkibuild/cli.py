@@ -9,32 +9,19 @@ from __future__ import annotations
 import os
 import sys
 
+from pkibuild.commands.registry import COMMANDS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself would be imported for this alone
     from argparse import Namespace
     from collections.abc import Sequence
 
-    from pkibuild.diagnostics import UserError
+    from pkibuild.core.diagnostics import UserError
     from pkibuild.world import World
 
 USAGE = 64
 INTERRUPTED = 130
 
-COMMANDS: tuple[tuple[str, str], ...] = (
-    ("init", "write a commented starter manifest"),
-    ("validate", "tell all problems of the manifest at once, and of its lock"),
-    ("show", "print the manifest with every inherited and built-in value filled in"),
-    ("plan", "show what apply would do, and change nothing"),
-    ("apply", "build what the plan says"),
-    ("diff", "show what changes between two manifests, no artifacts needed"),
-    ("status", "tell every certificate's and CRL's expiry, renewal and state"),
-    ("graph", "show the dependency graph"),
-    ("bundle", "write one host's files as a tar stream"),
-    ("schema", "print the JSON Schema of the manifest or of a plan"),
-    ("completion", "print a completion script for a shell"),
-    ("version", "print the versions of pkibuild and of what it stands on"),
-)
-"""Name and summary of every command, in the order of the help; each is the module `pkibuild.commands.NAME`."""
 
 REPORT = "this is a bug in pkibuild: please report it with the lines above and `pkibuild version`"
 
@@ -69,7 +56,7 @@ def _mend_streams() -> None:
 def _quick(argv: Sequence[str]) -> int | None:
     """The exit code of a run that the cache alone could answer; None sends it the long way."""
     try:
-        from pkibuild import quick  # type: ignore[attr-defined,unused-ignore]  # it stands beside this module, or not
+        from pkibuild.cache import answer as quick  # type: ignore[attr-defined,unused-ignore]  # it stands beside this module, or not
     except ImportError:
         return None
     answer: int | None = quick.answer(argv)
@@ -140,7 +127,7 @@ def _help(names: Sequence[str]) -> int:
 
 
 def _unknown(word: str) -> int:
-    from pkibuild.diagnostics import nearest
+    from pkibuild.core.diagnostics import nearest
 
     if word.startswith("-"):
         told = f"`{word}` is no option here: options come after the command"
@@ -160,7 +147,7 @@ def _run(name: str, argv: Sequence[str], world: World | None) -> int:
     from importlib import import_module
 
     from pkibuild.commands.options import parser_for
-    from pkibuild.diagnostics import UserError
+    from pkibuild.core.diagnostics import UserError
     from pkibuild.world import World as RealWorld
 
     command = import_module(f"pkibuild.commands.{name}")

@@ -5,26 +5,27 @@ from __future__ import annotations
 from functools import partial
 from importlib import import_module
 
-from pkibuild import graph as graphs
-from pkibuild.artifacts.wants import Unit
-from pkibuild.build.progress import Progress
-from pkibuild.diagnostics import Diagnostic, Problems, UserError
-from pkibuild.graph import Units
-from pkibuild.model import Manifest
-from pkibuild.nodes import Action, GraphNode, Pending, Plan, StatusRow, Why, unit_of
+from pkibuild.core.diagnostics import Diagnostic, Problems, UserError
+from pkibuild.core.values import dataclass, replace
+from pkibuild.execute.progress import Progress
+from pkibuild.model.desired import Unit
+from pkibuild.model.manifest import Manifest
+from pkibuild.model.plan import Action, Pending, Plan, unit_of
+from pkibuild.model.reports import GraphNode, StatusRow, Why
 from pkibuild.plan import saved as saving
 from pkibuild.plan import selection
 from pkibuild.plan.folder import Folder
 from pkibuild.plan.orphans import Wanted, find_orphans, prune
 from pkibuild.plan.planner import PassesOver, make_plan, with_orphans
 from pkibuild.plan.quiet import quiet
-from pkibuild.plan.risks import with_risks
 from pkibuild.plan.saved import Saved
 from pkibuild.plan.status import status as states
-from pkibuild.plan.why import explain
-from pkibuild.values import dataclass, replace
+from pkibuild.resolve import units as graphs
+from pkibuild.resolve.units import Units
+from pkibuild.review.risks import with_risks
+from pkibuild.review.why import explain
 from pkibuild.world import World
-from pkibuild.world.crew import Forks
+from pkibuild.world.forks import Forks
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ def _planned(
 def diff(old: str, new: str, world: World) -> Plan:
     """What changes from one manifest to another, each a path or `REV:PATH`. Raises UserError."""
     from pkibuild.manifest.sides import load_sides
-    from pkibuild.plan.diff import make_diff
+    from pkibuild.plan.compare.diff import make_diff
 
     sides = load_sides(old, new, world)
     made = make_diff(*sides, world.now(), Forks(world.processors()))
@@ -176,10 +177,10 @@ def apply(
         folder.refresh()
         folder.accept_gaps(options.accept_lost_history)
         # What builds is imported while forks still plan: a tenth of a build of a thousand hosts.
-        forks = Forks(options.jobs or world.processors(), partial(import_module, "pkibuild.build.run"), weight=120)
+        forks = Forks(options.jobs or world.processors(), partial(import_module, "pkibuild.execute.run"), weight=120)
         made = _planned(manifest, units, folder, options, now, forks, in_full=in_full or options.saved is not None)
         selection.check_risks(made, options.fail_on)
-        from pkibuild.build.run import carry_out
+        from pkibuild.execute.run import carry_out
 
         done, pending, diagnostics = carry_out(manifest, units, folder, made, world, options.jobs, progress)
         folder.remember()

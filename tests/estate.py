@@ -22,7 +22,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from helpers import Project, Result, changed, run_here, snapshot
 
-from pkibuild.units import format_time, parse_duration, parse_time
+from pkibuild.core.times import format_time, parse_duration, parse_time
 
 PASSPHRASE = "correct horse battery staple"
 """Never another one: the keys of released trees (`released`) are sealed with it."""

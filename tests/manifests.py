@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pkibuild.diagnostics import Diagnostic, UserError
+from pkibuild.core.diagnostics import Diagnostic, UserError
 from pkibuild.manifest import load
-from pkibuild.model import Manifest
+from pkibuild.model.manifest import Manifest
 from pkibuild.views.diagnostics import text as view
 from pkibuild.world import World
 

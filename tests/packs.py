@@ -6,23 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pkibuild.diagnostics import Diagnostic, Problems
-from pkibuild.model import (
-    SELF,
-    Authority,
-    Host,
-    KeySpec,
-    Names,
-    Platform,
-    Service,
-    Validity,
-)
+from pkibuild.core.diagnostics import Diagnostic, Problems
+from pkibuild.model.manifest import SELF, Authority, Host, KeySpec, Names, Platform, Service, Validity
+from pkibuild.packs.expand import Expander
+from pkibuild.packs.expansion import Expansion, File
+from pkibuild.packs.loader import load_packs
+from pkibuild.packs.options import complete
+from pkibuild.packs.pack import Pack
 from pkibuild.rendering.renderer import Renderer
-from pkibuild.services.expand import Expander
-from pkibuild.services.expansion import Expansion, File
-from pkibuild.services.loader import load_packs
-from pkibuild.services.options import complete
-from pkibuild.services.pack import Pack
 from pkibuild.world.files import read_file
 
 PLATFORMS: tuple[Platform, ...] = ("debian", "redhat", "freebsd", "user")

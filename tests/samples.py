@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pkibuild.facts import Profile, Revocation
+from pkibuild.core.times import DAY, YEAR
 from pkibuild.keys import backend
-from pkibuild.model import Names
-from pkibuild.units import DAY, YEAR
+from pkibuild.model.facts import Profile, Revocation
+from pkibuild.model.manifest import Names
 from pkibuild.x509 import issue
 
 NOW = 1_800_000_000

@@ -6,13 +6,12 @@ half) for a key. So it can be compared with the lock as well as with the file.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from pkibuild import layout
-from pkibuild.artifacts.wants import KEY_MODE, BundleWant, Rights
-from pkibuild.model import Declaration
-from pkibuild.x509 import pem
+from pkibuild.keys import pem
+from pkibuild.model import layout
+from pkibuild.model.desired import KEY_MODE, BundleWant, Rights
+from pkibuild.model.manifest import Declaration
 
 PARTS: dict[str, tuple[str, ...]] = {
     "fullchain": ("leaf", "chain"),
@@ -35,32 +34,6 @@ def bundle_of(declaration: Declaration, kind: str, rights: Rights) -> BundleWant
         der=kind == "der",
         place=declaration.place,
     )
-
-
-def certificate_part(fingerprint: str) -> str:
-    return f"cert:{fingerprint}"
-
-
-def key_part(public: str) -> str:
-    return f"key:{public}"
-
-
-def parts_in(data: bytes, der: bool, public_of: Callable[[bytes], str]) -> tuple[str, ...]:
-    """What a file holds, part by part. `public_of` tells the public digest of a private key's PEM block.
-
-    Raises ValueError where the file is damaged.
-    """
-    if der:
-        return (certificate_part(hashlib.sha256(data).hexdigest()),)
-    found: list[str] = []
-    for block in pem.blocks(data):
-        if block.is_private_key:
-            found.append(key_part(public_of(block.text)))
-        else:
-            found.append(certificate_part(hashlib.sha256(block.der()).hexdigest()))
-    if data and not found:
-        raise ValueError("there is neither a key nor a certificate in it")
-    return tuple(found)
 
 
 def assemble(blocks: Sequence[pem.Block], der: bool) -> bytes:

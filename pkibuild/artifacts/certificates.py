@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-from pkibuild import layout
-from pkibuild.artifacts.wants import FILE_MODE, KEY_MODE, CertificateWant, KeyWant, Pair, Rights
-from pkibuild.facts import Profile
-from pkibuild.model import SELF, Authority, Declaration, Host, Platform
+from pkibuild.model import layout
+from pkibuild.model.desired import FILE_MODE, KEY_MODE, CertificateWant, KeyWant, Pair, Rights
+from pkibuild.model.facts import Profile
+from pkibuild.model.layout import public_path
+from pkibuild.model.manifest import SELF, Authority, Declaration, Host, Platform
 
 UNCONSTRAINED = Profile(()).constraints
 
@@ -61,8 +62,3 @@ def _rights(platform: Platform) -> tuple[Rights, Rights]:
     """Those of a key and of a certificate on all hosts of a platform."""
     owner, group = layout.root_owner(platform), layout.root_group(platform)
     return Rights(owner, group, KEY_MODE), Rights(owner, group, FILE_MODE)
-
-
-def public_path(key_path: str) -> str:
-    """Where the public half of a key with a passphrase lies: `x.key` becomes `x.pub`."""
-    return key_path.removesuffix(".key") + ".pub"

@@ -9,12 +9,12 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-from pkibuild.artifacts.wants import ConfigWant
-from pkibuild.diagnostics import UserError, fail
-from pkibuild.documents.masks import Paths, masked
-from pkibuild.facts import sha
-from pkibuild.services.loader import built_in_name
-from pkibuild.values import dataclass
+from pkibuild.core.diagnostics import UserError, fail
+from pkibuild.core.values import dataclass
+from pkibuild.documents.schema.masks import Paths, masked
+from pkibuild.model.desired import ConfigWant
+from pkibuild.model.facts import sha
+from pkibuild.packs.loader import built_in_name
 from pkibuild.world.files import explain, read_file
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from pkibuild.commands import options
 from pkibuild.commands.output import style
 from pkibuild.commands.risks import add_fail_on, fail_on
 from pkibuild.commands.saved import given
-from pkibuild.diagnostics import UserError
-from pkibuild.model import Manifest
-from pkibuild.nodes import Plan
-from pkibuild.units import parse_moment
+from pkibuild.core.diagnostics import UserError
+from pkibuild.core.times import parse_moment
+from pkibuild.model.manifest import Manifest
+from pkibuild.model.plan import Plan
 from pkibuild.world import World
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ def load(arguments: Namespace, world: World, memory: Memory | None = None) -> Ma
 
 def recall(arguments: Namespace, world: World) -> Memory:
     """Large documents as the last run read them."""
+    from pkibuild.cache import documents as memory
+    from pkibuild.cache.answer import output_of
     from pkibuild.documents import Memory
-    from pkibuild.quick import output_of
-    from pkibuild.state import memory
 
     if arguments.output is not None:
         return Memory()
@@ -47,8 +47,8 @@ def recall(arguments: Namespace, world: World) -> Memory:
 
 def keep(documents: Memory, manifest: Manifest, world: World) -> None:
     """Keep them for the next run, unless it cannot know where they lie."""
+    from pkibuild.cache import documents as memory
     from pkibuild.plan.folder import output_root
-    from pkibuild.state import memory
 
     if posixpath.isabs(manifest.output):
         return
@@ -131,7 +131,7 @@ def remember(plan: Plan, arguments: Namespace, world: World) -> None:
     plain = arguments.format == "text" and arguments.color == "auto" and not (arguments.quiet or arguments.verbose)
     if quiet is None or not plain or arguments.output is not None or "PKIBUILD_NOW" in world.env:
         return
-    from pkibuild import quick
+    from pkibuild.cache import answer as quick
     from pkibuild.views import diagnostics, plan_text
     from pkibuild.views.terminal import Style
 

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pkibuild.commands import options
 from pkibuild.commands.building import load
 from pkibuild.commands.output import located
-from pkibuild.diagnostics import fail
+from pkibuild.core.diagnostics import fail
 from pkibuild.world import World
 
 

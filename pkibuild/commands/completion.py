@@ -21,8 +21,8 @@ def register(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, world: World) -> int:
-    from pkibuild.cli import COMMANDS
     from pkibuild.commands.describe import commands
+    from pkibuild.commands.registry import COMMANDS
 
     world.out(SHELLS[arguments.shell](commands(COMMANDS)))
     return 0

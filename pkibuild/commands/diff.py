@@ -9,7 +9,7 @@ from pkibuild.commands.building import show_plan
 from pkibuild.commands.output import warned
 from pkibuild.commands.plan import CHANGES
 from pkibuild.commands.risks import add_fail_on, fail_on, stopped
-from pkibuild.diagnostics import UserError
+from pkibuild.core.diagnostics import UserError
 from pkibuild.world import World
 
 

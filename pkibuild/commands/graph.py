@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pkibuild.commands import options
 from pkibuild.commands.building import load
 from pkibuild.commands.output import located, style
-from pkibuild.model import Manifest
+from pkibuild.model.manifest import Manifest
 from pkibuild.views import graph as view
 from pkibuild.world import World
 

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 
 from pkibuild.commands import options
 from pkibuild.commands.data import package_file
-from pkibuild.diagnostics import fail
+from pkibuild.core.diagnostics import fail
 from pkibuild.world import World
 from pkibuild.world.files import exists, write_file
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeVar
 
-from pkibuild.diagnostics import nearest
+from pkibuild.core.diagnostics import nearest
 
 MANIFEST = "pki.yaml"
 """The manifest where none is named."""

@@ -6,8 +6,8 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from pkibuild.diagnostics import Diagnostic, UserError
-from pkibuild.model import Manifest
+from pkibuild.core.diagnostics import Diagnostic, UserError
+from pkibuild.model.manifest import Manifest
 from pkibuild.views.terminal import Style
 from pkibuild.world import World
 

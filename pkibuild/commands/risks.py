@@ -6,8 +6,8 @@ from argparse import Namespace, _ActionsContainer
 
 from pkibuild.commands.options import wrong_usage
 from pkibuild.commands.output import report
-from pkibuild.diagnostics import Diagnostic, nearest
-from pkibuild.nodes import Plan
+from pkibuild.core.diagnostics import Diagnostic, nearest
+from pkibuild.model.plan import Plan
 from pkibuild.world import World
 
 
@@ -26,7 +26,7 @@ def fail_on(arguments: Namespace) -> tuple[str, ...]:
     codes = tuple(code.strip() for codes in arguments.fail_on for code in codes.split(",") if code.strip())
     if not codes:
         return ()
-    from pkibuild.plan.risks import ANY, RISKS
+    from pkibuild.review.risks import ANY, RISKS
 
     for code in codes:
         if code != ANY and code not in RISKS:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pkibuild import __version__
 from pkibuild.commands.options import manifest_path, wrong_usage
 from pkibuild.commands.options import path as path_of
-from pkibuild.diagnostics import UserError, fail
-from pkibuild.nodes import Plan
+from pkibuild.core.diagnostics import UserError, fail
+from pkibuild.model.plan import Plan
 from pkibuild.world import World
 from pkibuild.world.files import explain, read_file, stat_of, write_file
 

@@ -29,7 +29,7 @@ def run(arguments: Namespace, world: World) -> int:
 
 def _composed(arguments: Namespace, world: World) -> str:
     from pkibuild.manifest import load
-    from pkibuild.manifest.compose import schema_text
+    from pkibuild.manifest.read.compose import schema_text
 
     if arguments.of != "manifest":
         options.wrong_usage("only the schema of a manifest depends on one")

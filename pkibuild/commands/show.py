@@ -7,8 +7,8 @@ from typing import Any
 
 from pkibuild.commands import options
 from pkibuild.commands.building import load
-from pkibuild.diagnostics import fail, nearest
-from pkibuild.model import Manifest
+from pkibuild.core.diagnostics import fail, nearest
+from pkibuild.model.manifest import Manifest
 from pkibuild.views import effective
 from pkibuild.world import World
 

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pkibuild.commands import options
 from pkibuild.commands.building import load
 from pkibuild.commands.output import located, style
-from pkibuild.units import parse_duration, parse_moment
+from pkibuild.core.times import parse_duration, parse_moment
 from pkibuild.views import status as view
 from pkibuild.world import World
 

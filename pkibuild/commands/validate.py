@@ -7,17 +7,17 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pkibuild.artifacts.wants import Unit
 from pkibuild.commands import options
 from pkibuild.commands.output import report
-from pkibuild.diagnostics import Diagnostic, UserError
-from pkibuild.model import Manifest
-from pkibuild.units import plural
+from pkibuild.core.diagnostics import Diagnostic, UserError
+from pkibuild.core.times import plural
+from pkibuild.model.desired import Unit
+from pkibuild.model.manifest import Manifest
 from pkibuild.views import diagnostics as view
 from pkibuild.world import World
 
 if TYPE_CHECKING:
-    from pkibuild.state.lock import Lock
+    from pkibuild.state.lock.lock import Lock
 
 
 def register(parser: ArgumentParser) -> None:
@@ -91,8 +91,8 @@ def _unsayable(units: list[Unit], lock: Lock | None) -> list[Diagnostic]:
 def _lock(manifest: Manifest) -> Lock | None:
     """The lock, if it is there and can be read; what is wrong with it is told by itself (`_lock_problems`)."""
     from pkibuild.plan.folder import lock_path
-    from pkibuild.state.committed import read_lock
-    from pkibuild.state.lock import Lock
+    from pkibuild.state.lock.committed import read_lock
+    from pkibuild.state.lock.lock import Lock
 
     path = lock_path(manifest)
     try:
@@ -110,7 +110,7 @@ def _absent(path: str) -> tuple[Diagnostic, ...]:
 
 
 def _lock_problems(path: str, arguments: Namespace) -> list[Diagnostic]:
-    from pkibuild.state.committed import check
+    from pkibuild.state.lock.committed import check
 
     return list(check(_lock_of(path, arguments), posixpath.basename(path)))
 

@@ -10,18 +10,18 @@ import tarfile
 from collections.abc import Iterable, Mapping
 
 from pkibuild.artifacts.configs import Texts
-from pkibuild.artifacts.wants import Rights, Unit
-from pkibuild.diagnostics import UserError, fail, nearest
-from pkibuild.facts import sha
-from pkibuild.graph import Units
-from pkibuild.model import Host, Manifest
-from pkibuild.nodes import Action, Plan
-from pkibuild.plan.files import Files
+from pkibuild.core.diagnostics import UserError, fail, nearest
+from pkibuild.core.values import dataclass
+from pkibuild.model.desired import Rights, Unit
+from pkibuild.model.facts import sha
+from pkibuild.model.manifest import Host, Manifest
+from pkibuild.model.plan import Action, Plan
+from pkibuild.observe.files import Files
 from pkibuild.plan.folder import Folder
 from pkibuild.plan.planner import draft_plan
 from pkibuild.plan.selection import due
+from pkibuild.resolve.units import Units
 from pkibuild.state.receipt import Receipt, ReceiptFile
-from pkibuild.values import dataclass
 
 APPLY = "run `pkibuild apply` first"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pkibuild.documents.document import Document, read_document
-from pkibuild.documents.known import Memory
-from pkibuild.documents.source import Disk, Source
+from pkibuild.documents.sources.source import Disk, Source
+from pkibuild.documents.yaml.known import Memory
 
 __all__ = ["Disk", "Document", "Memory", "Source", "read_document"]

@@ -5,17 +5,17 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Any
 
-from pkibuild.diagnostics import Diagnostic, Place, Span, UserError
-from pkibuild.documents.known import Memory, Starts, known
-from pkibuild.documents.source import Source
-from pkibuild.documents.text import LIMIT, decode
-from pkibuild.values import dataclass, field, replace
+from pkibuild.core.diagnostics import Diagnostic, Place, Span, UserError
+from pkibuild.core.values import dataclass, field, replace
+from pkibuild.documents.sources.source import Source
+from pkibuild.documents.yaml.known import Memory, Starts, known
+from pkibuild.documents.yaml.text import LIMIT, decode
 from pkibuild.world.files import explain as explain_error
 
 if TYPE_CHECKING:
     import yaml
 
-    from pkibuild.documents.region import IsSecret, Region
+    from pkibuild.documents.yaml.region import IsSecret, Region
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class Document:
 
     def whole(self) -> Region:
         if self._whole is None:
-            from pkibuild.documents.region import Region
+            from pkibuild.documents.yaml.region import Region
 
             self._whole = Region(self.name, self.text, self.data, self._also_secret)
         return self._whole
@@ -62,7 +62,7 @@ class Document:
         if not place or len(self._parts) > _MANY or len(self.text) < _SHORT:
             return self.whole()
         if place[:2] not in self._parts:
-            from pkibuild.documents.region import declaration
+            from pkibuild.documents.yaml.region import declaration
 
             self._parts[place[:2]] = declaration(self.whole(), place)
         return self._parts[place[:2]] or self.whole()
@@ -99,7 +99,7 @@ def parse_document(text: str, path: str, name: str, starts: Starts | None = None
     """
     import yaml
 
-    from pkibuild.documents import reader
+    from pkibuild.documents.yaml import reader
 
     document = Document(name, path, text)
     problems = _Problems(name, text)
@@ -139,7 +139,7 @@ class _Problems:
             raise UserError
 
     def syntax(self, error: yaml.MarkedYAMLError) -> None:
-        from pkibuild.documents import reader
+        from pkibuild.documents.yaml import reader
 
         conflict = self._conflict()
         if conflict is not None:
@@ -156,7 +156,7 @@ class _Problems:
 
     def _conflict(self) -> Diagnostic | None:
         """The first conflict marker that git left: it says more than what YAML makes of it."""
-        from pkibuild.documents.secrets import MARKERS
+        from pkibuild.documents.schema.secrets import MARKERS
 
         markers = [one for one in enumerate(self.lines) if one[1].startswith(MARKERS)]
         if len({line[:7] for _, line in markers}) < len(MARKERS):
@@ -183,7 +183,7 @@ class _Problems:
         return self._lines
 
     def span(self, line: int, column: int, length: int) -> Span:
-        from pkibuild.documents.secrets import mask_unparsed
+        from pkibuild.documents.schema.secrets import mask_unparsed
 
         while line > 0 and (line >= len(self.lines) or not self.lines[line].strip()):
             line -= 1  # the end of the file: shown is what came before it

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.types import (
     PublicKeyTypes,
 )
 
+from pkibuild.keys import pem
 from pkibuild.keys.errors import KeyUnreadable, PassphraseNeeded, WrongPassphrase
-from pkibuild.x509 import pem
 
 PrivateKey = (
     rsa.RSAPrivateKey

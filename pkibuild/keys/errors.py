@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pkibuild.diagnostics import Diagnostic, Place
+from pkibuild.core.diagnostics import Diagnostic, Place
 
 
 class KeyProblem(ValueError):

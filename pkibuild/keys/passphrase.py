@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pkibuild.diagnostics import Diagnostic, warning
+from pkibuild.core.diagnostics import Diagnostic, warning
 from pkibuild.keys.errors import PassphraseUnavailable
-from pkibuild.model import Secret
+from pkibuild.model.manifest import Secret
 from pkibuild.world import World
 from pkibuild.world.files import explain, read_file, stat_of
 

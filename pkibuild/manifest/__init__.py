@@ -1,4 +1,4 @@
-"""The manifest: read, checked and decoded into the frozen values of `pkibuild.model`."""
+"""The manifest: read, checked and decoded into the frozen values of `pkibuild.model.manifest`."""
 
 from __future__ import annotations
 

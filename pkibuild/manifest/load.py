@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any
 
 import pkibuild
-from pkibuild.diagnostics import Diagnostic, Place, Problems, UserError
+from pkibuild.core.diagnostics import Diagnostic, Place, Problems, UserError
 from pkibuild.documents import Disk, Document, Memory, Source
-from pkibuild.documents.masks import within
-from pkibuild.documents.schema import Validator, quote
-from pkibuild.manifest.authorities import (
+from pkibuild.documents.schema.masks import within
+from pkibuild.documents.schema.validator import Validator, quote
+from pkibuild.manifest.decode.authorities import (
     Authorities,
     check_issuers,
     check_leaf_subjects,
@@ -22,22 +22,22 @@ from pkibuild.manifest.authorities import (
     in_issuing_order,
     with_renewals,
 )
-from pkibuild.manifest.clients import warn_of_clients
-from pkibuild.manifest.compose import compose_schema
-from pkibuild.manifest.constraints import check_constraints
-from pkibuild.manifest.context import Context, Raw
-from pkibuild.manifest.declared import Declared, read_declarations, report
-from pkibuild.manifest.fields import Fields
-from pkibuild.manifest.gather import SECTIONS, gather
-from pkibuild.manifest.leaves import Leaves
-from pkibuild.manifest.options import files_in
-from pkibuild.manifest.services import Services
-from pkibuild.manifest.subjects import Subjects
-from pkibuild.manifest.unsupported import find_unsupported
-from pkibuild.manifest.version import check_version, nothing_declared, version_fits
-from pkibuild.model import Authority, Certificate, Declaration, Host, Manifest, Service
-from pkibuild.services.loader import Packs, load_packs
-from pkibuild.services.pack import COMMON, Pack
+from pkibuild.manifest.decode.clients import warn_of_clients
+from pkibuild.manifest.decode.constraints import check_constraints
+from pkibuild.manifest.decode.context import Context, Raw
+from pkibuild.manifest.decode.declared import Declared, read_declarations, report
+from pkibuild.manifest.decode.fields import Fields
+from pkibuild.manifest.decode.leaves import Leaves
+from pkibuild.manifest.decode.options import files_in
+from pkibuild.manifest.decode.services import Services
+from pkibuild.manifest.decode.subjects import Subjects
+from pkibuild.manifest.read.compose import compose_schema
+from pkibuild.manifest.read.gather import SECTIONS, gather
+from pkibuild.manifest.read.unsupported import find_unsupported
+from pkibuild.manifest.read.version import check_version, nothing_declared, version_fits
+from pkibuild.model.manifest import Authority, Certificate, Declaration, Host, Manifest, Service
+from pkibuild.packs.loader import Packs, load_packs
+from pkibuild.packs.pack import COMMON, Pack
 from pkibuild.world import World
 
 
@@ -214,7 +214,7 @@ class _Loader:
         return refused or within(place[2:], pack.secrets)
 
     def _is_secret(self, place: Place) -> bool:
-        from pkibuild.documents.secrets import SECRET_NAME
+        from pkibuild.documents.schema.secrets import SECRET_NAME
 
         named = any(isinstance(step, str) and SECRET_NAME.search(step) for step in place[2:] or place)
         return named or self._is_secret_option(self.gathered.written(place)[0], place)

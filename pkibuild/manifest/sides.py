@@ -6,13 +6,13 @@ import posixpath
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
-from pkibuild.diagnostics import Diagnostic, Place, Span, UserError
+from pkibuild.core.diagnostics import Diagnostic, Place, Span, UserError
+from pkibuild.core.values import dataclass, replace
 from pkibuild.documents import Disk, Source
-from pkibuild.documents.revision import Named, Revision, named
+from pkibuild.documents.sources.revision import Named, Revision, named
 from pkibuild.manifest.load import load
-from pkibuild.model import Manifest
-from pkibuild.services.loader import BUILT_IN
-from pkibuild.values import dataclass, replace
+from pkibuild.model.manifest import Manifest
+from pkibuild.packs.loader import BUILT_IN
 from pkibuild.world import World
 
 NOTHING = "/dev/null"

@@ -7,26 +7,27 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from pkibuild.artifacts.configs import Texts
-from pkibuild.artifacts.wants import Unit
-from pkibuild.diagnostics import Diagnostic, UserError, fail
-from pkibuild.facts import CrlFacts, sha
-from pkibuild.model import Manifest
-from pkibuild.plan.clone import keys_elsewhere
-from pkibuild.plan.draft import Draft
-from pkibuild.plan.files import Files
-from pkibuild.plan.remembered import Remembered
+from pkibuild.artifacts.draft import Draft
+from pkibuild.cache import keys as cache
+from pkibuild.cache.answer import RUN_LOCK, TICK, Signature, changed_at, signature
+from pkibuild.core.diagnostics import Diagnostic, UserError, fail
+from pkibuild.core.times import END_OF_TIME
+from pkibuild.model.desired import Unit
+from pkibuild.model.facts import CrlFacts, sha
+from pkibuild.model.manifest import Manifest
+from pkibuild.observe.clone import keys_elsewhere
+from pkibuild.observe.files import Files
+from pkibuild.observe.lock_only import Remembered
 from pkibuild.plan.settled import Passing
-from pkibuild.quick import RUN_LOCK, TICK, Signature, changed_at, signature
-from pkibuild.state import cache, output
-from pkibuild.state.committed import flaws, read_lock
-from pkibuild.state.entries import Draft as Line
-from pkibuild.state.histories import journal_of
-from pkibuild.state.journal import Journal, Writer, draft
-from pkibuild.state.lock import Lock
-from pkibuild.units import END_OF_TIME
+from pkibuild.state import marker as output
+from pkibuild.state.journal.entries import Draft as Line
+from pkibuild.state.journal.histories import journal_of
+from pkibuild.state.journal.journal import Journal, Writer, draft
+from pkibuild.state.lock.committed import flaws, read_lock
+from pkibuild.state.lock.lock import Lock
 from pkibuild.world import World
-from pkibuild.world.crew import Forks
 from pkibuild.world.files import Tree, write_file
+from pkibuild.world.forks import Forks
 
 
 class Folder:

@@ -4,27 +4,13 @@ from __future__ import annotations
 
 import posixpath
 
-from pkibuild.diagnostics import Diagnostic, warning
-from pkibuild.facts import CertificateFacts
-from pkibuild.model import Attributes, Authority, Manifest
-from pkibuild.plan.draft import Draft
-from pkibuild.plan.observed import Source
-from pkibuild.state.lock import Lock
+from pkibuild.artifacts.draft import Draft
+from pkibuild.core.diagnostics import Diagnostic, warning
+from pkibuild.model.manifest import Authority, Manifest
+from pkibuild.observe.source import Source
+from pkibuild.state.lock.lock import Lock
 
 START_OVER = "only to start over with a new authority, that nobody trusts yet, delete the lock"
-
-
-def remembered_authorities(lock: Lock) -> dict[str, Attributes]:
-    """Every authority in the lock, by name, with its subject."""
-    found: dict[str, Attributes] = {}
-    for node in lock.ids():
-        kind, _, rest = node.partition("/")
-        name, _, last = rest.partition("/")
-        if kind == "authority" and last == "certificate":
-            entry = lock.entry(node)
-            if entry is not None and isinstance(entry.facts, CertificateFacts):
-                found[name] = entry.facts.subject
-    return found
 
 
 def check_missing(manifest: Manifest, source: Source, draft: Draft) -> None:

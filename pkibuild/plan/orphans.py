@@ -6,21 +6,21 @@ from collections.abc import Container, Iterable, Iterator, Set
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pkibuild.artifacts.certificates import public_path
-from pkibuild.diagnostics import fail
-from pkibuild.facts import CertificateFacts, KeyFacts
-from pkibuild.layout import SECRET
-from pkibuild.model import Manifest
-from pkibuild.nodes import Action, Orphan, Reason, Remove
-from pkibuild.plan.changes import name_list
-from pkibuild.plan.files import Files
-from pkibuild.plan.remembered import Remembered
+from pkibuild.core.diagnostics import fail
+from pkibuild.core.times import format_date
+from pkibuild.model.facts import CertificateFacts, KeyFacts
+from pkibuild.model.layout import SECRET, public_path
+from pkibuild.model.manifest import Manifest
+from pkibuild.model.plan import Action, Orphan, Reason
+from pkibuild.model.recipes import Remove
+from pkibuild.observe.files import Files
+from pkibuild.observe.lock_only import Remembered
 from pkibuild.plan.selection import matches
-from pkibuild.state.lock import Lock
-from pkibuild.units import format_date
+from pkibuild.review.fields import name_list
+from pkibuild.state.lock.lock import Lock
 
 if TYPE_CHECKING:
-    from pkibuild.plan.asbuilt import AsBuilt
+    from pkibuild.plan.compare.as_built import AsBuilt
 
 FOLDERS = {"hosts": "host", "certificates": "certificate", "authorities": "authority"}
 MOST_HOSTS = 10

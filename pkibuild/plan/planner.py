@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
+from pkibuild.artifacts.authorities import check_signing, plan_authority
 from pkibuild.artifacts.configs import Texts
-from pkibuild.artifacts.wants import Unit
-from pkibuild.diagnostics import UserError, warning
-from pkibuild.graph import Units
-from pkibuild.model import SELF, Declaration, Manifest
-from pkibuild.nodes import Action, Orphan, Plan
-from pkibuild.plan.authorities import check_signing, plan_authority
-from pkibuild.plan.because import explained
-from pkibuild.plan.derived import plan_bundle, plan_config
-from pkibuild.plan.draft import Draft, Tally
-from pkibuild.plan.forks import decide_on
-from pkibuild.plan.issuers import IssuerView
+from pkibuild.artifacts.derived import plan_bundle, plan_config
+from pkibuild.artifacts.draft import Draft, Tally
+from pkibuild.artifacts.issuers import IssuerView
+from pkibuild.artifacts.pairs import Context, plan_pair
+from pkibuild.core.diagnostics import UserError, warning
+from pkibuild.core.times import format_date
+from pkibuild.core.values import dataclass, field, replace
+from pkibuild.model.desired import Unit
+from pkibuild.model.manifest import SELF, Declaration, Manifest
+from pkibuild.model.plan import Action, Orphan, Plan
+from pkibuild.observe.source import Source
 from pkibuild.plan.missing import check_missing
-from pkibuild.plan.observed import Source
-from pkibuild.plan.pairs import Context, plan_pair
-from pkibuild.state.lock import Lock
-from pkibuild.units import format_date
-from pkibuild.values import dataclass, field, replace
-from pkibuild.world.crew import ALONE, Forks
+from pkibuild.plan.parallel import decide_on
+from pkibuild.resolve.units import Units
+from pkibuild.review.causes import explained
+from pkibuild.state.lock.lock import Lock
+from pkibuild.world.forks import ALONE, Forks
 
 FEW = 192
 """Up to so many units one process decides on as fast as two."""

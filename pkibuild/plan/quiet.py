@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pkibuild import layout
-from pkibuild.model import Manifest
-from pkibuild.nodes import Plan, Quiet
+from pkibuild.core.times import DAY, HOUR
+from pkibuild.model import layout
+from pkibuild.model.manifest import Manifest
+from pkibuild.model.plan import Plan, Quiet
 from pkibuild.plan.folder import Folder
-from pkibuild.state import output
-from pkibuild.units import DAY, HOUR
+from pkibuild.state import marker as output
 
 RUNNING = ".cache/running"
 """Stands while a run writes: one that finds it knows that another was killed, and sweeps its temporary files."""

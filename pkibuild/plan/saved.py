@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from pkibuild import __version__
-from pkibuild.diagnostics import Diagnostic, UserError, fail
-from pkibuild.nodes import Plan
+from pkibuild.core.diagnostics import Diagnostic, UserError, fail
+from pkibuild.core.times import format_time, parse_time
+from pkibuild.core.values import dataclass
+from pkibuild.model.plan import Plan
 from pkibuild.plan.selection import STOPPED
-from pkibuild.units import format_time, parse_time
-from pkibuild.values import dataclass
 
 LIMIT = 128 * 1024 * 1024
 """Bytes of a saved plan; the first plan of ten thousand hosts has twenty-five million."""

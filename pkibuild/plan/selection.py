@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from pkibuild.diagnostics import Diagnostic, UserError, fail, nearest, warning
-from pkibuild.nodes import Action, Plan, unit_of
-from pkibuild.plan.policies import BY_TIME
-from pkibuild.plan.risks import found_risks
-from pkibuild.units import plural
+from pkibuild.artifacts.policies import BY_TIME
+from pkibuild.core.diagnostics import Diagnostic, UserError, fail, nearest, warning
+from pkibuild.core.times import plural
+from pkibuild.model.plan import Action, Plan, unit_of
+from pkibuild.review.risks import found_risks
 
 FOLLOWING = frozenset({"key-changed", "parts-changed", "list-changed"})
 """Reasons that follow from another action of the plan: they are the clock's where that action is."""

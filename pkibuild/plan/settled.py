@@ -14,18 +14,18 @@ from hashlib import sha256
 from itertools import compress
 
 from pkibuild import __version__
-from pkibuild.artifacts.wants import Unit
-from pkibuild.manifest.options import files_in
-from pkibuild.model import Declaration, Manifest, Service
-from pkibuild.plan.draft import Draft, Tally
-from pkibuild.plan.issuers import IssuerView
+from pkibuild.artifacts.draft import Draft, Tally
+from pkibuild.artifacts.issuers import IssuerView
+from pkibuild.cache.answer import TICK, Signature, changed_at, signature, unchanged
+from pkibuild.cache.keys import KeyMemo
+from pkibuild.cache.store import keep, recall
+from pkibuild.core.values import dataclass, field, replace
+from pkibuild.manifest.decode.options import files_in
+from pkibuild.model.desired import Unit
+from pkibuild.model.manifest import Declaration, Manifest, Service
 from pkibuild.plan.planner import PassesOver
-from pkibuild.quick import TICK, Signature, changed_at, signature, unchanged
-from pkibuild.state.cache import KeyMemo
-from pkibuild.state.local import keep, recall
-from pkibuild.values import dataclass, field, replace
-from pkibuild.world.crew import ALONE, Forks
 from pkibuild.world.files import Tree
+from pkibuild.world.forks import ALONE, Forks
 
 PATH = ".cache/settled"
 FORMAT = 3

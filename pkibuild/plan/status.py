@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from pkibuild import layout
 from pkibuild.artifacts.configs import Texts
-from pkibuild.artifacts.wants import Pair, Unit
-from pkibuild.diagnostics import Diagnostic, Place, UserError
-from pkibuild.facts import CertificateFacts, CrlFacts
-from pkibuild.model import Authority, Crl, Manifest
-from pkibuild.nodes import Action, Reason, StatusRow
-from pkibuild.plan.draft import Draft
-from pkibuild.plan.issuers import IssuerView
-from pkibuild.plan.observed import Generation, Source
+from pkibuild.artifacts.draft import Draft
+from pkibuild.artifacts.issuers import IssuerView
+from pkibuild.artifacts.policies import BY_TIME, list_renews_at, renews_at, root_is_due
+from pkibuild.core.diagnostics import Diagnostic, Place, UserError
+from pkibuild.model import layout
+from pkibuild.model.desired import Pair, Unit
+from pkibuild.model.facts import CertificateFacts, CrlFacts
+from pkibuild.model.manifest import Authority, Crl, Manifest
+from pkibuild.model.plan import Action, Reason
+from pkibuild.model.reports import StatusRow
+from pkibuild.observe.source import Generation, Source
 from pkibuild.plan.planner import draft_plan
-from pkibuild.plan.policies import BY_TIME, list_renews_at, renews_at, root_is_due
-from pkibuild.state.lock import Lock
+from pkibuild.state.lock.lock import Lock
 from pkibuild.x509.attributes import format_subject
 
 Told = tuple[str, str]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pkibuild.diagnostics import Place
-from pkibuild.documents.masks import Paths, further
+from pkibuild.core.diagnostics import Place
+from pkibuild.documents.schema.masks import Paths, further
 
 HIDDEN = "********"
 """In a message, in place of a secret."""

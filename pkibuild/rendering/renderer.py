@@ -15,12 +15,12 @@ from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, Undefined
 
 from pkibuild import __version__
-from pkibuild.diagnostics import Diagnostic, Place, Span, UserError, nearest
+from pkibuild.core.diagnostics import Diagnostic, Place, Span, UserError, nearest
+from pkibuild.core.values import dataclass, field
 from pkibuild.rendering.languages import Refused, find_language
 from pkibuild.rendering.languages.base import called
 from pkibuild.rendering.placed import HIDDEN, is_secret, place_of
 from pkibuild.rendering.sandbox import OUTPUT_LIMIT, SOURCE_LIMIT, WORK, NotAllowed, Sandbox, Work, check, instrument
-from pkibuild.values import dataclass, field
 from pkibuild.world import bytecode
 
 _OURS = ("renderer", "sandbox")

@@ -14,7 +14,7 @@ from json.encoder import encode_basestring_ascii
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pkibuild.values import dataclass
+from pkibuild.core.values import dataclass
 
 T = TypeVar("T")
 Convert = Callable[[Any], Any]

@@ -11,9 +11,9 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
-from pkibuild.diagnostics import UserError, fail
+from pkibuild.core.diagnostics import UserError, fail
+from pkibuild.core.values import dataclass, field
 from pkibuild.state.codec import Mode, from_json, to_text
-from pkibuild.values import dataclass, field
 
 FORMAT = 1
 NAME = ".install.json"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from pkibuild.diagnostics import Diagnostic, Span
-from pkibuild.units import plural
+from pkibuild.core.diagnostics import Diagnostic, Span
+from pkibuild.core.times import plural
 from pkibuild.views.terminal import PLAIN, Style, visible, visible_line, width
 
 _LONGEST_LINE = 160

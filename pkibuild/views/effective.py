@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pkibuild.documents.masks import masked
-from pkibuild.documents.secrets import MASK
-from pkibuild.model import Authority, Certificate, Constraints, Declaration, Host, Manifest, Names, Service
-from pkibuild.units import format_duration, format_time
+from pkibuild.core.times import format_duration, format_time
+from pkibuild.documents.schema.masks import masked
+from pkibuild.documents.schema.secrets import MASK
+from pkibuild.model.manifest import Authority, Certificate, Constraints, Declaration, Host, Manifest, Names, Service
 
 SECTIONS = ("authorities", "hosts", "services", "certificates")
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from pkibuild.nodes import Action, Change, Orphan
-from pkibuild.values import dataclass
+from pkibuild.core.values import dataclass
+from pkibuild.model.plan import Action, Change, Orphan
 
 FEWEST = 3
 """So many more hosts must be alike before they are only counted."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pkibuild.diagnostics import Place
-from pkibuild.nodes import Action, Change, Orphan, Pending, Plan, Reason
-from pkibuild.units import format_time
+from pkibuild.core.diagnostics import Place
+from pkibuild.core.times import format_time
+from pkibuild.model.plan import Action, Change, Orphan, Pending, Plan, Reason
 from pkibuild.views import diagnostics
 
 FORMAT_VERSION = 1

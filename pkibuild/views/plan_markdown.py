@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pkibuild.diagnostics import Diagnostic
-from pkibuild.nodes import Action, Orphan, Pending, Plan, Reason
+from pkibuild.core.diagnostics import Diagnostic
+from pkibuild.model.plan import Action, Orphan, Pending, Plan, Reason
 from pkibuild.views.diagnostics import in_order
 from pkibuild.views.fleet import Alike, blocks
 from pkibuild.views.plan_text import closing, diff_lines, explanation, gone, marker, places_of, sides, told_change

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from pkibuild.nodes import Action, MakeKey, Plan, Recipe
+from pkibuild.model.plan import Action, Plan
+from pkibuild.model.recipes import MakeKey, Recipe
 from pkibuild.views import plan_json
 
 _UNTOLD = frozenset({"passphrase", "data", "path"})

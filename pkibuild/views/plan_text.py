@@ -5,8 +5,8 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable
 
-from pkibuild.nodes import Action, Change, Orphan, Pending, Plan, Reason
-from pkibuild.units import DAY, HOUR, days_between, plural
+from pkibuild.core.times import DAY, HOUR, days_between, plural
+from pkibuild.model.plan import Action, Change, Orphan, Pending, Plan, Reason
 from pkibuild.views.fleet import Alike, blocks
 from pkibuild.views.terminal import PLAIN, Style, pad, visible, visible_line, width
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pkibuild.nodes import StatusRow
-from pkibuild.units import days_between, format_date, format_time
+from pkibuild.core.times import days_between, format_date, format_time
+from pkibuild.model.reports import StatusRow
 from pkibuild.views import status_calendar, status_prometheus
 from pkibuild.views.plan_json import dump
 from pkibuild.views.terminal import PLAIN, Style, table, visible

@@ -6,8 +6,8 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 
-from pkibuild.nodes import StatusRow
-from pkibuild.units import DAY, format_date, format_time
+from pkibuild.core.times import DAY, format_date, format_time
+from pkibuild.model.reports import StatusRow
 
 LINE = 75
 """Octets of a line without its break (RFC 5545 3.1)."""

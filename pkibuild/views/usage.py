@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pkibuild.values import dataclass
+from pkibuild.core.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

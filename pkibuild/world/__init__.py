@@ -10,9 +10,9 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
-from pkibuild.diagnostics import fail
-from pkibuild.units import parse_time
-from pkibuild.values import dataclass
+from pkibuild.core.diagnostics import fail
+from pkibuild.core.times import parse_time
+from pkibuild.core.values import dataclass
 from pkibuild.world.files import Tree
 
 __all__ = ["Completed", "World"]

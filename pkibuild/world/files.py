@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Literal
 
-from pkibuild.diagnostics import UserError, fail
-from pkibuild.values import dataclass
+from pkibuild.core.diagnostics import UserError, fail
+from pkibuild.core.values import dataclass
 
 TEMPORARY = ".pkibuild-tmp-"
 """How the name of every temporary file begins, so that a later run finds what a killed one left."""

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from pkibuild.model import Attributes
-from pkibuild.values import dataclass
+from pkibuild.core.values import dataclass
+from pkibuild.model.manifest import Attributes
 
 StringType = Literal["utf8", "printable", "ia5"]
 

@@ -9,8 +9,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, ObjectIdentifier
 
-from pkibuild.facts import Profile
 from pkibuild.keys.backend import PublicKey
+from pkibuild.model.facts import Profile
 from pkibuild.x509.names import subtree_names
 from pkibuild.x509.said import PURPOSES, usages
 

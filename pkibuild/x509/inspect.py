@@ -13,10 +13,10 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
-from pkibuild.facts import CertificateFacts, CrlFacts, KeyFacts, Revocation
 from pkibuild.keys.backend import algorithm_of, load_public, open_key, private_block, public_digest, quietly
 from pkibuild.keys.errors import KeyUnreadable
-from pkibuild.model import Constraints, Names
+from pkibuild.model.facts import CertificateFacts, CrlFacts, KeyFacts, Revocation
+from pkibuild.model.manifest import Constraints, Names
 from pkibuild.x509.issue import serial_text
 from pkibuild.x509.names import attributes_of, names_of, subtrees_of
 from pkibuild.x509.reading import reading

@@ -10,11 +10,11 @@ from functools import lru_cache
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pkibuild.facts import CertificateFacts, Profile, Revocation
+from pkibuild.core.times import END_OF_TIME
+from pkibuild.core.values import dataclass, field
 from pkibuild.keys.backend import PrivateKey, PublicKey, algorithm_of, public_digest, signature_hash
-from pkibuild.model import Attributes, Constraints
-from pkibuild.units import END_OF_TIME
-from pkibuild.values import dataclass, field
+from pkibuild.model.facts import CertificateFacts, Profile, Revocation
+from pkibuild.model.manifest import Attributes, Constraints
 from pkibuild.x509.extensions import Extension, asked_extensions, extension, identifiers, locations
 from pkibuild.x509.names import attributes_of, build_name, general_names, names_of, subtree_names, subtrees_of
 from pkibuild.x509.reading import reading

@@ -9,7 +9,7 @@ from functools import lru_cache
 from cryptography import x509
 
 from pkibuild.keys.backend import quietly
-from pkibuild.model import Attributes, Names, Subtrees
+from pkibuild.model.manifest import Attributes, Names, Subtrees
 from pkibuild.x509.attributes import ATTRIBUTES, BY_OID, problem_of
 
 _OIDS = {name: x509.ObjectIdentifier(one.oid) for name, one in ATTRIBUTES.items()}

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-from pkibuild.facts import CertificateFacts, KeyFacts, Profile
-from pkibuild.model import Names
+from pkibuild.model.facts import CertificateFacts, KeyFacts, Profile
+from pkibuild.model.manifest import Names
 
 PURPOSES: Mapping[str, str] = MappingProxyType(
     {

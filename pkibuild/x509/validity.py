@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pkibuild.model import Validity
-from pkibuild.units import END_OF_TIME, MINUTE
+from pkibuild.core.times import END_OF_TIME, MINUTE
+from pkibuild.model.manifest import Validity
 
 BACKDATED = 5 * MINUTE
 """How far a certificate begins before it is made, so that a client whose clock is slow accepts it."""

@@ -10,7 +10,7 @@ import pytest
 from helpers import Project
 from machines import Machine
 
-from pkibuild.diagnostics import UserError
+from pkibuild.core.diagnostics import UserError
 from pkibuild.rendering.renderer import Renderer
 
 pytestmark = pytest.mark.server

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import judges
 import pytest
 
-from pkibuild.facts import Profile, Revocation
-from pkibuild.keys import backend
-from pkibuild.model import Attributes, Constraints, Names, Subtrees, Validity
-from pkibuild.units import DAY
-from pkibuild.x509 import inspect, issue, pem
+from pkibuild.core.times import DAY
+from pkibuild.keys import backend, pem
+from pkibuild.model.facts import Profile, Revocation
+from pkibuild.model.manifest import Attributes, Constraints, Names, Subtrees, Validity
+from pkibuild.x509 import inspect, issue
 from pkibuild.x509.validity import window
 
 pytestmark = [pytest.mark.server, judges.needed]

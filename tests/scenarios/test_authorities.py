@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from estate import Estate, dns, key_id, spki
 from helpers import Project
 
-from pkibuild.units import format_time
+from pkibuild.core.times import format_time
 
 MANIFEST = """\
 version: 1

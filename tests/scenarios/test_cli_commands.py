@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 from helpers import EXAMPLES, ROOT, Project, changed, environment, run_here
 
-from pkibuild import quick
+from pkibuild.cache import answer as quick
 
 ENV = {"PKI_PASSPHRASE": "correct horse battery staple", "PKIBUILD_NOW": "2026-03-01T12:00:00Z"}
 NOTE = "note: the clock is pinned by PKIBUILD_NOW to 2026-03-01T12:00:00Z\n"
@@ -364,8 +364,8 @@ def test_a_run_loads_what_it_says_and_does_alone(started: Project) -> None:
         [sys.executable, "-c", code], cwd=started.folder, env=environment(ENV), capture_output=True, text=True
     )
     loaded = {name.removeprefix("pkibuild.") for name in done.stderr.splitlines()[-1].split()}
-    assert {"commands.apply", "rendering.languages.httpd", "build.execute"} <= loaded
-    assert not loaded & {"commands.plan", "plan.asbuilt", "documents.region", "documents.secrets", "views.diagnostics"}
+    assert {"commands.apply", "rendering.languages.httpd", "execute.executor"} <= loaded
+    assert not loaded & {"commands.plan", "plan.compare.as_built", "documents.yaml.region", "views.diagnostics"}
     assert not loaded & {f"rendering.languages.{name}" for name in ("data", "m4", "plain", "popper", "shell", "yaml")}
 
 

@@ -14,7 +14,7 @@ import pytest
 from helpers import ROOT, Project
 from users import as_nobody, hand_over
 
-from pkibuild.diagnostics import UserError
+from pkibuild.core.diagnostics import UserError
 from pkibuild.rendering.languages import find_language
 from pkibuild.rendering.renderer import Renderer
 from pkibuild.rendering.sandbox import Sandbox
@@ -212,7 +212,7 @@ def test_of_a_project_only_built_in_templates_are_kept(copied: Project) -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "shows"),
     [
-        ("services/apache/httpd.conf.j2", "# ", "# edited ", True),
+        ("packs/builtin/apache/httpd.conf.j2", "# ", "# edited ", True),
         ("rendering/sandbox.py", "trim_blocks=True", "trim_blocks=False", True),
         ("__init__.py", '__version__ = "', '__version__ = "9.', False),
     ],

@@ -68,7 +68,7 @@ def test_every_code_is_in_the_catalogue_and_no_other() -> None:
 
 def test_every_built_in_pack_is_in_the_manual() -> None:
     text = (DOCS / "packs.md").read_text(encoding="utf-8")
-    names = [path.parent.name for path in (ROOT / "pkibuild/services").glob("*/service.yaml")]
+    names = [path.parent.name for path in (ROOT / "pkibuild/packs/builtin").glob("*/service.yaml")]
     assert names
     assert [name for name in names if f"`{name}`" not in text] == []
 

@@ -8,9 +8,9 @@ import shutil
 import pytest
 from helpers import Project
 
-from pkibuild import quick
-from pkibuild.documents.known import LARGE
-from pkibuild.state.memory import FORMAT, PATH
+from pkibuild.cache import answer as quick
+from pkibuild.cache.documents import FORMAT, PATH
+from pkibuild.documents.yaml.known import LARGE
 
 HEAD = """\
 version: 1

@@ -16,7 +16,7 @@ import pytest
 from estate import AUTHORITIES, Estate
 from helpers import Project
 
-from pkibuild.diagnostics import fail
+from pkibuild.core.diagnostics import fail
 from pkibuild.world.files import Tree
 
 MANIFEST = (

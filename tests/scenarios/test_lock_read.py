@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from helpers import Project
 
+from pkibuild.cache.answer import TICK
 from pkibuild.manifest import load
 from pkibuild.plan import folder as folders
 from pkibuild.plan.folder import Folder
-from pkibuild.quick import TICK
-from pkibuild.state.lock import Lock
+from pkibuild.state.lock.lock import Lock
 from pkibuild.world import World
 
 MANIFEST = """\

@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from estate import Estate, crl_number, serials
 from helpers import Project
 
-from pkibuild.build import records
-from pkibuild.state import cache
-from pkibuild.state import openssl as index_of
-from pkibuild.state.histories import Histories
-from pkibuild.units import format_time
+from pkibuild.cache import keys as cache
+from pkibuild.core.times import format_time
+from pkibuild.record import records
+from pkibuild.state.journal.histories import Histories
+from pkibuild.state.openssl import index as index_of
 from pkibuild.world.files import Tree
 
 MANIFEST = """\

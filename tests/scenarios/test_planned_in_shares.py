@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from helpers import Project, Result
 
+from pkibuild.cache import keys as cache
+from pkibuild.cache.store import recall
 from pkibuild.plan import settled
-from pkibuild.plan.asbuilt import AsBuilt
+from pkibuild.plan.compare.as_built import AsBuilt
 from pkibuild.plan.planner import FEW
-from pkibuild.state import cache
-from pkibuild.state.local import recall
 from pkibuild.world import World
 from pkibuild.world.files import Tree
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from helpers import Project
 
-from pkibuild import __version__, quick
+from pkibuild import __version__
+from pkibuild.cache import answer as quick
 
 MANIFEST = """\
 version: 1

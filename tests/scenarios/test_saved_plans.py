@@ -14,7 +14,7 @@ from estate import PASSPHRASE, WEB_CA, Estate
 from helpers import ROOT, Project
 from jsonschema import Draft202012Validator
 
-from pkibuild.units import DAY
+from pkibuild.core.times import DAY
 from pkibuild.world.files import Tree
 
 MANIFEST = (

@@ -13,7 +13,7 @@ from estate import WEB_CA, Estate
 from exposition import parse_exposition
 from helpers import Project, changed
 
-from pkibuild.units import DAY, format_time, parse_duration, parse_time
+from pkibuild.core.times import DAY, format_time, parse_duration, parse_time
 
 MANIFEST = (
     WEB_CA

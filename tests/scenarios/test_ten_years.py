@@ -10,11 +10,11 @@ from helpers import Project
 
 from pkibuild import manifest as manifests
 from pkibuild import pipeline
-from pkibuild.build.progress import Progress
-from pkibuild.model import Manifest
-from pkibuild.nodes import Plan
+from pkibuild.core.times import DAY, format_time
+from pkibuild.execute.progress import Progress
+from pkibuild.model.manifest import Manifest
+from pkibuild.model.plan import Plan
 from pkibuild.pipeline import Options
-from pkibuild.units import DAY, format_time
 from pkibuild.world import World
 
 ROOT_DAYS = 3700

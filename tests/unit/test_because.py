@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pkibuild.artifacts.configs import MASK
-from pkibuild.documents.masks import masked
-from pkibuild.plan.because import differing, pointer
+from pkibuild.documents.schema.masks import masked
 from pkibuild.rendering.placed import Placed, placed
+from pkibuild.review.causes import differing, pointer
 
 AT = ("services", "web")
 

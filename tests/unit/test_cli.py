@@ -13,13 +13,13 @@ import pytest
 from helpers import ROOT, Project, environment, run, run_here
 
 from pkibuild import __version__, cli
-from pkibuild.commands import describe, options
-from pkibuild.diagnostics import Diagnostic, Span, UserError
+from pkibuild.commands import describe, options, registry
+from pkibuild.core.diagnostics import Diagnostic, Span, UserError
 from pkibuild.views import progress
 from pkibuild.views.manpage import text as manpage
 from pkibuild.world import World
 
-NAMES = [name for name, _ in cli.COMMANDS]
+NAMES = [name for name, _ in registry.COMMANDS]
 
 
 def test_help_names_every_command() -> None:
@@ -97,7 +97,7 @@ def failing(error: BaseException) -> ModuleType:
 def command(monkeypatch: pytest.MonkeyPatch):
     def put(error: BaseException) -> None:
         monkeypatch.setitem(sys.modules, "pkibuild.commands.failing", failing(error))
-        monkeypatch.setattr(cli, "COMMANDS", (*cli.COMMANDS, ("failing", "fails")))
+        monkeypatch.setattr(cli, "COMMANDS", (*registry.COMMANDS, ("failing", "fails")))
 
     return put
 
@@ -204,7 +204,12 @@ def test_a_terminal_that_cannot_show_a_character_shows_its_code(encoding: str, p
 
 def test_importing_the_command_line_imports_next_to_nothing() -> None:
     bare = modules_after("import os, __future__")  # an editable installation has imported the latter already
-    assert modules_after("import pkibuild.cli") - bare == {"pkibuild", "pkibuild.cli"}
+    assert modules_after("import pkibuild.cli") - bare == {
+        "pkibuild",
+        "pkibuild.cli",
+        "pkibuild.commands",
+        "pkibuild.commands.registry",
+    }
 
 
 HEAVY = {"cryptography", "jinja2", "jsonschema", "yaml"}
@@ -241,7 +246,7 @@ def test_schema_of_a_manifest_is_the_committed_one(project: Project) -> None:
 def test_the_man_page_is_not_stale() -> None:
     """Written anew by docs/man/generate."""
     committed = (ROOT / "docs" / "man" / "pkibuild.1").read_text()
-    assert committed == manpage(describe.commands(cli.COMMANDS), __version__)
+    assert committed == manpage(describe.commands(registry.COMMANDS), __version__)
 
 
 # -- init ---------------------------------------------------------------------------

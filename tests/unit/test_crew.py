@@ -9,8 +9,8 @@ from itertools import groupby
 
 import pytest
 
-from pkibuild.diagnostics import UserError, fail
-from pkibuild.world.crew import Forks, crew
+from pkibuild.core.diagnostics import UserError, fail
+from pkibuild.world.forks import Forks, crew
 
 
 def squares(part: Sequence[int]) -> Iterator[list[int]]:

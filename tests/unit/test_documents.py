@@ -10,11 +10,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkibuild.diagnostics import Diagnostic, Place, UserError
+from pkibuild.core.diagnostics import Diagnostic, Place, UserError
 from pkibuild.documents import Document
 from pkibuild.documents.document import parse_document
-from pkibuild.documents.reader import MAX_ALIASED, MAX_DEPTH
-from pkibuild.documents.text import decode
+from pkibuild.documents.yaml.reader import MAX_ALIASED, MAX_DEPTH
+from pkibuild.documents.yaml.text import decode
 from pkibuild.views.diagnostics import text as view
 
 

@@ -9,10 +9,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pkibuild.diagnostics import UserError
-from pkibuild.documents import reader
-from pkibuild.documents.known import LARGE, Known, Memory, known, reread
-from pkibuild.documents.text import decode
+from pkibuild.core.diagnostics import UserError
+from pkibuild.documents.yaml import reader
+from pkibuild.documents.yaml.known import LARGE, Known, Memory, known, reread
+from pkibuild.documents.yaml.text import decode
 
 BEFORE = """\
 version: 1

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pkibuild.diagnostics import Place, Problems
-from pkibuild.documents.compiled import UnknownKeyword, compile_schema
-from pkibuild.documents.schema import Validator, quote
-from pkibuild.manifest.compose import compose_schema
-from pkibuild.services.loader import load_packs
+from pkibuild.core.diagnostics import Place, Problems
+from pkibuild.documents.schema.compiled import UnknownKeyword, compile_schema
+from pkibuild.documents.schema.validator import Validator, quote
+from pkibuild.manifest.read.compose import compose_schema
+from pkibuild.packs.loader import load_packs
 
 SCHEMA = compose_schema(load_packs([], Problems()))
 POINTERS = [f"#/$defs/{name}" for name in SCHEMA["$defs"]] + ["#"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pkibuild.diagnostics import UserError
+from pkibuild.core.diagnostics import UserError
 from pkibuild.world import files
 from pkibuild.world.files import Tree
 

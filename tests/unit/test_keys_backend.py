@@ -8,10 +8,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, rsa, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from pkibuild.keys import backend
+from pkibuild.keys import backend, pem
 from pkibuild.keys.errors import KeyProblem, KeyUnreadable, PassphraseNeeded, WrongPassphrase
-from pkibuild.model import ALGORITHMS
-from pkibuild.x509 import inspect, pem
+from pkibuild.model.manifest import ALGORITHMS
+from pkibuild.x509 import inspect
 
 QUICK = [one for one in ALGORITHMS if one not in ("rsa-3072", "rsa-4096")]
 WORDS = "correct horse 馬".encode()

@@ -11,7 +11,7 @@ import pytest
 
 from pkibuild.keys.errors import PassphraseUnavailable
 from pkibuild.keys.passphrase import LONGEST, loose_file, obtain, source_of
-from pkibuild.model import Secret
+from pkibuild.model.manifest import Secret
 from pkibuild.world import World
 
 PLACE = ("authorities", "myrootca", "key", "passphrase")

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from pkibuild.artifacts.wants import KeyWant, Rights
-from pkibuild.facts import KeyFacts
-from pkibuild.model import KeySpec, Secret
-from pkibuild.plan.keys import KeyState, KeyVerdict, decide
-from pkibuild.plan.observed import KeySeen
+from pkibuild.artifacts.keys import KeyState, KeyVerdict, decide
+from pkibuild.model.desired import KeyWant, Rights
+from pkibuild.model.facts import KeyFacts
+from pkibuild.model.manifest import KeySpec, Secret
+from pkibuild.observe.source import KeySeen
 
 OWN = KeyFacts("ecdsa-p256", "own")
 OTHER = KeyFacts("ecdsa-p256", "other")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pkibuild.build.ledger import Journals
-from pkibuild.diagnostics import UserError, fail
-from pkibuild.state.histories import Histories, journal_of
-from pkibuild.state.journal import draft
+from pkibuild.core.diagnostics import UserError, fail
+from pkibuild.execute.ledger import Journals
+from pkibuild.state.journal.histories import Histories, journal_of
+from pkibuild.state.journal.journal import draft
 from pkibuild.world.files import Tree
 
 PATHS = [journal_of("a"), journal_of("b")]

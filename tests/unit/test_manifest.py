@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from manifests import HEAD, NOW, WORLD_NOW, codes, loaded, refused, said, write
 
-from pkibuild.diagnostics import UserError
+from pkibuild.core.diagnostics import UserError
+from pkibuild.core.times import DAY, parse_time
 from pkibuild.manifest import load
-from pkibuild.model import Constraints, Crl, KeySpec, Names, Secret, Subtrees, Validity
-from pkibuild.units import DAY, parse_time
+from pkibuild.model.manifest import Constraints, Crl, KeySpec, Names, Secret, Subtrees, Validity
 from pkibuild.world import World
 
 FIRST_EXAMPLE = """\

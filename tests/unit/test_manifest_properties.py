@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from manifests import HEAD, NOW, loaded
 
-from pkibuild.diagnostics import UserError
+from pkibuild.core.diagnostics import UserError
 from pkibuild.manifest import load
-from pkibuild.model import Manifest
+from pkibuild.model.manifest import Manifest
 from pkibuild.views.diagnostics import text as view
 from pkibuild.world import World
 

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from manifests import HEAD, refused
 
-from pkibuild.diagnostics import Problems
-from pkibuild.documents.schema import Validator
-from pkibuild.manifest.compose import base_schema, compose_schema, schema_text
-from pkibuild.manifest.declared import MAX_HOSTS
-from pkibuild.manifest.unsupported import _FIELDS
-from pkibuild.model import ALGORITHMS
-from pkibuild.services.loader import load_packs
-from pkibuild.services.pack import Pack
+from pkibuild.core.diagnostics import Problems
+from pkibuild.documents.schema.validator import Validator
+from pkibuild.manifest.decode.declared import MAX_HOSTS
+from pkibuild.manifest.read.compose import base_schema, compose_schema, schema_text
+from pkibuild.manifest.read.unsupported import _FIELDS
+from pkibuild.model.manifest import ALGORITHMS
+from pkibuild.packs.loader import load_packs
+from pkibuild.packs.pack import Pack
 from pkibuild.x509.attributes import ATTRIBUTES
 
 COMMITTED = Path(__file__).parents[2] / "schemas" / "pki.schema.json"

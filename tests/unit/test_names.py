@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkibuild.manifest.names import (
+from pkibuild.manifest.decode.names import (
     BadName,
     address_in,
     http_url,

@@ -15,12 +15,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pkibuild.documents import Disk, read_document
-from pkibuild.model import SELF, Names
-from pkibuild.services.expansion import Port
-from pkibuild.services.loader import BUILT_IN, built_in_types
-from pkibuild.services.options import complete
-from pkibuild.services.pack import Rights
-from pkibuild.services.validate import check_descriptor, check_options
+from pkibuild.model.manifest import SELF, Names
+from pkibuild.packs.expansion import Port
+from pkibuild.packs.loader import BUILT_IN, built_in_types
+from pkibuild.packs.options import complete
+from pkibuild.packs.pack import Rights
+from pkibuild.packs.validate import check_descriptor, check_options
 
 PACKS = given.packs()
 TYPES = built_in_types()
@@ -84,8 +84,8 @@ def test_no_option_takes_a_control_character(name: str, end: str) -> None:
 
 def test_loading_the_built_in_packs_imports_no_heavy_library() -> None:
     code = (
-        "import sys; from pkibuild.services.loader import load_packs; import pkibuild.services.expand;"
-        "from pkibuild.diagnostics import Problems; p = load_packs([], Problems()); [p[n] for n in p];"
+        "import sys; from pkibuild.packs.loader import load_packs; import pkibuild.packs.expand;"
+        "from pkibuild.core.diagnostics import Problems; p = load_packs([], Problems()); [p[n] for n in p];"
         "print([m for m in ('jinja2', 'jsonschema', 'cryptography') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -322,6 +322,6 @@ def test_which_ports_clash(one: Port, other: Port, clash: bool) -> None:
 
 
 def test_the_schema_of_descriptors_is_itself_valid_and_described() -> None:
-    schema = json.loads((Path(BUILT_IN) / "service.schema.json").read_text())
+    schema = json.loads((Path(BUILT_IN).parent / "service.schema.json").read_text())
     Draft202012Validator.check_schema(schema)
     assert all(one.get("description") for one in schema["properties"].values())

@@ -11,10 +11,10 @@ from typing import Any
 import packs as given
 import pytest
 
-from pkibuild.model import Host, Names
-from pkibuild.services.expand import Expander
-from pkibuild.services.expansion import Expansion
-from pkibuild.services.pack import Pack
+from pkibuild.model.manifest import Host, Names
+from pkibuild.packs.expand import Expander
+from pkibuild.packs.expansion import Expansion
+from pkibuild.packs.pack import Pack
 
 HOSTS = (
     given.a_host(),

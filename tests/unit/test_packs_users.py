@@ -10,8 +10,8 @@ import packs as given
 import pytest
 from helpers import Project
 
-from pkibuild.diagnostics import Diagnostic, Problems, UserError
-from pkibuild.services.loader import built_in_types, load_packs
+from pkibuild.core.diagnostics import Diagnostic, Problems, UserError
+from pkibuild.packs.loader import built_in_types, load_packs
 
 DESCRIPTOR = """\
 type: myproxy

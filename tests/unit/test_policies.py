@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from pkibuild.facts import CertificateFacts, CrlFacts, Profile, Revocation
-from pkibuild.model import Constraints, Names, Subtrees, Validity
-from pkibuild.plan import policies
-from pkibuild.plan.policies import Desired, DesiredCrl, Held
-from pkibuild.units import DAY, HOUR, MINUTE
+from pkibuild.artifacts import policies
+from pkibuild.artifacts.policies import Desired, DesiredCrl, Held
+from pkibuild.core.times import DAY, HOUR, MINUTE
+from pkibuild.model.facts import CertificateFacts, CrlFacts, Profile, Revocation
+from pkibuild.model.manifest import Constraints, Names, Subtrees, Validity
 
 NOW = 1_893_456_000
 START = NOW - 10 * DAY

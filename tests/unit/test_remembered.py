@@ -9,17 +9,16 @@ from pathlib import Path
 import pytest
 from samples import CA, NOW, crl, sign
 
-from pkibuild.artifacts.wants import BundleWant, CertificateWant, ConfigWant, KeyWant, Pair, Rights, Unit
-from pkibuild.facts import FileFacts, KeyFacts
-from pkibuild.model import Authority, Crl, KeySpec, Validity
-from pkibuild.plan.entries import config_entry
-from pkibuild.plan.files import Files
-from pkibuild.plan.missing import remembered_authorities
-from pkibuild.plan.remembered import Remembered
-from pkibuild.services.expansion import File
-from pkibuild.state.cache import Cache
-from pkibuild.state.lock import Lock, LockEntry, lines_of
-from pkibuild.units import DAY, YEAR
+from pkibuild.artifacts.entries import config_entry
+from pkibuild.cache.keys import Cache
+from pkibuild.core.times import DAY, YEAR
+from pkibuild.model.desired import BundleWant, CertificateWant, ConfigWant, KeyWant, Pair, Rights, Unit
+from pkibuild.model.facts import FileFacts, KeyFacts
+from pkibuild.model.manifest import Authority, Crl, KeySpec, Validity
+from pkibuild.observe.files import Files
+from pkibuild.observe.lock_only import Remembered, remembered_authorities
+from pkibuild.packs.expansion import File
+from pkibuild.state.lock.lock import Lock, LockEntry, lines_of
 from pkibuild.world.files import Tree
 from pkibuild.x509 import inspect
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pkibuild.diagnostics import Diagnostic, UserError
+from pkibuild.core.diagnostics import Diagnostic, UserError
 from pkibuild.rendering.languages import LANGUAGES
 from pkibuild.rendering.placed import Placed, is_secret, place_of, placed
 from pkibuild.rendering.renderer import Renderer

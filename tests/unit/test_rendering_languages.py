@@ -16,8 +16,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pkibuild.diagnostics import UserError
-from pkibuild.documents.reader import parse as parse_yaml
+from pkibuild.core.diagnostics import UserError
+from pkibuild.documents.yaml.reader import parse as parse_yaml
 from pkibuild.rendering.languages import LANGUAGES, find_language
 from pkibuild.rendering.renderer import Renderer
 

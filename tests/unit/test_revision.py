@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pkibuild.diagnostics import UserError
-from pkibuild.documents.revision import Named, named
+from pkibuild.core.diagnostics import UserError
+from pkibuild.documents.sources.revision import Named, named
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from pkibuild.facts import CertificateFacts, CrlFacts, Profile
-from pkibuild.model import ALGORITHMS, Constraints, Names, Subtrees, Validity
-from pkibuild.nodes import Action, Change, Orphan, Plan, Reason, Write
-from pkibuild.plan import risks
-from pkibuild.plan.risks import RISKS, Issued, found_risks, issued_risks, key_risks, list_risks, with_risks
-from pkibuild.units import DAY, YEAR, parse_time
+from pkibuild.core.times import DAY, YEAR, parse_time
+from pkibuild.model.facts import CertificateFacts, CrlFacts, Profile
+from pkibuild.model.manifest import ALGORITHMS, Constraints, Names, Subtrees, Validity
+from pkibuild.model.plan import Action, Change, Orphan, Plan, Reason
+from pkibuild.model.recipes import Write
+from pkibuild.review import risks
+from pkibuild.review.risks import RISKS, Issued, found_risks, issued_risks, key_risks, list_risks, with_risks
 
 NOW = parse_time("2030-01-01")
 LEAF = Profile((("common_name", "www.abc.com"),), Names(dns=("www.abc.com",)), ("server",))

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkibuild.diagnostics import UserError
-from pkibuild.facts import Revocation
-from pkibuild.state.journal import FIRST, Journal, JournalEntry, Writer, draft, parse
-from pkibuild.units import END_OF_TIME
+from pkibuild.core.diagnostics import UserError
+from pkibuild.core.times import END_OF_TIME
+from pkibuild.model.facts import Revocation
+from pkibuild.state.journal.journal import FIRST, Journal, JournalEntry, Writer, draft, parse
 
 HOST = "host/myhost/certificate"
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkibuild.diagnostics import UserError
-from pkibuild.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, Revocation
-from pkibuild.model import Constraints, Names, Subtrees
+from pkibuild.core.diagnostics import UserError
+from pkibuild.model.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, Revocation
+from pkibuild.model.manifest import Constraints, Names, Subtrees
 from pkibuild.state.codec import from_json, to_json, to_text
-from pkibuild.state.lock import Facts, JournalMark, Lock, LockEntry, lines_of
+from pkibuild.state.lock.lock import Facts, JournalMark, Lock, LockEntry, lines_of
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 lists = st.lists(texts, max_size=2).map(tuple)

@@ -21,9 +21,11 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkibuild.state import oneline, openssl, openssl_config
-from pkibuild.state.journal import Journal, Writer, draft, parse
-from pkibuild.units import DAY
+from pkibuild.core.times import DAY
+from pkibuild.state.journal.journal import Journal, Writer, draft, parse
+from pkibuild.state.openssl import config as openssl_config
+from pkibuild.state.openssl import index as openssl
+from pkibuild.state.openssl import oneline
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl program")
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkibuild.diagnostics import UserError
-from pkibuild.state import output, receipt
+from pkibuild.core.diagnostics import UserError
+from pkibuild.state import marker as output
+from pkibuild.state import receipt
 from pkibuild.state.receipt import Receipt, ReceiptBuild, ReceiptCommand, ReceiptFile, ReceiptFolder
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)

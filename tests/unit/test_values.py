@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pkibuild import values
+from pkibuild.core import values
 
 Decorator = Callable[..., Any]
 

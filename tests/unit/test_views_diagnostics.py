@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pkibuild.diagnostics import Diagnostic, Span, warning
+from pkibuild.core.diagnostics import Diagnostic, Span, warning
 from pkibuild.views import diagnostics as view
 from pkibuild.views.terminal import Style, width
 

@@ -15,9 +15,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from pkibuild.diagnostics import Diagnostic, Span, warning
-from pkibuild.nodes import Action, Change, Orphan, Pending, Plan, Reason, Write
-from pkibuild.units import DAY, parse_time
+from pkibuild.core.diagnostics import Diagnostic, Span, warning
+from pkibuild.core.times import DAY, parse_time
+from pkibuild.model.plan import Action, Change, Orphan, Pending, Plan, Reason
+from pkibuild.model.recipes import Write
 from pkibuild.views import plan_json, plan_markdown, plan_text
 from pkibuild.views.terminal import Style, visible
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from pkibuild.nodes import StatusRow
-from pkibuild.units import DAY, parse_time
+from pkibuild.core.times import DAY, parse_time
+from pkibuild.model.reports import StatusRow
 from pkibuild.views import status
 
 NOW = parse_time("2026-01-01")

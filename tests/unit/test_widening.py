@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkibuild.model import Constraints, Subtrees
-from pkibuild.plan.widening import widened
+from pkibuild.model.manifest import Constraints, Subtrees
+from pkibuild.review.widening import widened
 
 
 def permitted(**trees: tuple[str, ...]) -> Constraints:

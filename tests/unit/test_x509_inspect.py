@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import CA, ISSUER, KEY, NOW, SERVER, crl, sign
 
-from pkibuild.facts import Revocation
-from pkibuild.keys import backend
-from pkibuild.model import Constraints, Names, Subtrees
-from pkibuild.units import DAY, YEAR
-from pkibuild.x509 import inspect, issue, pem
+from pkibuild.core.times import DAY, YEAR
+from pkibuild.keys import backend, pem
+from pkibuild.model.facts import Revocation
+from pkibuild.model.manifest import Constraints, Names, Subtrees
+from pkibuild.x509 import inspect, issue
 
 # -- revocation lists ----------------------------------------------------------------------
 

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import CA, ISSUER, KEY, NOW, SERVER, issued, sign
 
-from pkibuild.facts import Profile
+from pkibuild.core.times import DAY, END_OF_TIME, YEAR
 from pkibuild.keys import backend
-from pkibuild.model import ALGORITHMS, Constraints, Names, Subtrees
-from pkibuild.units import DAY, END_OF_TIME, YEAR
+from pkibuild.model.facts import Profile
+from pkibuild.model.manifest import ALGORITHMS, Constraints, Names, Subtrees
 from pkibuild.x509 import inspect, issue
 from pkibuild.x509.attributes import ATTRIBUTES, in_dn_order
 from pkibuild.x509.said import alternative_names, fits, usages

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkibuild.x509 import pem
+from pkibuild.keys import pem
 
 
 @given(st.binary(max_size=300), st.sampled_from([pem.CERTIFICATE, pem.CRL, pem.PRIVATE_KEY]))

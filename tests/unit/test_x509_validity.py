@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pkibuild.model import Validity
-from pkibuild.units import DAY, END_OF_TIME, HOUR, MINUTE, YEAR
+from pkibuild.core.times import DAY, END_OF_TIME, HOUR, MINUTE, YEAR
+from pkibuild.model.manifest import Validity
 from pkibuild.x509.validity import window
 
 NOW = 1_800_000_000

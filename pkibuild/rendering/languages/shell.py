@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from pkibuild.core.values import dataclass
 from pkibuild.rendering.languages.base import Language, Refused, refuse_controls, text_of
-from pkibuild.values import dataclass
 
 _BARE = re.compile(r"[A-Za-z0-9_@%+:,./\-]+")
 

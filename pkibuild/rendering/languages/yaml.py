@@ -10,9 +10,9 @@ import json
 import re
 from typing import Any
 
+from pkibuild.core.values import dataclass, replace
 from pkibuild.rendering.languages.base import AFTER_BACKSLASH, BLANK, ENDS, Language, Refused, refuse_controls, text_of
 from pkibuild.rendering.languages.data import plain_data
-from pkibuild.values import dataclass, replace
 
 _SAFE = re.compile(r"[A-Za-z0-9_/.\-]*")
 _BLOCK = re.compile(r"(^|.*[ \t])[|>][0-9+-]{0,2}[ \t]*(#.*)?")

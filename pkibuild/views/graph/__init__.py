@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pkibuild.nodes import GraphNode
+from pkibuild.model.reports import GraphNode
 
 FORMATS = ("tree", "text", "dot", "mermaid", "svg", "json")
 

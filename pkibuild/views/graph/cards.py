@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pkibuild.nodes import GraphNode
-from pkibuild.values import dataclass, replace
+from pkibuild.core.values import dataclass, replace
+from pkibuild.model.reports import GraphNode
 
 FEWEST = 3
 """So many cards must be alike before they are shown as one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from pkibuild.values import dataclass
+from pkibuild.core.values import dataclass
 from pkibuild.views.graph.cards import Card, card_of, every
 from pkibuild.views.terminal import visible, width
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from pkibuild.diagnostics import Place, Span
-from pkibuild.nodes import Consequence, GraphNode, Need, Origin, Why
+from pkibuild.core.diagnostics import Place, Span
+from pkibuild.model.reports import Consequence, GraphNode, Need, Origin, Why
 from pkibuild.views.plan_json import dump
 from pkibuild.views.terminal import PLAIN, Style, pad, visible, width
 

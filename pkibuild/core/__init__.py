@@ -1,0 +1,1 @@
+"""What every room uses: diagnostics, times, and the base of all records."""

@@ -1,0 +1,1 @@
+"""JSON Schema: validation, its diagnostics, and which values are secret."""

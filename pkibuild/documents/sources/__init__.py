@@ -1,0 +1,1 @@
+"""Where the bytes of a document come from: the disk, or a git revision."""

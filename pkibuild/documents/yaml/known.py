@@ -1,0 +1,130 @@
+"""A large document that an earlier run read: only the entries that were edited are parsed again.
+
+An entry is a name with what is declared under it, as `hosts:` has ten thousand. Its lines mean the same wherever they
+stand, as long as they begin where the parser found an entry to begin, are followed by another entry of the same
+section, and no anchor is in the document. Anything else, and anything unusual about the edit, is left to the parser.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from typing import Any
+
+from pkibuild.core.diagnostics import UserError
+from pkibuild.core.values import dataclass, field, replace
+
+LARGE = 20_000
+"""Characters; what is shorter is parsed as fast as it is compared."""
+_UNUSUAL = re.compile(r"[&*!\r\t]|^(?! |$)", re.MULTILINE)
+"""Anchors, aliases and tags, perhaps; other line ends; a line that is not indented, such as `---`."""
+
+Starts = dict[str, list[int]]
+"""By section (top-level key): where in the text each name in its block mapping begins, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A document without problems and without anchors."""
+
+    text: str
+    data: Any
+    starts: Starts
+    """By section, for each entry in order: where in the text its name begins."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """Large documents by path."""
+
+    before: dict[str, Known] = field(default_factory=dict)
+    """As an earlier run read them."""
+    now: dict[str, Known] = field(default_factory=dict)
+    """As this run read them."""
+
+    def read(self, path: str, text: str) -> Known | None:
+        """A document, as far as that is known without the parser's help."""
+        known = self.before.get(path)
+        return reread(known, text) if known is not None and len(text) >= LARGE else None
+
+    def take(self, path: str, known: Known) -> None:
+        if len(known.text) >= LARGE:
+            self.now[path] = known
+
+    @property
+    def has_news(self) -> bool:
+        return any(self.before.get(path) is not known for path, known in self.now.items())
+
+
+def known(text: str, data: Any, starts: Starts) -> Known:
+    """A document that the parser has read, with those of its sections whose entries have lines of their own."""
+    return Known(text, data, {name: found for name, found in starts.items() if _has_lines(text, found)})
+
+
+def _has_lines(text: str, starts: list[int]) -> bool:
+    """Whether every entry begins a line, and all of them in one column."""
+    indents = [text[text.rfind("\n", 0, start) + 1 : start] for start in starts]
+    return bool(indents) and bool(indents[0]) and not indents[0].strip(" ") and len(set(indents)) == 1
+
+
+def reread(known: Known, text: str) -> Known | None:
+    """The document as it is now; None where the whole of it has to be parsed."""
+    if text == known.text:
+        return known
+    same = text.rfind("\n", 0, _common(known.text, text)) + 1
+    rest = _common(known.text[same:][::-1], text[same:][::-1])
+    for section, starts in known.starts.items():
+        column = starts[0] - known.text.rfind("\n", 0, starts[0]) - 1
+        first = bisect_left(starts, same + column) - 1  # a line before an entry belongs to the one above
+        after = bisect_left(starts, len(known.text) - rest + column, max(first, 0) + 1)
+        if first >= 0 and after < len(starts):
+            return _with_entries(known, text, section, column, first, after)
+    return None
+
+
+def _with_entries(known: Known, text: str, section: str, column: int, first: int, after: int) -> Known | None:
+    """With the entries from `first` to the one before `after` as they are now."""
+    starts, entries = known.starts[section], known.data[section]
+    grown = len(text) - len(known.text)
+    begin, end = starts[first] - column, starts[after] - column
+    old, new = known.text[begin:end], text[begin : end + grown]
+    if _UNUSUAL.search(old) or _UNUSUAL.search(new) or not new.endswith("\n"):
+        return None
+    found = _entries(new, column)
+    if found is None or found[1][0] != column:
+        return None
+    items = list(entries.items())
+    others = dict([*items[:first], *items[after:]])
+    if not others.keys().isdisjoint(found[0]):
+        return None
+    data = {**known.data, section: dict([*items[:first], *found[0].items(), *items[after:]])}
+    moved = {name: [one + grown for one in some] if some[0] >= end else some for name, some in known.starts.items()}
+    own = [*starts[:first], *(one + begin for one in found[1]), *(one + grown for one in starts[after:])]
+    return replace(known, text=text, data=data, starts={**moved, section: own})
+
+
+def _entries(text: str, column: int) -> tuple[dict[str, Any], list[int]] | None:
+    """Entries by themselves, and where they begin; None when they are not what they seem."""
+    import yaml
+
+    from pkibuild.documents.yaml import reader
+
+    problems: list[str] = []
+    try:
+        entries, starts = reader.parse_entries(text, lambda code, *_: problems.append(code))
+    except (yaml.YAMLError, UserError):
+        return None
+    right = all(text.rfind("\n", 0, one) + 1 + column == one for one in starts)
+    return None if problems or not right else (entries, starts)
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low

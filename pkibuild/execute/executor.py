@@ -1,0 +1,484 @@
+"""Carries a plan out, in its order, and keeps the order of writing that survives a kill at any moment.
+
+For a new or re-made pair (architecture.md, "Crash safety"): the key is staged as `X.key.next` and flushed; the
+certificate is signed; the journal gets its line and is flushed, which is the commit point; the key that stood there is
+linked to its retired name and the staged one renamed over it; the certificate is written; then what is derived from
+them, the receipts and the lock. Pairs that do not need each other are taken together, so that flushes are shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from pkibuild.artifacts.bundles import assemble
+from pkibuild.core.diagnostics import fail
+from pkibuild.core.times import format_date
+from pkibuild.core.values import replace
+from pkibuild.execute.ledger import Journals, Ledger
+from pkibuild.execute.signers import Opened
+from pkibuild.execute.workers import Made, PairJob, Signer, make, workers
+from pkibuild.keys import backend, pem
+from pkibuild.model.desired import KEY_MODE
+from pkibuild.model.facts import KeyFacts, sha
+from pkibuild.model.layout import public_path
+from pkibuild.model.plan import Action
+from pkibuild.model.recipes import (
+    Adopt,
+    Assemble,
+    FinishKey,
+    Import,
+    Link,
+    MakeKey,
+    Part,
+    Remove,
+    SetMode,
+    Sign,
+    SignCrl,
+    Stay,
+    Write,
+)
+from pkibuild.observe.files import NEXT
+from pkibuild.observe.openssl import openssl_changes
+from pkibuild.observe.parts import certificate_part, key_part
+from pkibuild.observe.source import Recorded
+from pkibuild.record.made import Done
+from pkibuild.state.journal.histories import Histories
+from pkibuild.state.journal.journal import draft
+from pkibuild.state.openssl import oneline
+from pkibuild.world.files import Tree
+from pkibuild.x509.issue import Issuer, new_serial, sign_crl
+
+TOGETHER = 256
+"""How many pairs share their flushes. What a kill can cost is the work of so many, never a key."""
+
+FOLDER_MODE = 0o700
+
+_PAIRS = (MakeKey, Sign)
+
+
+class Executor:
+    """Carries out actions in the order given; each comes after what it needs."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        histories: Histories,
+        opened: Opened,
+        now: int,
+        processors: int,
+        generations: Mapping[str, int],
+        step: Callable[[str], None],
+    ) -> None:
+        self._tree = tree
+        self._histories = histories
+        self._opened = opened
+        self._now = now
+        self._processors = processors
+        self._generations = dict(generations)
+        """Authority's id → generation of its present key."""
+        self._step = step
+        self.journals = Journals(tree, histories)
+        self._ledger: Ledger = self.journals
+        self._signers: dict[str, Signer] = {}
+        self._making: dict[str, Action] = {}
+        """Keys to be made, by path, until their certificate comes."""
+        self._batch: list[tuple[Action | None, Action]] = []
+        self._after: list[Action] = []
+        """What is put together from the batch."""
+        self._waiting: set[str] = set()
+        """Ids of the batch and of what comes after it."""
+        self._blocks: dict[str, tuple[pem.Block, str]] = {}
+        """By path: certificates that bundles are put together from, each with what it is as a part."""
+        self.done = Done()
+
+    def prepare(self, actions: Iterable[Action]) -> None:
+        """Open the journals and signers that deputies will need."""
+        for recipe in (action.recipe for action in actions):
+            if isinstance(recipe, Sign):
+                self.journals.writer(recipe.journal)
+                if recipe.issuer != recipe.unit:
+                    self._signer(recipe.issuer)
+
+    def deputy(self, ledger: Ledger) -> Executor:
+        """One that does the same in a fork of this process, but commits through another ledger."""
+        own = Executor(self._tree, self._histories, self._opened, self._now, 1, self._generations, lambda _: None)
+        own.journals, own._ledger, own._signers = self.journals, ledger, dict(self._signers)
+        return own
+
+    def take(self) -> Done:
+        """What was done since the last time."""
+        done, self.done = self.done, Done()
+        return done
+
+    def flush(self) -> None:
+        self._tree.flush()
+
+    def run(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            recipe = action.recipe
+            if action.moves:
+                self._move(action)
+            waits = self._waiting.intersection(action.needs)
+            if isinstance(recipe, _PAIRS):
+                # A certificate whose issuer is still to be made ends the batch; its own key belongs to it.
+                if waits.difference((f"{action.id.rpartition('/')[0]}/key",)) or len(self._batch) >= TOGETHER:
+                    self._make_batch()
+                self._join_batch(action)
+            elif waits:
+                self._after.append(action)
+                self._waiting.add(action.id)
+            else:
+                self._carry_out(action)
+        self._make_batch()
+        self._tree.flush()
+
+    def _move(self, action: Action) -> None:
+        """Bring files whose paths changed to their places; at each moment every file is at one of the two."""
+        for old, new in action.moves:
+            if action.kind == "key":
+                self._tree.make_folder(new.rpartition("/")[0], FOLDER_MODE)
+            self._tree.rename(old, new)
+            self._tree.remove_empty_folders(old.rpartition("/")[0])
+
+    def _join_batch(self, action: Action) -> None:
+        recipe = action.recipe
+        self._waiting.add(action.id)
+        if isinstance(recipe, MakeKey):
+            self._making[recipe.path] = action
+        elif isinstance(recipe, Sign):
+            self._batch.append((self._making.pop(recipe.key_path, None), action))
+
+    # -- pairs ---------------------------------------------------------------------------------------------------
+
+    def _make_batch(self) -> None:
+        if self._batch:
+            self._make_pairs()
+        after, self._after = self._after, []
+        self._waiting = {action.id for action in self._making.values()}
+        for action in after:
+            self._carry_out(action)
+        self._blocks.clear()
+
+    def _make_pairs(self) -> None:
+        batch, self._batch = self._batch, []
+        jobs = [self._job(key, action) for key, action in batch]
+        made: dict[str, Made] = {}
+        rest = []
+        for (key, action), job in zip(batch, jobs, strict=True):
+            own = self._own_key(key, action)
+            if own is None:
+                rest.append(job)
+            else:
+                made[job.id] = make(job, self._signers, own)
+        with workers(self._signers, rest, self._processors) as results:
+            for one in results:
+                made[one.id] = one
+                self._step(one.id)
+        self._commit([(key, action, made[action.id]) for key, action in batch])
+
+    def _own_key(self, key: Action | None, action: Action) -> backend.PrivateKey | None:
+        """The opened key of a certificate that signs itself, or that was staged."""
+        recipe = action.recipe
+        assert isinstance(recipe, Sign)
+        return self._opened.keys.get(recipe.key_path) if key is not None or recipe.issuer == recipe.unit else None
+
+    def _job(self, key: Action | None, action: Action) -> PairJob:
+        recipe = action.recipe
+        assert isinstance(recipe, Sign)
+        newest = self._histories.newest(action.id) if recipe.keep_subject else None
+        making = key.recipe if key is not None else None
+        fresh = isinstance(making, MakeKey) and recipe.key_path not in self._opened.keys
+        return PairJob(
+            id=action.id,
+            algorithm=making.algorithm if isinstance(making, MakeKey) else "",
+            passphrase=self._opened.passphrases.get(recipe.key_path),
+            key=b"" if fresh or making is not None else self._public(recipe),
+            profile=recipe.profile,
+            serial=new_serial(self.journals.writer(recipe.journal).has_serial),
+            not_before=recipe.not_before,
+            not_after=recipe.not_after,
+            signer="" if recipe.issuer == recipe.unit else self._signer(recipe.issuer),
+            old=newest.der if newest else b"",
+            keep_key_id=recipe.keep_key_id,
+        )
+
+    def _public(self, recipe: Sign) -> bytes:
+        """The public half of a key that is there."""
+        if recipe.public_path:
+            data = self._tree.read(recipe.public_path)
+            if data is not None:
+                return pem.only_der(data, pem.PUBLIC_KEY)
+        key = self._opened.keys.get(recipe.key_path)
+        if key is None:
+            key = backend.load(self._tree.read(recipe.key_path) or b"", validate=False)
+        return backend.public_der(key)
+
+    def _signer(self, issuer: str) -> str:
+        if issuer not in self._signers:
+            name = issuer.removeprefix("authority/")
+            key = self._opened.keys[f"authorities/{name}/private/{name}.key"]
+            certificate = self._tree.read(f"authorities/{name}/{name}.crt") or b""
+            self._signers[issuer] = Signer(Issuer.of(pem.only_der(certificate, pem.CERTIFICATE)), key)
+        return issuer
+
+    def _commit(self, made: list[tuple[Action | None, Action, Made]]) -> None:
+        """Bring keys and certificates to their places, in the order that survives a kill."""
+        for key, _, one in made:
+            if key is not None:
+                self._stage(key, one)
+        self._tree.flush()
+        for key, action, one in made:
+            self._record(key, action, one)
+        self._ledger.commit()
+        for key, action, one in made:
+            if key is not None:
+                self._place_key(key)
+                self._note_key(key, one)
+            recipe = action.recipe
+            assert isinstance(recipe, Sign)
+            self._put_certificate(action.id, recipe, one)
+            self._finish(action)
+            self._signers.pop(recipe.unit, None)
+            if recipe.unit.startswith("authority/"):
+                self._generations[recipe.unit] = recipe.generation
+                if key is not None:
+                    self._reopen(recipe, one)
+
+    def _put_certificate(self, id: str, recipe: Sign, one: Made) -> None:
+        block = pem.to_block(one.der, pem.CERTIFICATE)
+        self._tree.write(recipe.path, block.text)
+        self._blocks[recipe.path] = block, certificate_part(one.facts.fingerprint)
+        self.done.digests[recipe.path] = sha(block.text)
+        self.done.certificates[id] = Recorded(one.facts, recipe.generation, recipe.asked_end)
+        self.done.subjects[one.facts.serial] = oneline.subject(one.der)
+
+    def _reopen(self, recipe: Sign, one: Made) -> None:
+        """An authority's new key signs from now on."""
+        if one.key:
+            self._opened.keys[recipe.key_path] = backend.load(one.key, self._opened.passphrases.get(recipe.key_path))
+
+    def _stage(self, action: Action, one: Made) -> None:
+        recipe = action.recipe
+        assert isinstance(recipe, MakeKey)
+        if recipe.staged:
+            return
+        staged = recipe.path + NEXT
+        # The key is the first to come and the first to reach its place: a public half that waits alone is that of the
+        # key in place. What a killed run has left here, no certificate knows.
+        self._tree.make_folder(recipe.path.rpartition("/")[0], FOLDER_MODE)
+        self._tree.remove(public_path(recipe.path) + NEXT)
+        self._tree.remove(staged)
+        self._tree.create(staged, one.key, KEY_MODE, durable=False)
+        if recipe.public_path:
+            self._tree.write(recipe.public_path + NEXT, one.public)
+
+    def _place_key(self, action: Action) -> None:
+        recipe = action.recipe
+        assert isinstance(recipe, (MakeKey, FinishKey))
+        if recipe.retire_to:
+            self._tree.link(recipe.path, recipe.retire_to)
+        if recipe.retire_public_to:
+            self._tree.link(recipe.public_path, recipe.retire_public_to)
+        if not (isinstance(recipe, FinishKey) and recipe.half):
+            self._tree.rename(recipe.path + NEXT, recipe.path)
+        if recipe.public_path:
+            self._tree.rename(recipe.public_path + NEXT, recipe.public_path)
+        self._finish(action)
+
+    def _note_key(self, action: Action, one: Made) -> None:
+        recipe = action.recipe
+        assert isinstance(recipe, MakeKey)
+        if one.key and recipe.passphrase is None:
+            self.done.keys[recipe.path] = KeyFacts(one.facts.algorithm, one.facts.public)
+        if recipe.public_path:
+            self.done.digests[recipe.public_path] = sha(one.public)
+
+    # -- journals --------------------------------------------------------------------------------------------------
+
+    def _record(self, key: Action | None, action: Action, one: Made) -> None:
+        recipe = action.recipe
+        assert isinstance(recipe, Sign)
+        facts = one.facts
+        if recipe.unit.startswith("authority/") and key is not None:
+            own = f"authorities/{recipe.unit.removeprefix('authority/')}/journal.jsonl"
+            detail = {"algorithm": facts.algorithm}
+            made = draft("key", self._now, key.id, generation=recipe.generation, public=facts.public, detail=detail)
+            self._ledger.add(own, made)
+        by = recipe.generation if recipe.issuer == recipe.unit else self._generations.get(recipe.issuer, 1)
+        issued = draft(
+            "issue",
+            self._after_the_last(action.id, recipe.journal),
+            action.id,
+            generation=recipe.generation,
+            serial=facts.serial,
+            not_before=facts.not_before,
+            not_after=facts.not_after,
+            asked_end=recipe.asked_end,
+            public=facts.public,
+            der=one.der,
+            detail={"issuer_generation": by} if by != 1 else None,
+        )
+        self._ledger.add(recipe.journal, issued)
+
+    def _after_the_last(self, node: str, journal: str) -> int:
+        """The time of a node's new entry: it must be the newest in whatever journal, though the clock stands still."""
+        last = self._histories.newest(node)
+        if last is None or last.time < self._now:
+            return self._now
+        here = self._histories.at(journal).newest(node)
+        return last.time if here is not None and here.serial == last.serial else last.time + 1
+
+    # -- everything else ---------------------------------------------------------------------------------------------
+
+    def _carry_out(self, action: Action) -> None:
+        recipe = action.recipe
+        self._step(action.id)
+        match recipe:
+            case FinishKey():
+                self._place_key(action)
+                return
+            case SignCrl():
+                self._sign_crl(recipe)
+            case Assemble():
+                self._assemble(recipe)
+            case Write():
+                if recipe.keep_copy:
+                    self._keep_copy(recipe.path)
+                self._tree.write(recipe.path, recipe.data, recipe.mode)
+                self.done.digests[recipe.path] = sha(recipe.data)
+            case Link():
+                if recipe.keep_copy:
+                    self._keep_copy(recipe.path)
+                self._tree.write_link(recipe.path, recipe.target)
+                self.done.digests[recipe.path] = sha(recipe.target.encode())
+            case SetMode():
+                self._tree.set_mode(recipe.path, recipe.mode)
+            case Stay():
+                pass
+            case Adopt():
+                self._adopt(action, recipe)
+            case Import():
+                self._import(recipe)
+            case Remove():
+                self._remove(recipe)
+            case _:
+                raise AssertionError(recipe)
+        self._finish(action)
+
+    def _finish(self, action: Action) -> None:
+        self.done.ids.append(action.id)
+
+    def _sign_crl(self, recipe: SignCrl) -> None:
+        key = self._opened.keys[recipe.key_path]
+        certificate = pem.only_der(self._tree.read(recipe.certificate_path) or b"", pem.CERTIFICATE)
+        writer = self.journals.writer(recipe.journal)
+        journal = writer.journal()
+        number = max(journal.crl_number() + 1, recipe.this_update)
+        own = journal.revocations(recipe.generation)
+        # The clock may have gone back a little since; a list tells of nothing later than itself.
+        revoked = [
+            replace(one, on=min(one.on, recipe.this_update))
+            for one in journal.to_be_listed(own, recipe.generation, self._now, {})
+        ]
+        der = sign_crl(
+            Issuer.of(certificate),
+            key,
+            number=number,
+            this_update=recipe.this_update,
+            next_update=recipe.next_update,
+            revoked=revoked,
+        )
+        detail = {"number": number, "this_update": recipe.this_update, "next_update": recipe.next_update}
+        id = f"authority/{recipe.authority}/crl"
+        writer.add(draft("crl", self._now, id, generation=recipe.generation, der=der, detail=detail))
+        self.journals.commit()
+        self._tree.write(recipe.path, pem.to_pem(der, pem.CRL))
+
+    def _assemble(self, recipe: Assemble) -> None:
+        found = [self._block(part, recipe.path) for part in recipe.parts]
+        if recipe.keep_copy:
+            self._keep_copy(recipe.path)
+        data = assemble([block for block, _ in found], recipe.der)
+        self._tree.write(recipe.path, data, recipe.mode)
+        if all(part for _, part in found):
+            self.done.bundles[recipe.path] = tuple(part for _, part in found)
+        if all(part.role == "certificate" for part in recipe.parts):  # of what holds a key, no digest is kept
+            self.done.digests[recipe.path] = sha(data)
+
+    def _block(self, part: Part, path: str) -> tuple[pem.Block, str]:
+        """A part of a bundle: the first block of its file, and what it is; empty for a key that was not made here."""
+        if part.path in self._blocks:
+            return self._blocks[part.path]
+        data = self._tree.read(part.path)
+        if data is None:
+            raise fail("missing", f"`{part.path}` went missing while it was needed for `{path}`")
+        block = pem.blocks(data)[0]
+        if part.role != "certificate":
+            made = self.done.keys.get(part.path)
+            return block, key_part(made.public) if made is not None else ""
+        self._blocks[part.path] = block, certificate_part(sha(block.der()))
+        return self._blocks[part.path]
+
+    def _keep_copy(self, path: str) -> None:
+        data = self._tree.content(path)
+        if data is not None:
+            kept = f".cache/edited/{format_date(self._now)}-{sha(data)[:12]}/{path}"
+            self._tree.write(kept, data, 0o600)
+
+    def _remove(self, recipe: Remove) -> None:
+        if recipe.attic:
+            self._tree.make_folder(".attic", FOLDER_MODE)
+            self._tree.link(recipe.path, recipe.attic)  # which takes no other file's place, as a renaming would
+        self._tree.remove(recipe.path)
+        self._tree.remove_empty_folders(recipe.path.rpartition("/")[0])
+
+    def _adopt(self, action: Action, recipe: Adopt) -> None:
+        entry = self._histories.at(recipe.journal).by_serial(recipe.serial)
+        if entry is None:
+            raise fail("missing", f"certificate {recipe.serial} went missing from `{recipe.journal}`")
+        adopted = draft(
+            "adopt",
+            self._after_the_last(action.id, recipe.journal),
+            action.id,
+            generation=entry.generation,
+            serial=entry.serial,
+            not_before=entry.not_before,
+            not_after=entry.not_after,
+            asked_end=entry.asked_end,
+            public=entry.public,
+            der=entry.der,
+            detail={**entry.detail, "former": entry.id},
+        )
+        self._ledger.add(recipe.journal, adopted)
+        self._ledger.commit()
+
+    def _import(self, recipe: Import) -> None:
+        """Take what plain OpenSSL did into the journal, with the certificates themselves."""
+        writer = self.journals.writer(recipe.journal)
+        generation = self._generations.get(f"authority/{recipe.authority}", 1)
+        own = self._histories.newest(f"authority/{recipe.authority}/certificate")
+        found = openssl_changes(self._tree, recipe.authority, writer.journal(), own)
+        by = {"issuer_generation": generation} if generation != 1 else {}
+        for one in found.certificates:
+            facts = one.facts
+            issued = draft(
+                "issue",
+                self._now,
+                f"openssl/{recipe.authority}/{one.serial}",
+                serial=one.serial,
+                not_before=facts.not_before if facts else None,
+                not_after=one.not_after,
+                public=facts.public if facts else "",
+                der=one.der,
+                detail={**by, **({} if one.der else {"subject": one.subject})},
+            )
+            writer.add(issued)
+        for revoked in found.revocations:
+            entry = writer.journal().by_serial(revoked.serial)
+            id = entry.id if entry else f"openssl/{recipe.authority}/{revoked.serial}"
+            detail = {"on": min(revoked.on, self._now), "reason": revoked.reason}
+            writer.add(draft("revoke", self._now, id, serial=revoked.serial, detail=detail))
+        if found.crl_number is not None:
+            id = f"authority/{recipe.authority}/crl"
+            writer.add(draft("crl", self._now, id, generation=generation, detail={"number": found.crl_number}))
+        self.journals.commit()

@@ -1,0 +1,1 @@
+"""The manifest as written: its files, includes, name patterns and schema."""

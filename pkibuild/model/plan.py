@@ -1,0 +1,159 @@
+"""A plan: what `apply` would do to which artifact, and why. Shown by `views`, carried out by `execute`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pkibuild.core.diagnostics import Diagnostic, Place
+from pkibuild.core.values import dataclass, field
+from pkibuild.model.recipes import Recipe
+
+Verb = Literal[
+    "new", "reissue", "rekey", "render", "refresh", "restore", "adopt", "import", "request", "retire", "prune"
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why something is done (or, as a risk, what a reviewer must not miss). `code` is stable and documented."""
+
+    code: str
+    message: str
+    because: tuple[str, ...] = ()
+    """Ids of the artifacts, or places of the manifest, from which it follows."""
+
+
+NOT_BUILT = Reason("not-built", "not built yet")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field of an artifact, before and after; for a config `field` is `text`, the values lines of a diff."""
+
+    field: str
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    diff: tuple[str, ...] = ()
+    """Of a text: the hunk of a unified diff, its `@@` line first."""
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """The values that are no longer there."""
+        return tuple(value for value in self.before if value not in self.after)
+
+    @property
+    def come(self) -> tuple[str, ...]:
+        """The values that were not there before."""
+        return tuple(value for value in self.after if value not in self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    id: str
+    kind: str
+    """`key`, `certificate`, `crl`, `crl-der`, `chain`, `fullchain`, `der`, `combined`, `material`, `config`, …"""
+    verb: Verb
+    reasons: tuple[Reason, ...]
+    recipe: Recipe
+    paths: tuple[str, ...]
+    changes: tuple[Change, ...] = ()
+    detail: str = ""
+    """For a new artifact: what it will be (`RSA 4096, encrypted`; `CN=…, until 2046-11-24`)."""
+    needs: tuple[str, ...] = ()
+    """Ids of the actions of this plan that come first."""
+    place: Place = ()
+    risks: tuple[Reason, ...] = ()
+    moves: tuple[tuple[str, str], ...] = ()
+    """Files that are renamed first, from where they lie to where they belong now."""
+
+    @property
+    def unit(self) -> str:
+        """`host/myhost`, `authority/myrootca`, `service/web@myhost`."""
+        return "/".join(self.id.split("/", 2)[:2])
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Something that waits for a key, a passphrase or a signature that is not here."""
+
+    id: str
+    code: str
+    message: str
+    place: Place = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """Something built earlier that is no longer declared."""
+
+    id: str
+    kind: str
+    paths: tuple[str, ...]
+    message: str = "no longer declared; --prune removes it"
+    risks: tuple[Reason, ...] = ()
+    hint: str = ""
+    names: tuple[str, ...] = ()
+    """Of a certificate, as `DNS:www.abc.com`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """That nothing is to be done, how long this holds, and what it hangs on: for the quick answer of the next run."""
+
+    root: str
+    """Absolute path of the output folder."""
+    started: float
+    """When the run began to look (seconds since the epoch, by the real clock)."""
+    until: int
+    """The first time at which something may have to be done or said."""
+    watched: tuple[str, ...]
+    """Absolute paths; those that are absent have to stay so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    manifest: str
+    output: str
+    """As the manifest says it."""
+    now: int
+    actions: tuple[Action, ...] = ()
+    orphans: tuple[Orphan, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+    """With their spans filled in."""
+    unchanged: int = 0
+    next_due: tuple[str, int] | None = None
+    """The unit that is renewed next, and when."""
+    notes: tuple[str, ...] = field(default=())
+    """Said once above the plan (`planned from the lock alone: …`)."""
+    base: str = ""
+    """The manifest that this one is compared with, as it was named; empty for a plan of what is there."""
+    lock_only: bool = False
+    """It was made from the manifest and the lock alone."""
+    lock: str = ""
+    """Digest of the lock that it was made with; empty where there is none, and of a diff."""
+    aged: tuple[str, ...] = ()
+    """Ids of what a saved plan would make so late that it would be due at once."""
+    quiet: Quiet | None = None
+    """Set where nothing at all is to be done or told apart."""
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.actions
+
+    @property
+    def summary(self) -> dict[str, int]:
+        new = sum(1 for action in self.actions if action.verb == "new")
+        return {
+            "new": new,
+            "changed": len(self.actions) - new,
+            "orphan": len(self.orphans),
+            "pending": len(self.pending),
+            "unchanged": self.unchanged,
+        }
+
+
+def unit_of(id: str) -> str:
+    """The unit of an artifact: `host/myhost` for `host/myhost/key` and for `service/web@myhost/web.conf`."""
+    kind, name = id.split("/", 2)[:2]
+    return f"host/{name.rpartition('@')[2]}" if kind == "service" else f"{kind}/{name}"

@@ -1,0 +1,172 @@
+"""What is there, as the lock remembers it: for planning on a machine that has neither keys nor artifacts.
+
+The lock says what was built, so this source answers as `Files` does on a tree that is as the lock says. Journals are
+not in it: what is revoked, when something was last signed, and what plain OpenSSL did meanwhile is unknown here. So is
+a config's old text, unless the built file is in the checkout and is the one that the lock remembers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from pkibuild.core.diagnostics import UserError
+from pkibuild.model.desired import BundleWant, CertificateWant, ConfigWant, KeyWant, Unit, config_mode
+from pkibuild.model.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, sha
+from pkibuild.model.manifest import Attributes, Authority
+from pkibuild.model.plan import unit_of
+from pkibuild.observe.source import (
+    BundleSeen,
+    CertificateSeen,
+    ConfigSeen,
+    CrlSeen,
+    Former,
+    Generation,
+    History,
+    KeySeen,
+    Recorded,
+)
+from pkibuild.state.lock.lock import Lock, LockEntry
+from pkibuild.world.files import Tree
+
+_OLDER = re.compile(r"authorities/([^/]+)/\1\.g(\d+)\.crt")
+
+
+class Remembered:
+    """The lock as a source of observations. `tree` is looked at for the old texts of configs only."""
+
+    lock_only = True
+
+    def __init__(self, lock: Lock, tree: Tree, now: int) -> None:
+        self.lock = lock
+        self.tree = tree
+        self._now = now
+        self._by_path: dict[str, str] | None = None
+
+    def _at(self, id: str, path: str) -> LockEntry | None:
+        """What lies at a path: most often what lay there before, else what another node has left there."""
+        entry = self.lock.entry(id)
+        if entry is not None and entry.path == path:
+            return entry
+        if self._by_path is None:
+            self._by_path = self.lock.by_path()
+        node = self._by_path.get(path)
+        return self.lock.entry(node) if node else None
+
+    def key(self, want: KeyWant, certificate_id: str) -> KeySeen:
+        found = self._at(want.id, want.path)
+        known = want.id in self.lock or certificate_id in self.lock
+        if found is not None and isinstance(found.facts, KeyFacts):
+            return KeySeen("present", found.facts, known=known)
+        return KeySeen("absent" if found is None else "damaged", known=known)
+
+    def certificate(self, want: CertificateWant) -> CertificateSeen:
+        recorded = self._recorded(self.lock.entry(want.id))
+        found = self._at(want.id, want.path)
+        if found is None or not isinstance(found.facts, CertificateFacts):
+            return CertificateSeen("absent" if found is None else "damaged", None, recorded, known=recorded is not None)
+        facts = recorded.facts if recorded and found.id == want.id else found.facts
+        other = self._recorded(found) if recorded is None and unit_of(found.id) == unit_of(want.id) else None
+        former = Former(found.id, other) if other is not None else None
+        return CertificateSeen("present", facts, recorded, known=recorded is not None, former=former)
+
+    @staticmethod
+    def _recorded(entry: LockEntry | None) -> Recorded | None:
+        if entry is None or not isinstance(entry.facts, CertificateFacts):
+            return None
+        return Recorded(entry.facts, entry.generation, entry.asked_end)
+
+    def moved_from(self, id: str, path: str) -> str:
+        entry = self.lock.entry(id)
+        return entry.path if entry is not None and entry.path != path else ""
+
+    def taken(self, path: str, by: str = "") -> bool:  # noqa: ARG002 - every source is asked the same
+        """The lock does not know the names of retired keys, so a plan from it may name the next one otherwise."""
+        return False
+
+    def older_certificate(self, path: str) -> str:
+        found = _OLDER.fullmatch(path)
+        entry = self.lock.entry(f"authority/{found[1]}/certificate@g{found[2]}") if found else None
+        recorded = self._recorded(entry)
+        return recorded.facts.fingerprint if recorded else ""
+
+    def bundle(self, want: BundleWant, unit: Unit) -> BundleSeen:  # noqa: ARG002 - every source is asked the same
+        found = self._at(want.id, want.path)
+        if found is not None and isinstance(found.facts, FileFacts):
+            return BundleSeen("present", found.facts.parts, None, found.facts.parts)
+        entry = self.lock.entry(want.id)
+        parts = entry.facts.parts if entry and isinstance(entry.facts, FileFacts) else None
+        return BundleSeen("absent" if found is None else "damaged", remembered=parts)
+
+    def config(self, want: ConfigWant, unit: Unit) -> ConfigSeen:  # noqa: ARG002 - every source is asked the same
+        entry = self._at(want.id, want.path)
+        if entry is None or not isinstance(entry.facts, FileFacts):
+            return ConfigSeen("absent" if entry is None else "damaged")
+        digest, masked = entry.facts.digest, entry.facts.masked
+        data = self._text(want.path, digest)
+        mode = config_mode(entry.mode) if entry.mode is not None and entry.kind != "link" else None
+        return ConfigSeen("present", digest, data, mode, digest, entry.inputs, ours=True, masked=masked)
+
+    def _text(self, path: str, digest: str) -> bytes | None:
+        """The built file, where it is in the checkout and the one that the lock remembers."""
+        if not digest:
+            return None
+        try:
+            data = self.tree.read(path)
+        except UserError:
+            return None
+        return data if data is not None and sha(data) == digest else None
+
+    def crl(
+        self,
+        id: str,
+        path: str,  # noqa: ARG002 - every source is asked the same
+        der: bool,  # noqa: ARG002 - the lock says the same of both forms
+        authority: Authority,
+        generation: int,
+    ) -> CrlSeen:
+        entry = self.lock.entry(id)
+        if entry is not None and isinstance(entry.facts, CrlFacts):
+            return CrlSeen("present", entry.facts)
+        # The list of a generation that this plan retires is still the present one's.
+        present = self.lock.entry(f"{authority.id}/crl")
+        if present is not None and present.generation == generation and isinstance(present.facts, CrlFacts):
+            return CrlSeen("absent", recorded_facts=present.facts)
+        return CrlSeen("absent")
+
+    def history(self, authority: Authority) -> History:
+        entry = self.lock.entry(f"{authority.id}/certificate")
+        return History(
+            generation=entry.generation if entry else None,
+            known=entry is not None,
+            remembered=entry is not None,
+            older=tuple(self._older(authority, entry.generation or 1)) if entry else (),
+            revoked=None,
+        )
+
+    def _older(self, authority: Authority, present: int) -> list[Generation]:
+        """The earlier generations of an authority that the lock knows."""
+        found = []
+        for number in range(1, present):
+            entry = self.lock.entry(f"{authority.id}/certificate@g{number}")
+            if entry is not None and isinstance(entry.facts, CertificateFacts):
+                until = entry.until
+                recorded = Recorded(entry.facts, number, entry.asked_end)
+                found.append(Generation(number, recorded, until is not None and until >= self._now, until))
+        return found
+
+    def authorities(self) -> Mapping[str, Attributes]:
+        return remembered_authorities(self.lock)
+
+
+def remembered_authorities(lock: Lock) -> dict[str, Attributes]:
+    """Every authority in the lock, by name, with its subject."""
+    found: dict[str, Attributes] = {}
+    for node in lock.ids():
+        kind, _, rest = node.partition("/")
+        name, _, last = rest.partition("/")
+        if kind == "authority" and last == "certificate":
+            entry = lock.entry(node)
+            if entry is not None and isinstance(entry.facts, CertificateFacts):
+                found[name] = entry.facts.subject
+    return found

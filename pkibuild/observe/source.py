@@ -1,0 +1,178 @@
+"""What is there, as the planner sees it, wherever it was looked up: in the files, or in the lock.
+
+`absent`: there is nothing. `present`: it was read. `damaged`: something is there that is not what it should be.
+`closed`: a key is there that cannot be read here (no permission, or encrypted without its public half beside it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+from pkibuild.core.values import dataclass
+from pkibuild.documents.schema.masks import Paths
+from pkibuild.model.desired import BundleWant, CertificateWant, ConfigWant, KeyWant, Unit
+from pkibuild.model.facts import CertificateFacts, CrlFacts, KeyFacts, Revocation
+from pkibuild.model.manifest import Attributes, Authority
+from pkibuild.state.openssl.index import Changes
+
+State = Literal["absent", "present", "damaged", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeySeen:
+    state: State
+    facts: KeyFacts | None = None
+    mode: int | None = None
+    """None where it is not known (planning from the lock)."""
+    staged: KeyFacts | None = None
+    """The key that a killed run left beside it, not yet in place."""
+    staging: bool = False
+    """Something lies there, be it readable or not."""
+    half: bool = False
+    """The key is in place, and a killed run has left its public half beside the place."""
+    known: bool = False
+    """Whether the lock or the journal has heard of it."""
+    replaced: int | None = None
+    """The generation of the key in place, where a killed run has left its successor beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The newest entry of a certificate in the journals."""
+
+    facts: CertificateFacts
+    generation: int | None
+    asked_end: int | None
+    der: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """As what a certificate was issued: its service had another name then."""
+
+    id: str
+    recorded: Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSeen:
+    state: State
+    facts: CertificateFacts | None = None
+    recorded: Recorded | None = None
+    earlier: bool = False
+    """The file holds a certificate that the journal knows, but not its newest."""
+    known: bool = False
+    former: Former | None = None
+    """Set where the file was issued as another artifact of the same host, and nothing was issued as this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class BundleSeen:
+    state: State
+    parts: tuple[str, ...] = ()
+    mode: int | None = None
+    remembered: tuple[str, ...] | None = None
+    """What was written there last, as far as it is remembered."""
+    ours: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigSeen:
+    state: State
+    digest: str = ""
+    data: bytes | None = None
+    mode: int | None = None
+    remembered: str = ""
+    """Digest of what was written there last."""
+    inputs: str = ""
+    """Digest of what that was rendered from."""
+    ours: bool = False
+    masked: str = ""
+    """Digest of the text with its secrets masked, where only this is known of it."""
+    shown: bytes | None = None
+    """The text with its secrets masked, and those of what is wanted, where that is to be shown."""
+    secrets: Paths = ()
+    """Where in its context its secrets are, where that is known."""
+    because: tuple[str, ...] = ()
+    """What of the manifest has changed that it was rendered from, where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrlSeen:
+    state: State
+    facts: CrlFacts | None = None
+    recorded: bytes = b""
+    """The newest list in the journal, DER; empty when there is none, or when it is the one in the file."""
+    recorded_facts: CrlFacts | None = None
+    """What that list says, where only this is remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """An older generation of an authority: its key was replaced, and some of what it signed is still valid."""
+
+    number: int
+    certificate: Recorded
+    living: bool
+    until: int | None = None
+    """When the last certificate under it ends; None where none is left, or it is not known."""
+
+
+NOTHING = Changes()
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What an authority's own journal and folder tell."""
+
+    generation: int | None
+    """That of its present key, None where nothing is recorded."""
+    known: bool
+    """Whether anything of it is in the output folder."""
+    remembered: bool
+    """Whether the lock has heard of it."""
+    behind: bool = False
+    """The lock knows more of its journal than the journal does."""
+    last_time: int | None = None
+    older: tuple[Generation, ...] = ()
+    revoked: tuple[Revocation, ...] | None = ()
+    """By the present generation, with what is to be taken in; None where it cannot be known."""
+    revoked_by_older: tuple[tuple[int, tuple[Revocation, ...]], ...] = ()
+    imported: Changes = NOTHING
+    """What plain OpenSSL has issued and revoked since."""
+
+
+class Source(Protocol):
+    """Where the planner looks things up."""
+
+    @property
+    def lock_only(self) -> bool: ...
+
+    def key(self, want: KeyWant, certificate_id: str) -> KeySeen: ...
+
+    def certificate(self, want: CertificateWant) -> CertificateSeen: ...
+
+    def moved_from(self, id: str, path: str) -> str:
+        """Where the file of an artifact lies whose path was another one; empty when it is nowhere else."""
+        ...
+
+    def taken(self, path: str, by: str = "") -> bool:
+        """Whether there is something at a path, other than the very file that is to come there."""
+        ...
+
+    def older_certificate(self, path: str) -> str:
+        """The fingerprint of the certificate at a path, empty when there is none."""
+        ...
+
+    def bundle(self, want: BundleWant, unit: Unit) -> BundleSeen: ...
+
+    def config(self, want: ConfigWant, unit: Unit) -> ConfigSeen: ...
+
+    def crl(self, id: str, path: str, der: bool, authority: Authority, generation: int) -> CrlSeen: ...
+
+    def history(self, authority: Authority) -> History: ...
+
+    def authorities(self) -> Mapping[str, Attributes]:
+        """Every authority that was ever made here, declared or not, by name, with its subject."""
+        ...

@@ -1,0 +1,1 @@
+"""The plan from one manifest to another, without an output folder."""

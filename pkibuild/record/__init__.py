@@ -1,0 +1,1 @@
+"""What a run leaves behind besides the artifacts: receipts, the lock, and OpenSSL's files."""

@@ -1,0 +1,271 @@
+"""What a run remembers besides the artifacts: receipts, the files of plain OpenSSL, the lock, whose folder it is.
+
+Records follow from what is there now; each is written only when its bytes differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from pkibuild.artifacts.configs import Texts
+from pkibuild.artifacts.entries import bundle_entry, certificate_entry, config_entry, key_entry, older_entry
+from pkibuild.core.times import DAY
+from pkibuild.model import layout
+from pkibuild.model.desired import Rights, Unit
+from pkibuild.model.manifest import Authority, Declaration, Manifest
+from pkibuild.observe.files import Files
+from pkibuild.observe.parts import key_part
+from pkibuild.packs.expansion import Expansion
+from pkibuild.record.made import AfterRun
+from pkibuild.state import marker as output
+from pkibuild.state.lock.lock import JournalMark, LockEntry, lines_of
+from pkibuild.state.openssl import config as openssl_config
+from pkibuild.state.openssl import index as openssl
+from pkibuild.state.openssl.index import Written
+from pkibuild.state.receipt import NAME, Receipt, ReceiptBuild, ReceiptCommand, ReceiptFile, ReceiptFolder
+from pkibuild.world.files import Tree
+
+
+def put(tree: Tree, path: str, data: bytes, mode: int = 0o644, *, durable: bool = False) -> None:
+    """Write a record, unless it says the same already."""
+    if tree.read(path) != data:
+        tree.write(path, data, mode, durable=durable)
+
+
+def mark_folder(tree: Tree, manifest: str) -> None:
+    """Say whose folder this is, and keep keys out of git, before anything secret is in it."""
+    put(tree, output.MARKER, output.Marker(manifest).serialise(), durable=True)
+    if tree.read(".gitignore") is None:
+        put(tree, ".gitignore", output.GITIGNORE, durable=True)
+
+
+def record(unit: Unit, source: AfterRun, texts: Texts) -> dict[str, bytes]:
+    """Write a unit's receipt; its lines of the lock, by node."""
+    entries, files = _found(unit, source, texts)
+    files.update(_left_over(unit, source, files))
+    if files:
+        put(source.tree, unit.receipt_path, _receipt(unit, files).serialise())
+    return lines_of(entries)
+
+
+def _found(unit: Unit, source: AfterRun, texts: Texts) -> tuple[list[LockEntry], dict[str, ReceiptFile]]:
+    """What is there of a unit now: what the lock is to say, and the receipt of its files, by their paths in its folder.
+
+    Of what lags behind the lock says what it did, and the receipt as well (`_left_over`).
+    """
+    entries: list[LockEntry] = []
+    files: dict[str, ReceiptFile] = {}
+    start = len(unit.folder) + 1
+
+    def note(node: str, path: str, rights: Rights, *, secret: bool = False, noted: str = "", link: str = "") -> None:
+        digest = source.digest(path) if not secret else "" if source.is_there(path) else None
+        if digest is not None:
+            files[path[start:]] = ReceiptFile(
+                node, rights.mode, rights.owner, rights.group, secret, digest, noted, link
+            )
+
+    for pair in unit.pairs:
+        key, certificate = pair.key, pair.certificate
+        made = source.key_facts(key, certificate.id)
+        facts, recorded = source.issued(certificate)
+        generation = (recorded.generation if recorded else None) or key.spec.generation
+        if made is not None:
+            entries.append(key_entry(key, made, generation))
+        if facts is not None:
+            asked = recorded.asked_end if recorded else None
+            entries.append(certificate_entry(certificate, facts, generation, asked))
+        note(key.id, key.path, key.rights, secret=True)
+        if key.public_path:
+            note(key.id, key.public_path, certificate.rights)
+        note(certificate.id, certificate.path, certificate.rights)
+    for bundle in unit.bundles:
+        lags = source.lags(bundle.id)
+        if lags and bundle.id in source.lock:
+            continue
+        parts = source.parts(bundle, unit)
+        if parts is not None:
+            entries.append(bundle_entry(bundle, parts))
+        if not lags:
+            shown = " ".join([part for part in parts or () if not part.startswith(_UNREADABLE)])
+            note(bundle.id, bundle.path, bundle.rights, secret=bundle.secret, noted=shown)
+    for config in unit.configs:
+        lags = source.lags(config.id)
+        if lags and config.id in source.lock:
+            continue
+        text = source.text(config, unit)
+        if text is not None and lags:
+            digest, inputs = text
+            entries.append(config_entry(config, digest, "", inputs))
+        elif text is not None:
+            entries.append(config_entry(config, text[0], texts.masked(config), texts.inputs(config, public=True)))
+        if not lags:
+            # Of secrets nothing is noted that they could be guessed from; their text is compared, wherever it lies.
+            noted = texts.inputs(config) if not config.secret else ""
+            note(config.id, config.path, config.rights, secret=config.secret, noted=noted, link=config.link)
+    if unit.authority is not None:
+        entries += _authority_entries(unit.authority, source)
+    return entries, files
+
+
+_UNREADABLE = key_part("unreadable")
+
+
+# -- the lock --------------------------------------------------------------------------------------------
+
+
+def _authority_entries(authority: Authority, source: Files) -> Iterator[LockEntry]:
+    history = source.history(authority)
+    present = history.generation or 1
+    for one in history.older:
+        yield older_entry(authority, one)
+    if authority.crl is None:
+        return
+    for number, older in ((present, None), *((one.number, one.number) for one in history.older)):
+        suffix = f"@g{older}" if older is not None else ""
+        for kind in ("crl", "crl-der"):
+            id = f"{authority.id}/{kind}{suffix}"
+            path = layout.output_path(authority, kind, older)
+            seen = source.crl(id, path, kind == "crl-der", authority, number)
+            if seen.facts is not None:
+                yield LockEntry(id, kind, path, seen.facts, generation=number)
+
+
+def marks(source: Files) -> dict[str, JournalMark]:
+    """How far every journal has come."""
+    found = {}
+    for path in source.histories.paths():
+        journal = source.histories.at(path)
+        number = max((int(entry.detail.get("number", 0)) for entry in journal.crls()), default=0)
+        found[path] = JournalMark(journal.length, journal.head, number)
+    return found
+
+
+# -- receipts --------------------------------------------------------------------------------------------
+
+
+def _receipt(unit: Unit, files: Mapping[str, ReceiptFile]) -> Receipt:
+    """A unit's files with their owners, groups and modes on the host, its folders, and what is to be run there."""
+    folders = {
+        path.removeprefix(unit.folder + "/"): ReceiptFolder(rights.mode, rights.owner, rights.group)
+        for path, rights in unit.folders
+    }
+    asked = tuple([(one.service, one.enable, one.check, one.reload, one.start) for one in unit.expansions])
+    return Receipt(files, folders, _builds(unit.expansions), *_commands(asked))
+
+
+def _builds(expansions: Iterable[Expansion]) -> tuple[ReceiptBuild, ...]:
+    found = [(one.service, file) for one in expansions for file in one.builds]
+    return tuple([ReceiptBuild(service, file.command, file.source, file.path) for service, file in found])
+
+
+@lru_cache(maxsize=64)  # hosts with the same services are told to do the same
+def _commands(asked: tuple[tuple[Any, ...], ...]) -> tuple[tuple[ReceiptCommand, ...], ...]:
+    """What services ask for, each after its name, kind by kind."""
+    return tuple(
+        tuple(ReceiptCommand(service, argv) for service, *kinds in asked for argv in kinds[kind]) for kind in range(4)
+    )
+
+
+def is_current(unit: Unit, found: Receipt) -> bool:
+    """Whether a receipt has the rights and the orders of today, although no file was built since it was written."""
+    if found != _receipt(unit, found.files):
+        return False
+    wants = [(pair.key.path, pair.key.rights) for pair in unit.pairs]
+    wants += [(pair.certificate.path, pair.certificate.rights) for pair in unit.pairs]
+    wants += [(bundle.path, bundle.rights) for bundle in unit.bundles]
+    wants += [(config.path, config.rights) for config in unit.configs]
+    noted = ((found.files.get(path.removeprefix(unit.folder + "/")), rights) for path, rights in wants)
+    return bool(found.files) and all(
+        file is None or (file.mode, file.owner, file.group) == (rights.mode, rights.owner, rights.group)
+        for file, rights in noted
+    )
+
+
+def _left_over(unit: Unit, source: AfterRun, files: Mapping[str, ReceiptFile]) -> dict[str, ReceiptFile]:
+    """What was built earlier and is no longer wanted stays in the receipt as long as it stays in the folder.
+
+    What lags behind stays in any case, so that the next plan finds it where this one did.
+    """
+    before = source.receipt(unit).files
+    return {
+        path: one
+        for path, one in before.items()
+        if path not in files and (source.lags(one.node) or source.tree.stat(f"{unit.folder}/{path}") is not None)
+    }
+
+
+def drop_receipts(tree: Tree, manifest: Manifest, source: Files) -> None:
+    """Remove the folders of hosts and certificates of which nothing is declared any more, and nothing is left."""
+    declared: tuple[tuple[str, Mapping[str, Declaration]], ...]
+    declared = (("hosts", manifest.hosts), ("certificates", manifest.certificates))
+    for kind, names in declared:
+        for entry in tree.list(kind):
+            name = entry.rstrip("/")
+            if name in names:
+                continue
+            folder = f"{kind}/{name}"
+            path = f"{folder}/{NAME}"
+            if tree.stat(path) is None:
+                continue
+            files = source.receipt_at(path).files  # of one that cannot be read, nothing is known
+            if files and all(tree.stat(f"{folder}/{file}") is None for file in files):
+                tree.remove(path)
+                tree.remove_empty_folders(folder)
+
+
+# -- plain OpenSSL ---------------------------------------------------------------------------------------
+
+
+def validities(manifest: Manifest) -> dict[str, int]:
+    """By authority, how many seconds what OpenSSL issues lasts: as long as the shortest that is declared below it."""
+    found: dict[str, int] = {}
+    for one in manifest.declarations():
+        span = one.validity.seconds
+        if span:
+            found[one.issuer] = min(span, found.get(one.issuer, span))
+    return {name: found.get(name, 397 * DAY) for name in manifest.authorities}
+
+
+def write_openssl(
+    tree: Tree,
+    authority: Authority,
+    validity: int,
+    source: Files,
+    now: int,
+    written: dict[str, Written],
+    subjects: Mapping[str, str],
+) -> None:
+    """Keep the authority's folder fit for `openssl ca`, in step with the journal.
+
+    By authority, what is `written`; by serial, the `subjects` of what this run has issued, as OpenSSL writes them.
+    """
+    folder = f"authorities/{authority.name}"
+    journal = source.histories.at(layout.journal_path(authority))
+    if not journal.length and tree.stat(layout.output_path(authority, "certificate")) is None:
+        return
+    own = openssl_config.Folder(
+        name=authority.name,
+        algorithm=authority.key.algorithm,
+        key=f"private/{authority.name}.key",
+        certificate=f"{authority.name}.crt",
+        crl=f"{authority.name}.crl",
+        path_length=authority.path_length,
+        crl_url=authority.crl.url if authority.crl else "",
+        ca_issuers_url=authority.ca_issuers_url,
+        ocsp_url=authority.ocsp_url,
+        validity=validity,
+        crl_validity=authority.crl.validity if authority.crl else 30 * DAY,
+    )
+    put(tree, f"{folder}/openssl.cnf", openssl_config.render(own))
+    if source.history(authority).imported:  # its own memory is the only one of what OpenSSL did, until that is taken in
+        return
+    old, number = (tree.read(f"{folder}/{name}") or b"" for name in ("index.txt", "crlnumber"))
+    last = written.get(authority.name)
+    index, number, written[authority.name] = openssl.step(journal, now, old, number, last, subjects)
+    put(tree, f"{folder}/index.txt", index)
+    put(tree, f"{folder}/index.txt.attr", openssl.INDEX_ATTRIBUTES)
+    put(tree, f"{folder}/serial", openssl.serial(journal))
+    put(tree, f"{folder}/crlnumber", number)
+    tree.make_folder(f"{folder}/newcerts", 0o755)

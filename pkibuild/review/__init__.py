@@ -1,0 +1,1 @@
+"""What a reviewer sees of a plan: changes, text diffs, risks and causes."""

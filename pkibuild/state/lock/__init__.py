@@ -1,0 +1,1 @@
+"""The committed lock: one line for each artifact."""

@@ -1,0 +1,1 @@
+"""The files of plain OpenSSL's `ca` in an authority's folder."""
