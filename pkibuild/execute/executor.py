@@ -19,8 +19,9 @@ from pkibuild.execute.signers import Opened
 from pkibuild.execute.workers import Made, PairJob, Signer, make, workers
 from pkibuild.keys import backend, pem
 from pkibuild.model.desired import KEY_MODE
-from pkibuild.model.facts import KeyFacts, sha
+from pkibuild.model.facts import KeyFacts, Recorded, sha
 from pkibuild.model.layout import public_path
+from pkibuild.model.outcome import Done
 from pkibuild.model.plan import Action
 from pkibuild.model.recipes import (
     Adopt,
@@ -40,8 +41,6 @@ from pkibuild.model.recipes import (
 from pkibuild.observe.files import NEXT
 from pkibuild.observe.openssl import openssl_changes
 from pkibuild.observe.parts import certificate_part, key_part
-from pkibuild.observe.source import Recorded
-from pkibuild.record.made import Done
 from pkibuild.state.journal.histories import Histories
 from pkibuild.state.journal.journal import draft
 from pkibuild.state.openssl import oneline

@@ -11,6 +11,7 @@ from pkibuild.execute.shares import build, split
 from pkibuild.execute.signers import Opened, Opener
 from pkibuild.model.layout import public_path
 from pkibuild.model.manifest import Manifest
+from pkibuild.model.outcome import Done
 from pkibuild.model.plan import Action, Pending, Plan
 from pkibuild.model.recipes import MakeKey, Remove, Sign, SignCrl
 from pkibuild.observe.files import NEXT
@@ -18,7 +19,7 @@ from pkibuild.plan.folder import Folder, marker_of
 from pkibuild.plan.quiet import RUNNING
 from pkibuild.plan.selection import without
 from pkibuild.record import records
-from pkibuild.record.made import Built, Done
+from pkibuild.record.made import Built
 from pkibuild.record.recorder import record, record_units
 from pkibuild.resolve.units import Units
 from pkibuild.state.journal.histories import Histories

@@ -105,3 +105,13 @@ class FileFacts:
     """Fingerprints of the certificates and public digests of the keys in it, in order."""
     masked: str = ""
     """Digest of a text with every secret in it masked; empty where it holds none, or they cannot be masked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The newest entry of a certificate in the journals."""
+
+    facts: CertificateFacts
+    generation: int | None
+    asked_end: int | None
+    der: bytes = b""

@@ -13,7 +13,7 @@ from pkibuild.core.diagnostics import UserError, fail
 from pkibuild.core.times import format_time
 from pkibuild.keys import pem
 from pkibuild.model.desired import BundleWant, CertificateWant, ConfigWant, KeyWant, Unit
-from pkibuild.model.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, Revocation, sha
+from pkibuild.model.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, Recorded, Revocation, sha
 from pkibuild.model.layout import public_path
 from pkibuild.model.manifest import Attributes, Authority
 from pkibuild.model.plan import unit_of
@@ -30,7 +30,6 @@ from pkibuild.observe.source import (
     Generation,
     History,
     KeySeen,
-    Recorded,
     State,
 )
 from pkibuild.state import receipt as receipts

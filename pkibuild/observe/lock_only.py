@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from pkibuild.core.diagnostics import UserError
 from pkibuild.model.desired import BundleWant, CertificateWant, ConfigWant, KeyWant, Unit, config_mode
-from pkibuild.model.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, sha
+from pkibuild.model.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, Recorded, sha
 from pkibuild.model.manifest import Attributes, Authority
 from pkibuild.model.plan import unit_of
 from pkibuild.observe.source import (
@@ -24,7 +24,6 @@ from pkibuild.observe.source import (
     Generation,
     History,
     KeySeen,
-    Recorded,
 )
 from pkibuild.state.lock.lock import Lock, LockEntry
 from pkibuild.world.files import Tree

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from pkibuild.core.values import dataclass
 from pkibuild.documents.schema.masks import Paths
 from pkibuild.model.desired import BundleWant, CertificateWant, ConfigWant, KeyWant, Unit
-from pkibuild.model.facts import CertificateFacts, CrlFacts, KeyFacts, Revocation
+from pkibuild.model.facts import CertificateFacts, CrlFacts, KeyFacts, Recorded, Revocation
 from pkibuild.model.manifest import Attributes, Authority
 from pkibuild.state.openssl.index import Changes
 
@@ -35,16 +35,6 @@ class KeySeen:
     """Whether the lock or the journal has heard of it."""
     replaced: int | None = None
     """The generation of the key in place, where a killed run has left its successor beside it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """The newest entry of a certificate in the journals."""
-
-    facts: CertificateFacts
-    generation: int | None
-    asked_end: int | None
-    der: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

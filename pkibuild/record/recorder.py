@@ -9,11 +9,13 @@ from pkibuild.cache.keys import KeyMemo
 from pkibuild.core.values import replace
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Manifest
+from pkibuild.model.outcome import Done
 from pkibuild.model.plan import unit_of
+from pkibuild.observe.after_run import AfterRun
 from pkibuild.observe.files import Files
 from pkibuild.plan.folder import Folder
 from pkibuild.record import records
-from pkibuild.record.made import AfterRun, Built, Done
+from pkibuild.record.made import Built
 from pkibuild.resolve.units import Units
 from pkibuild.state.journal.histories import Histories
 

@@ -15,10 +15,10 @@ from pkibuild.core.times import DAY
 from pkibuild.model import layout
 from pkibuild.model.desired import Rights, Unit
 from pkibuild.model.manifest import Authority, Declaration, Manifest
+from pkibuild.observe.after_run import AfterRun
 from pkibuild.observe.files import Files
 from pkibuild.observe.parts import key_part
 from pkibuild.packs.expansion import Expansion
-from pkibuild.record.made import AfterRun
 from pkibuild.state import marker as output
 from pkibuild.state.lock.lock import JournalMark, LockEntry, lines_of
 from pkibuild.state.openssl import config as openssl_config

@@ -24,12 +24,12 @@ from pkibuild.core.values import dataclass, field, replace
 from pkibuild.documents.schema.masks import Paths
 from pkibuild.model import layout
 from pkibuild.model.desired import KEY_MODE, BundleWant, CertificateWant, ConfigWant, KeyWant, Pair, Unit
-from pkibuild.model.facts import CertificateFacts, CrlFacts, KeyFacts, sha
+from pkibuild.model.facts import CertificateFacts, CrlFacts, KeyFacts, Recorded, sha
 from pkibuild.model.layout import public_path
 from pkibuild.model.manifest import SELF, Attributes, Authority, Manifest
 from pkibuild.model.plan import unit_of
 from pkibuild.observe.parts import certificate_part
-from pkibuild.observe.source import BundleSeen, CertificateSeen, ConfigSeen, CrlSeen, Former, History, KeySeen, Recorded
+from pkibuild.observe.source import BundleSeen, CertificateSeen, ConfigSeen, CrlSeen, Former, History, KeySeen
 from pkibuild.rendering.placed import place_of
 from pkibuild.resolve.units import Units
 from pkibuild.review.causes import differing, pointer

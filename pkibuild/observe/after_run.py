@@ -1,0 +1,80 @@
+"""The output folder after a run: what was just made need not be read again."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from pkibuild.cache.keys import Cache
+from pkibuild.model.desired import BundleWant, CertificateWant, ConfigWant, KeyWant, Unit
+from pkibuild.model.facts import CertificateFacts, KeyFacts, Recorded, sha
+from pkibuild.model.outcome import Done
+from pkibuild.observe.files import Files
+from pkibuild.state.journal.histories import Histories
+from pkibuild.state.lock.lock import Lock
+from pkibuild.world.files import Tree
+
+
+class AfterRun(Files):
+    """The output folder after a run."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        lock: Lock,
+        now: int,
+        memory: Cache,
+        done: Done,
+        histories: Histories,
+        planned: Container[str],
+    ) -> None:
+        super().__init__(tree, lock, now, memory)
+        self.histories = histories
+        self._done = done
+        self._planned = planned
+        self._finished = frozenset(done.ids)
+        self.learn(one.facts for one in done.certificates.values())
+
+    def key_facts(self, want: KeyWant, certificate_id: str) -> KeyFacts | None:
+        """What a key is, as far as that can be known."""
+        made = self._done.keys.get(want.path)
+        if made is not None and self._keys.learn(want.path, made):
+            return made
+        return self.key(want, certificate_id).facts
+
+    def issued(self, want: CertificateWant) -> tuple[CertificateFacts | None, Recorded | None]:
+        """What the certificate in its place says, and the newest one in the journals."""
+        made = self._done.certificates.get(want.id)
+        if made is not None:
+            return made.facts, made
+        seen = self.certificate(want)
+        return seen.facts, seen.recorded
+
+    def parts(self, want: BundleWant, unit: Unit) -> tuple[str, ...] | None:
+        """What a bundle was put together from; None where there is none that can be read."""
+        made = self._done.bundles.get(want.path)
+        if made is not None:
+            return made
+        seen = self.bundle(want, unit)
+        return seen.parts if seen.state == "present" else None
+
+    def text(self, want: ConfigWant, unit: Unit) -> tuple[str, str] | None:
+        """Digests of a config and, where it is remembered, of what it was rendered from; None where there is none."""
+        made = self._done.digests.get(want.path)
+        if made is not None:
+            return made, ""
+        seen = self.config(want, unit)
+        return (seen.digest, seen.inputs) if seen.state == "present" else None
+
+    def lags(self, id: str) -> bool:
+        """Whether something is to be done with it that this run has not done: it is what it was before."""
+        return id in self._planned and id not in self._finished
+
+    def digest(self, path: str) -> str | None:
+        """SHA-256 of a file; None when there is none."""
+        if path in self._done.digests:
+            return self._done.digests[path]
+        data = self.tree.content(path)
+        return None if data is None else sha(data)
+
+    def is_there(self, path: str) -> bool:
+        return path in self._done.keys or path in self._done.bundles or self.tree.stat(path) is not None
