@@ -14,7 +14,6 @@ from pkibuild.core.values import dataclass
 from pkibuild.documents.schema.masks import Paths, masked
 from pkibuild.model.desired import ConfigWant
 from pkibuild.model.facts import sha
-from pkibuild.packs.loader import built_in_name
 from pkibuild.world.files import explain, read_file
 
 if TYPE_CHECKING:
@@ -42,8 +41,6 @@ class _Template:
     digest: str
     name: str
     """What it is called in messages."""
-    built_in: str
-    """What it is called among the built-in packs' own; empty for any other."""
 
 
 class Texts:
@@ -73,7 +70,7 @@ class Texts:
                 raise fail("template", f"cannot read the template `{name}`: {explain(error)}", want.place) from None
             except UnicodeDecodeError:
                 raise fail("template", f"the template `{name}` is not UTF-8", want.place) from None
-            found = _Template(text, sha(data), name, built_in_name(path))
+            found = _Template(text, sha(data), name)
             self._templates[path] = found
         return found
 
@@ -133,10 +130,8 @@ class Texts:
 
             self._renderer = Renderer()
         template = self._template(want)
-        said = self._renderer.render(
-            template.text, want.file.language, context, template.name, want.place, template.built_in
-        )
-        return said.encode("utf-8")
+        text = self._renderer.render(template.text, want.file.language, context, template.name, want.place)
+        return text.encode("utf-8")
 
 
 def _masked(want: ConfigWant, also: Paths = ()) -> Any:

@@ -52,12 +52,6 @@ def built_in_types() -> list[str]:
     return disk.names(BUILT_IN)
 
 
-def built_in_name(path: str) -> str:
-    """What a file of a built-in pack, at an absolute path, is called among those of all; empty for any other file."""
-    below = path.removeprefix(f"{BUILT_IN}/")
-    return below.replace("/", "-") if below != path and below.count("/") == 1 else ""
-
-
 def load_packs(
     user_folders: list[tuple[str, Place]], problems: Problems, source: Source | None = None
 ) -> Mapping[str, Pack]:

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Mapping
 from itertools import islice
-from types import CodeType, TracebackType
+from types import TracebackType
 from typing import Any
 
-import jinja2
 from jinja2 import Template, TemplateSyntaxError, UndefinedError, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, Undefined
 
-from pkibuild import __version__
 from pkibuild.core.diagnostics import Diagnostic, Place, Span, UserError, nearest
 from pkibuild.core.values import dataclass, field
 from pkibuild.rendering.languages import Refused, find_language
 from pkibuild.rendering.languages.base import called
 from pkibuild.rendering.placed import HIDDEN, is_secret, place_of
 from pkibuild.rendering.sandbox import OUTPUT_LIMIT, SOURCE_LIMIT, WORK, NotAllowed, Sandbox, Work, check, instrument
-from pkibuild.world import bytecode
 
-_OURS = ("renderer", "sandbox")
-_THEIRS = ("lexer", "parser", "nodes", "idtracking", "compiler", "environment", "sandbox", "runtime")
-"""The modules, here and in Jinja2, that shape what a template is compiled to."""
 _SHOWN = 60
 _WIDTH = 200
 
@@ -57,61 +50,35 @@ class Renderer:
     compiled: dict[tuple[str, str], Template] = field(default_factory=dict)
 
     def render(
-        self,
-        text: str,
-        language: str,
-        context: Mapping[str, Any],
-        name: str,
-        place: Place | None = None,
-        built_in: str = "",
+        self, text: str, language: str, context: Mapping[str, Any], name: str, place: Place | None = None
     ) -> str:
         """The template's text with the context's values said in `language` (a key of `LANGUAGES`).
 
-        `name` is the template's file in messages, `place` is where the service is declared. What a template that is
-        pkibuild's own is compiled to is kept for later runs, under the file name `built_in`. Raises UserError with the
+        `name` is the template's file in messages, `place` is where the service is declared. Raises UserError with the
         place of the value or the line of the template that is wrong.
         """
-        job = _Job(self._compiled(text, name, place, built_in), context, name, text, place)
-        return job.said(language)
+        return _Job(self._compiled(text, name, place), context, name, text, place).said(language)
 
-    def _compiled(self, text: str, name: str, place: Place | None, built_in: str) -> Template:
-        found = self.compiled.get((name, text))
-        if found is None:
-            code = self._own(text, name, place, built_in) if built_in else self._compile(text, name, place)
-            found = self.compiled[name, text] = Template.from_code(self.sandbox, code, {})
-        return found
+    def _compiled(self, text: str, name: str, place: Place | None) -> Template:
+        template = self.compiled.get((name, text))
+        if template is None:
+            template = self.compiled[name, text] = self._compile(text, name, place)
+        return template
 
-    def _own(self, text: str, name: str, place: Place | None, built_in: str) -> CodeType:
-        key = _key(text, name)
-        code = bytecode.recall(__file__, built_in, key)
-        if code is None:
-            code = self._compile(text, name, place)
-            bytecode.keep(__file__, built_in, key, code)
-        return code
-
-    def _compile(self, text: str, name: str, place: Place | None) -> CodeType:
+    def _compile(self, text: str, name: str, place: Place | None) -> Template:
         try:
             if len(text) > SOURCE_LIMIT:
                 raise NotAllowed(f"a template of more than {SOURCE_LIMIT} characters")
             tree = self.sandbox.parse(text, name, name)
             check(tree)
             instrument(tree, self.sandbox)
-            code: CodeType = self.sandbox.compile(tree, name, name)
-            return code
+            return Template.from_code(self.sandbox, self.sandbox.compile(tree, name, name), {})
         except TemplateSyntaxError as error:
             raise _template_error(_syntax(error), _span(name, text, error.lineno), place) from None
         except NotAllowed as error:
             raise _template_error(str(error), _span(name, text, error.line), place) from None
         except (RecursionError, MemoryError, SyntaxError):  # the last two come from Python's own compiler
             raise _template_error("expressions are nested too deeply", _span(name, text, 1), place) from None
-
-
-def _key(text: str, name: str) -> bytes:
-    """All that the code of a template hangs on; what Python adds to it is known to `bytecode`."""
-    ours, theirs = posixpath.dirname(__file__), posixpath.dirname(jinja2.__file__ or "")
-    sources = [f"{folder}/{one}.py" for folder, names in ((ours, _OURS), (theirs, _THEIRS)) for one in names]
-    version = getattr(jinja2, "__version__", "")  # announced to go
-    return repr((__version__, version, [bytecode.stamp(one) for one in sources], name, text)).encode()
 
 
 @dataclass(frozen=True, slots=True)
