@@ -5,52 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pkibuild.core.values import dataclass, field, replace
+from pkibuild.core.values import dataclass
 from pkibuild.model import layout
 from pkibuild.model.manifest import Host, Service
-from pkibuild.packs import requirements
-from pkibuild.packs.narrow import narrow, same_everywhere
 from pkibuild.packs.pack import Pack
 from pkibuild.rendering.placed import Placed, placed
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """What all hosts of one platform have in common for a service."""
+class ServiceContext:
+    """What a service's context has in common on all hosts of one platform."""
 
-    pack: Pack
     options: Mapping[str, Any]
     values: Mapping[str, Any]
     name: Placed
-    same: frozenset[str]
-    """Those parts of an expansion in which nothing hangs on the host."""
-    parts: dict[str, Any] = field(default_factory=dict)
-    """They, as they were made for a host without problems."""
-    paths: dict[str, Placed] = field(default_factory=dict)
-    """Where the files among them are on every host."""
 
 
-def settle(pack: Pack, service: Service, platform: str) -> Settled:
-    options = dict(service.options)
-    for name, value in pack.defaults.get(platform, {}).items():
-        options.setdefault(name, value)
-    options = placed(options, service.place, pack.secrets)
-    values = pack.values[platform]
-    context = {"host": {"platform": platform}, "options": options, "values": values}
-    narrowed = narrow(pack, platform, context)
-    narrowed = replace(narrowed, requires=requirements.not_met_everywhere(narrowed.requires, platform, context))
-    name = Placed(service.name, service.place)
-    return Settled(narrowed, options, values, name, same_everywhere(narrowed, platform))
+def service_context(pack: Pack, service: Service, platform: str) -> ServiceContext:
+    options = {**pack.defaults.get(platform, {}), **service.options}
+    return ServiceContext(
+        options=placed(options, service.place, pack.secrets),
+        values=pack.values[platform],
+        name=Placed(service.name, service.place),
+    )
 
 
-def make_context(settled: Settled, service: Service, host: Host, manifest: str) -> dict[str, Any]:
-    """What the pack's placeholders and templates see, but for the paths of its own files."""
+def make_context(common: ServiceContext, service: Service, host: Host, manifest: str) -> dict[str, Any]:
+    """What the pack's placeholders and templates see, except the paths of the service's own files."""
     return {
         "origin": manifest.rpartition("/")[2],
         "host": host_context(host),
-        "service": {"name": settled.name, "type": service.type, "id": f"service/{service.name}@{host.name}"},
-        "options": settled.options,
-        "values": settled.values,
+        "service": {"name": common.name, "type": service.type, "id": f"service/{service.name}@{host.name}"},
+        "options": common.options,
+        "values": common.values,
         "paths": host_paths(host),
     }
 

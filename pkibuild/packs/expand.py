@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pkibuild.core.diagnostics import Place, Problems, nearest
 from pkibuild.core.values import dataclass, field
 from pkibuild.model import layout
 from pkibuild.model.manifest import SELF, Authority, Host, Names, Service
-from pkibuild.packs.context import Settled, make_context, settle
+from pkibuild.packs.context import ServiceContext, make_context, service_context
 from pkibuild.packs.expansion import Copy, Expansion, File, Folder, Port, Request
 from pkibuild.packs.pack import ByPlatform, CommandRule, FileRule, MaterialRule, Pack, RequestRule, Rights
 from pkibuild.packs.patterns import Missing, Path, Text, below, contexts, fill, look_up
@@ -26,36 +26,35 @@ FORMATS = ("fullchain", "chain", "der", "combined")
 
 @dataclass(slots=True)
 class Expander:
-    """Expands the services of one manifest; what all hosts of a service have in common is worked out once."""
+    """Expands the services of one manifest."""
 
     authorities: Mapping[str, Authority]
     manifest: str
     """The manifest's path: its last part stands in the configs' headers."""
     folder: str
     """The absolute folder from which a user's own templates are named."""
-    _settled: dict[tuple[str, str], Settled] = field(default_factory=dict)
+    _common: dict[tuple[str, str], ServiceContext] = field(default_factory=dict)
+    """By name of the service and platform."""
 
     def expand(self, pack: Pack, service: Service, host: Host, *, issuer_is_root: bool) -> Expansion:
-        """What `service`, of the type `pack`, wants on `host`. What cannot be is told in `problems`, never raised."""
-        settled = self._settled.get((service.name, host.platform))
-        if settled is None:
-            settled = settle(pack, service, host.platform)
-            self._settled[service.name, host.platform] = settled
+        """What `service`, of the type `pack`, wants on `host`. Faults are returned in `problems`, never raised."""
+        common = self._common.get((service.name, host.platform))
+        if common is None:
+            common = service_context(pack, service, host.platform)
+            self._common[service.name, host.platform] = common
         problems = Problems()
-        context = make_context(settled, service, host, self.manifest)
-        check_requirements(settled.pack, service, host, context, issuer_is_root, problems)
+        context = make_context(common, service, host, self.manifest)
+        check_requirements(pack, service, host, context, issuer_is_root, problems)
         if problems.found:  # what the service cannot have here would only lead to more errors
             return Expansion(service.name, host.name, problems=tuple(problems.found))
-        maker = _Maker(settled.pack, settled, service, host, context, self.authorities, self.folder, problems)
-        return maker.expansion()
+        return _Expansion(pack, service, host, context, self.authorities, self.folder, problems).expansion()
 
 
 @dataclass(slots=True)
-class _Maker:
+class _Expansion:
     """Turns the rules of a pack into values, one kind after the other; later ones see the paths of earlier ones."""
 
     pack: Pack
-    settled: Settled
     service: Service
     host: Host
     context: dict[str, Any]
@@ -65,32 +64,29 @@ class _Maker:
     names: set[str] = field(default_factory=set)
     roles: set[str] = field(default_factory=set)
     """Those of the requests."""
-    chosen: list[tuple[FileRule, Mapping[str, Any], str]] = field(default_factory=list)
-    """The rules of files that hold, each with its context and path."""
-    shown: dict[str, Placed] = field(default_factory=dict)
-    """The paths of the service's own files, as templates see them."""
 
     def expansion(self) -> Expansion:
-        settled, context = self.settled, self.context
-        parts = settled.parts.copy()  # of the first host without problems, as far as they are the same on all
-        if "formats" not in parts:
-            parts["formats"] = self.formats()
-        for name in (*parts["formats"], *(one for one in self.host.formats if one in FORMATS)):
-            context["paths"][name] = self._on_host(layout.host_path(self.host, name))
-        context["paths"].update(settled.paths)
-        for part, make in _PARTS.items():
-            if part not in parts:
-                parts[part] = tuple(make(self))
-        if len(settled.parts) < len(settled.same) and not self.problems.found:
-            settled.parts.update({part: parts[part] for part in settled.same})
-            settled.paths.update(self.shown if "files" in settled.same else {})
-        within = parts.pop("within")
+        formats = self.formats()
+        for name in (*formats, *(one for one in self.host.formats if one in FORMATS)):
+            self._show(name, layout.host_path(self.host, name))
+        requests = tuple(self.requests())
+        copies = tuple(self.copies())
+        files = tuple(self.files())
         return Expansion(
             service=self.service.name,
             host=self.host.name,
+            formats=formats,
+            requests=requests,
+            copies=copies,
+            files=tuple(file for file, _ in files),
+            ports=tuple(self.ports()),
+            folders=tuple(self.folders()),
+            enable=self.commands("enable"),
+            check=self.commands("check"),
+            reload=self.commands("reload"),
+            start=self.commands("start"),
             problems=tuple(self.problems.found),
-            contexts=tuple([one if one is None else {**context, **one} if one else context for one in within]),
-            **parts,
+            contexts=tuple(context for _, context in files),
         )
 
     # -- materials ------------------------------------------------------------
@@ -187,18 +183,14 @@ class _Maker:
                     if rule.when.holds(context) and (path := self._path(rule.path, context)):
                         yield rule, context, path
 
-    def files(self) -> Iterator[File]:
-        self.chosen = list(self._chosen())
-        for rule, _, path in self.chosen:
+    def files(self) -> Iterator[tuple[File, Mapping[str, Any] | None]]:
+        """Each file with what its template sees; None where there is no template."""
+        chosen = list(self._chosen())
+        for rule, _, path in chosen:
             if rule.name and not rule.each:
                 self._show(rule.name, path)
-        for rule, context, path in self.chosen:
-            yield self._file(rule, context, path)
-
-    def within(self) -> Iterator[Mapping[str, Any] | None]:
-        """What the template of each file sees besides the context of all; None where there is no template."""
-        for rule, context, _ in self.chosen:
-            yield ({"item": context["item"]} if rule.each else {}) if rule.template else None
+        for rule, context, path in chosen:
+            yield self._file(rule, context, path), context if rule.template else None
 
     def _file(self, rule: FileRule, context: Mapping[str, Any], path: str) -> File:
         place = self._place(rule.each, context)
@@ -298,10 +290,7 @@ class _Maker:
 
     def _show(self, name: str, path: str) -> None:
         """Let templates see a path as it is on the host."""
-        self.context["paths"][name] = self.shown[name] = self._on_host(path)
-
-    def _on_host(self, path: str) -> Placed:
-        return Placed(layout.on_host(self.host, path), self.service.place)
+        self.context["paths"][name] = Placed(layout.on_host(self.host, path), self.service.place)
 
     def _rights(self, rights: Rights) -> Rights:
         owner = rights.owner or layout.root_owner(self.host.platform)
@@ -355,18 +344,3 @@ class _Maker:
         """Where the path was written: the place of the last placeholder that has one."""
         places = [place_of(look_up(context, part)) for part in text if not isinstance(part, str)]
         return next((one for one in reversed(places) if one), self.service.place)
-
-
-_PARTS: Mapping[str, Callable[[_Maker], Iterable[Any]]] = {
-    "requests": _Maker.requests,
-    "copies": _Maker.copies,
-    "files": _Maker.files,
-    "within": _Maker.within,
-    "ports": _Maker.ports,
-    "folders": _Maker.folders,
-    "enable": lambda maker: maker.commands("enable"),
-    "check": lambda maker: maker.commands("check"),
-    "reload": lambda maker: maker.commands("reload"),
-    "start": lambda maker: maker.commands("start"),
-}
-"""The parts of an expansion by name, in the order in which they are made: later ones see the paths of earlier ones."""

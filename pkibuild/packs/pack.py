@@ -5,12 +5,11 @@ Where a descriptor may name a value per platform, `ByPlatform` holds it for each
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pkibuild.core.values import dataclass, field
-from pkibuild.packs.patterns import ALWAYS, Condition, Path, Text, named
+from pkibuild.packs.patterns import ALWAYS, Condition, Path, Text
 
 ByPlatform = Mapping[str, Text]
 
@@ -72,10 +71,6 @@ class MaterialRule:
     rights: Rights
     when: Condition
 
-    @property
-    def asks(self) -> Iterator[Path]:
-        return chain(named(*self.path.values()), (self.authorities,), self.when.asks)
-
 
 @dataclass(frozen=True, slots=True)
 class FileRule:
@@ -97,22 +92,12 @@ class FileRule:
     when: Condition
     each: Path
 
-    @property
-    def asks(self) -> Iterator[Path]:
-        """Every value of the context that is asked for; `()` is none. As in other rules."""
-        texts = (self.template, self.language, self.mode, self.owner, self.group, self.target, *self.command)
-        return chain(named(*self.path.values(), *self.source.values(), *texts), (self.each,), self.when.asks)
-
 
 @dataclass(frozen=True, slots=True)
 class FolderRule:
     path: ByPlatform
     rights: Rights
     when: Condition
-
-    @property
-    def asks(self) -> Iterator[Path]:
-        return chain(named(*self.path.values()), self.when.asks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +107,6 @@ class CommandRule:
     """The option that holds the command; empty when `argv` says it."""
     when: Condition
     each: Path
-
-    @property
-    def asks(self) -> Iterator[Path]:
-        return chain(named(*self.argv), (self.option, self.each), self.when.asks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +119,6 @@ class EndpointRule:
     sharable: bool
     when: Condition
     each: Path
-
-    @property
-    def asks(self) -> Iterator[Path]:
-        return chain(named(self.port), (self.addresses, self.each), self.when.asks)
 
 
 @dataclass(frozen=True, slots=True)

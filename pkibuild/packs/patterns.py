@@ -95,11 +95,6 @@ def fill(text: Text, context: Mapping[str, Any]) -> str:
     return "".join(done)
 
 
-def named(*texts: Text) -> Iterator[Path]:
-    """The paths of all placeholders."""
-    return (part for text in texts for part in text if not isinstance(part, str))
-
-
 def contexts(context: Mapping[str, Any], each: Path) -> Iterator[Mapping[str, Any]]:
     """The context itself, or for `each` one with `item` for every element of that option."""
     if not each:
@@ -114,11 +109,6 @@ class Condition:
     """Every test must hold."""
 
     tests: tuple[tuple[Path, tuple[Any, ...]], ...] = ()
-
-    @property
-    def asks(self) -> Iterator[Path]:
-        """Every value that is asked for."""
-        return (path for path, _ in self.tests)
 
     def holds(self, context: Mapping[str, Any]) -> bool:
         for path, wanted in self.tests:  # noqa: SIM110 - asked for every rule on every host: a generator costs twice

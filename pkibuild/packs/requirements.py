@@ -7,7 +7,6 @@ from typing import Any
 
 from pkibuild.core.diagnostics import Place, Problems
 from pkibuild.model.manifest import SELF, Host, Service
-from pkibuild.packs.narrow import is_settled
 from pkibuild.packs.pack import Pack, Requirement
 from pkibuild.packs.patterns import contexts, look_up, parse_path
 from pkibuild.rendering.placed import place_of
@@ -26,26 +25,6 @@ def check_requirements(
             _names(need, service, host, context, problems)
         elif not _met(need, host, issuer_is_root):
             _unmet(need, pack, service, host, problems)
-
-
-def not_met_everywhere(
-    needs: Iterable[Requirement], platform: str, context: Mapping[str, Any]
-) -> tuple[Requirement, ...]:
-    """Those that a host of the platform may not meet: what options it takes is known. `context` as for `narrow`."""
-    return tuple(need for need in needs if not _met_everywhere(need, platform, context))
-
-
-def _met_everywhere(need: Requirement, platform: str, context: Mapping[str, Any]) -> bool:
-    if need.kind == "platform":
-        return platform in need.values
-    asked = (*map(parse_path, need.values), need.each, *need.when.asks)
-    if need.kind not in ("names", "option"):
-        return False
-    if not all(not path or path[0] == "item" or is_settled(path) for path in asked):  # an `item` is that of `each`
-        return False
-    if need.kind == "names":
-        return not any(True for option in need.values for _ in _values(context, option))
-    return not any(_missing(need, context))
 
 
 def _met(need: Requirement, host: Host, issuer_is_root: bool) -> bool:

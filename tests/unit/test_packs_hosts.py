@@ -1,4 +1,4 @@
-"""What all hosts of a service have in common is worked out once: the rest must not be."""
+"""A service on several hosts: each host gets what it would get if it were the only one."""
 
 from __future__ import annotations
 
