@@ -14,7 +14,8 @@ from pkibuild.core.values import dataclass
 from pkibuild.documents.schema.masks import Paths, masked
 from pkibuild.model.desired import ConfigWant
 from pkibuild.model.facts import sha
-from pkibuild.world.files import explain, read_file
+from pkibuild.world.disk import explain
+from pkibuild.world.files import read_file
 
 if TYPE_CHECKING:
     from pkibuild.rendering.renderer import Renderer

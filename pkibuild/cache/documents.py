@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pkibuild.cache.store import keep, recall
 from pkibuild.documents.yaml.known import Known, Memory
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 
 PATH = ".cache/documents"
 FORMAT = 2

@@ -11,7 +11,7 @@ from typing import Any
 from pkibuild.cache.store import keep, recall
 from pkibuild.core.values import dataclass, field
 from pkibuild.state.openssl.index import Written
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 
 KEYS = ".cache/keys"
 KEYS_FORMAT = 2

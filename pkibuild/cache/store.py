@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pkibuild.cache.answer import seal, sealed, unseal
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 
 
 def recall(tree: Tree, path: str, version: int) -> Any:

@@ -12,7 +12,8 @@ from pkibuild.commands.options import path as path_of
 from pkibuild.core.diagnostics import UserError, fail
 from pkibuild.model.plan import Plan
 from pkibuild.world import World
-from pkibuild.world.files import explain, read_file, stat_of, write_file
+from pkibuild.world.disk import explain, stat_of
+from pkibuild.world.files import read_file, write_file
 
 if TYPE_CHECKING:
     from pkibuild.plan.saved import Saved

@@ -10,7 +10,7 @@ from pkibuild.core.values import dataclass, field, replace
 from pkibuild.documents.sources.source import Source
 from pkibuild.documents.yaml.known import Memory, Starts, known
 from pkibuild.documents.yaml.text import LIMIT, decode
-from pkibuild.world.files import explain as explain_error
+from pkibuild.world.disk import explain as explain_error
 
 if TYPE_CHECKING:
     import yaml

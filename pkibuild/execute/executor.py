@@ -44,7 +44,7 @@ from pkibuild.observe.parts import certificate_part, key_part
 from pkibuild.state.journal.histories import Histories
 from pkibuild.state.journal.journal import draft
 from pkibuild.state.openssl import oneline
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 from pkibuild.x509.issue import Issuer, new_serial, sign_crl
 
 TOGETHER = 256

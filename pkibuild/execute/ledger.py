@@ -7,7 +7,7 @@ from typing import Protocol
 
 from pkibuild.state.journal.histories import Histories
 from pkibuild.state.journal.journal import Draft, Writer
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 
 Drafts = list[tuple[str, Draft]]
 """Output paths of journals, and what each is to say."""

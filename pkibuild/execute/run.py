@@ -24,7 +24,8 @@ from pkibuild.record.recorder import record, record_units
 from pkibuild.resolve.units import Units
 from pkibuild.state.journal.histories import Histories
 from pkibuild.world import World
-from pkibuild.world.files import TEMPORARY, remove_leftover
+from pkibuild.world.files import remove_leftover
+from pkibuild.world.tree import TEMPORARY
 
 
 def carry_out(

@@ -14,7 +14,7 @@ from pkibuild.model.plan import Action
 from pkibuild.model.recipes import FinishKey, MakeKey, Sign, SignCrl, Write
 from pkibuild.observe.files import NEXT
 from pkibuild.world import World
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 from pkibuild.x509 import inspect
 
 

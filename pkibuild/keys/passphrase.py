@@ -13,7 +13,8 @@ from pkibuild.core.diagnostics import Diagnostic, warning
 from pkibuild.keys.errors import PassphraseUnavailable
 from pkibuild.model.manifest import Secret
 from pkibuild.world import World
-from pkibuild.world.files import explain, read_file, stat_of
+from pkibuild.world.disk import explain, stat_of
+from pkibuild.world.files import read_file
 
 LONGEST = 1023
 """Bytes; OpenSSL, and so `cryptography`, takes no longer one."""

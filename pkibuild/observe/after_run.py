@@ -11,7 +11,7 @@ from pkibuild.model.outcome import Done
 from pkibuild.observe.files import Files
 from pkibuild.state.journal.histories import Histories
 from pkibuild.state.lock.lock import Lock
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 
 
 class AfterRun(Files):

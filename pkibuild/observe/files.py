@@ -39,7 +39,7 @@ from pkibuild.state.journal.journal import Journal
 from pkibuild.state.lock.lock import Lock
 from pkibuild.state.openssl.index import Changes
 from pkibuild.state.receipt import Receipt
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 
 NEXT = ".next"
 """What is added to the name of a key that is not yet in place."""

@@ -11,7 +11,8 @@ from pkibuild.core.values import replace
 from pkibuild.keys import pem
 from pkibuild.model.facts import KeyFacts, sha
 from pkibuild.observe.source import State
-from pkibuild.world.files import Stat, Tree
+from pkibuild.world.disk import Stat
+from pkibuild.world.tree import Tree
 
 
 class KeyFiles:

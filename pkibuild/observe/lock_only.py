@@ -26,7 +26,7 @@ from pkibuild.observe.source import (
     KeySeen,
 )
 from pkibuild.state.lock.lock import Lock, LockEntry
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 
 _OLDER = re.compile(r"authorities/([^/]+)/\1\.g(\d+)\.crt")
 

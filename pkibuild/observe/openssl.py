@@ -5,7 +5,7 @@ from __future__ import annotations
 from pkibuild.state.journal.entries import JournalEntry
 from pkibuild.state.journal.journal import Journal
 from pkibuild.state.openssl.index import Changes, Written, changes, unknown
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 
 
 def openssl_changes(

@@ -10,7 +10,7 @@ from pkibuild.core.diagnostics import Diagnostic, Place, Problems, Span, UserErr
 from pkibuild.documents import Disk, Document, Source, read_document
 from pkibuild.packs.decode import BadDescriptor, decode
 from pkibuild.packs.pack import Pack
-from pkibuild.world.files import explain
+from pkibuild.world.disk import explain
 
 DESCRIPTOR = "service.yaml"
 OPTIONS = "options.schema.json"

@@ -26,8 +26,9 @@ from pkibuild.state.journal.journal import Journal, Writer, draft
 from pkibuild.state.lock.committed import flaws, read_lock
 from pkibuild.state.lock.lock import Lock
 from pkibuild.world import World
-from pkibuild.world.files import Tree, write_file
+from pkibuild.world.files import write_file
 from pkibuild.world.forks import Forks
+from pkibuild.world.tree import Tree
 
 
 class Folder:

@@ -24,8 +24,8 @@ from pkibuild.manifest.decode.options import files_in
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Declaration, Manifest, Service
 from pkibuild.plan.planner import PassesOver
-from pkibuild.world.files import Tree
 from pkibuild.world.forks import ALONE, Forks
+from pkibuild.world.tree import Tree
 
 PATH = ".cache/settled"
 FORMAT = 3

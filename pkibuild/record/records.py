@@ -25,7 +25,7 @@ from pkibuild.state.openssl import config as openssl_config
 from pkibuild.state.openssl import index as openssl
 from pkibuild.state.openssl.index import Written
 from pkibuild.state.receipt import NAME, Receipt, ReceiptBuild, ReceiptCommand, ReceiptFile, ReceiptFolder
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 
 
 def put(tree: Tree, path: str, data: bytes, mode: int = 0o644, *, durable: bool = False) -> None:

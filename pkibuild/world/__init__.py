@@ -1,6 +1,7 @@
-"""The only door to the outside: clock, randomness, environment, processes, terminal (here) and files (`files`).
+"""Everything outside the process: `World` (clock, environment, processes, terminal), `tree` (the output folder),
+`files` (files that the user names) and forks.
 
-Everything else takes a `World`, so that a test can hand in another clock or kill the run between two writes.
+Other rooms are given a `World`, so that a test can set the clock or stop a run between two writes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pkibuild.core.diagnostics import fail
 from pkibuild.core.times import parse_time
 from pkibuild.core.values import dataclass
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 
 __all__ = ["Completed", "World"]
 

@@ -27,7 +27,7 @@ from estate import AUTHORITIES, Estate, public_of
 from helpers import Project, environment
 
 from pkibuild.plan.quiet import RUNNING
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 
 MANIFEST = (
     """\

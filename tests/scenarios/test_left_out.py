@@ -17,7 +17,7 @@ from estate import AUTHORITIES, Estate
 from helpers import Project
 
 from pkibuild.core.diagnostics import fail
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 
 MANIFEST = (
     """\

@@ -20,7 +20,7 @@ from pkibuild.core.times import format_time
 from pkibuild.record import records
 from pkibuild.state.journal.histories import Histories
 from pkibuild.state.openssl import index as index_of
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 
 MANIFEST = """\
 version: 1

@@ -16,7 +16,7 @@ from pkibuild.plan import settled
 from pkibuild.plan.compare.as_built import AsBuilt
 from pkibuild.plan.planner import FEW
 from pkibuild.world import World
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 
 HOSTS = FEW + 60
 MANIFEST = f"""\

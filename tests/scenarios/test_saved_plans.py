@@ -15,7 +15,7 @@ from helpers import ROOT, Project
 from jsonschema import Draft202012Validator
 
 from pkibuild.core.times import DAY
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 
 MANIFEST = (
     WEB_CA

@@ -18,7 +18,7 @@ from users import as_nobody, hand_over, needs_root
 from pkibuild import cli
 from pkibuild.plan.folder import Folder
 from pkibuild.world import World
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 
 MANIFEST = (
     """\

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pkibuild.core.diagnostics import UserError
-from pkibuild.world import files
-from pkibuild.world.files import Tree
+from pkibuild.world import disk
+from pkibuild.world.tree import Tree
 
 
 def test_a_link_that_comes_into_a_folder_just_made_is_not_followed(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_what_was_removed_is_looked_for_again(tmp_path: Path) -> None:
 
 def test_a_file_is_whole_where_the_system_takes_it_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.write
-    monkeypatch.setattr(files.os, "write", lambda descriptor, data: real(descriptor, data[:3]))
+    monkeypatch.setattr(disk.os, "write", lambda descriptor, data: real(descriptor, data[:3]))
     tree = Tree(str(tmp_path / "out"))
     tree.write("x.conf", b"0123456789")
     tree.append("x.conf", b"abcd")
@@ -114,7 +114,7 @@ def test_a_file_where_a_folder_is_to_be_is_refused_in_words(tmp_path: Path) -> N
     (tmp_path / "hosts").write_bytes(b"")
     with pytest.raises(UserError) as refused:
         tree.write("hosts/www/x.conf", b"text")
-    assert "a part of its path is no folder" in refused.value.diagnostics[0].message
+    assert "a part of its path is not a folder" in refused.value.diagnostics[0].message
 
 
 def test_folders_that_are_there_need_no_right_to_make_them(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pkibuild.core.diagnostics import UserError, fail
 from pkibuild.execute.ledger import Journals
 from pkibuild.state.journal.histories import Histories, journal_of
 from pkibuild.state.journal.journal import draft
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 
 PATHS = [journal_of("a"), journal_of("b")]
 

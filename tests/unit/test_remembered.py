@@ -19,7 +19,7 @@ from pkibuild.observe.files import Files
 from pkibuild.observe.lock_only import Remembered, remembered_authorities
 from pkibuild.packs.expansion import File
 from pkibuild.state.lock.lock import Lock, LockEntry, lines_of
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 from pkibuild.x509 import inspect
 
 AUTHORITY = Authority(

@@ -12,7 +12,7 @@ from pkibuild.core.values import dataclass, field, replace
 from pkibuild.documents import Document, Memory, Source, read_document
 from pkibuild.documents.schema.validator import quote
 from pkibuild.documents.yaml.text import LIMIT
-from pkibuild.world.files import explain
+from pkibuild.world.disk import explain
 
 SECTIONS = ("authorities", "hosts", "services", "certificates")
 _IN_INCLUDED = frozenset((*SECTIONS, "version", "include", "packs"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pkibuild.state.journal.entries import JournalEntry
 from pkibuild.state.journal.journal import Journal, parse
-from pkibuild.world.files import Tree
+from pkibuild.world.tree import Tree
 
 TOP = "journal.jsonl"
 """The journal of self-signed and external certificates."""

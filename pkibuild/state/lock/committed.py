@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pkibuild.core.diagnostics import Diagnostic, UserError, fail
 from pkibuild.core.values import replace
 from pkibuild.state.lock.lock import Lock
-from pkibuild.world.files import explain, read_file
+from pkibuild.world.disk import explain
+from pkibuild.world.files import read_file
 
 
 def read_lock(path: str, name: str) -> bytes | None:
