@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from importlib import import_module
 
+from pkibuild.artifacts import registry
 from pkibuild.core.diagnostics import Diagnostic, Problems, UserError
 from pkibuild.core.values import dataclass, replace
 from pkibuild.execute.progress import Progress
@@ -14,16 +15,16 @@ from pkibuild.model.plan import Action, Pending, Plan, unit_of
 from pkibuild.model.reports import GraphNode, StatusRow, Why
 from pkibuild.plan import saved as saving
 from pkibuild.plan import selection
+from pkibuild.plan.details import describe_new
 from pkibuild.plan.folder import Folder
 from pkibuild.plan.orphans import Wanted, find_orphans, prune
 from pkibuild.plan.planner import PassesOver, make_plan, with_orphans
 from pkibuild.plan.quiet import quiet
 from pkibuild.plan.saved import Saved
 from pkibuild.plan.status import status as states
-from pkibuild.resolve import units as graphs
+from pkibuild.plan.why import explain
 from pkibuild.resolve.units import Units
 from pkibuild.review.risks import with_risks
-from pkibuild.review.why import explain
 from pkibuild.world import World
 from pkibuild.world.forks import Forks
 
@@ -86,7 +87,7 @@ def plan(manifest: Manifest, world: World, options: Options) -> Plan:
     folder = Folder.open(manifest, world, now, take_over=options.take_over, lock_only=options.lock_only)
     units = Units(manifest)
     folder.notice_clone(units)
-    made = _planned(manifest, units, folder, options, now, Forks(world.processors()))
+    made = describe_new(_planned(manifest, units, folder, options, now, Forks(world.processors())), manifest)
     folder.remember()
     world.hold(manifest, units, folder, made)
     ordinary = options == Options() and not folder.lock_only
@@ -100,8 +101,6 @@ def _planned(
     options: Options,
     now: int,
     forks: Forks,
-    *,
-    in_full: bool = True,
 ) -> Plan:
     dated = now
     if options.saved is not None:
@@ -118,7 +117,6 @@ def _planned(
         passing or PassesOver(),
         dated,
         forks,
-        in_full,
     )
     folder.draft = draft
     wanted = Wanted(units.paths(), draft.seen, made.actions)
@@ -144,7 +142,7 @@ def _planned(
     if options.saved is not None:
         from pkibuild.views import plan_saved
 
-        saving.check_same(options.saved, made, plan_saved.actions(made))
+        saving.check_same(options.saved, made, plan_saved.actions(describe_new(made, manifest)))
     if options.strict and made.warnings:
         raise UserError(*(replace(one, severity="error") for one in made.warnings))
     selection.check_limit(made, options.max_reissue)
@@ -162,13 +160,8 @@ def diff(old: str, new: str, world: World) -> Plan:
     return made
 
 
-def apply(
-    manifest: Manifest, world: World, options: Options, progress: Progress, *, in_full: bool
-) -> tuple[Plan, Result]:
-    """Build what the plan says, as far as possible. Raises UserError.
-
-    `in_full` asks for a plan that tells field by field what new certificates say, however many there are.
-    """
+def apply(manifest: Manifest, world: World, options: Options, progress: Progress) -> tuple[Plan, Result]:
+    """Build what the plan says, as far as possible. Raises UserError."""
     units = Units(manifest)
     now = world.now()
     folder = Folder.open(manifest, world, now, take_over=options.take_over)
@@ -178,7 +171,7 @@ def apply(
         folder.accept_gaps(options.accept_lost_history)
         # What builds is imported while forks still plan: a tenth of a build of a thousand hosts.
         forks = Forks(options.jobs or world.processors(), partial(import_module, "pkibuild.execute.run"), weight=120)
-        made = _planned(manifest, units, folder, options, now, forks, in_full=in_full or options.saved is not None)
+        made = _planned(manifest, units, folder, options, now, forks)
         selection.check_risks(made, options.fail_on)
         from pkibuild.execute.run import carry_out
 
@@ -220,10 +213,10 @@ def bundle(manifest: Manifest, world: World, host: str) -> bytes:
 
 def graph(manifest: Manifest) -> list[GraphNode]:
     """Every artifact and what it needs. Raises UserError."""
-    return graphs.nodes(manifest, check(manifest))
+    return registry.nodes(manifest, check(manifest))
 
 
 def why(manifest: Manifest, id: str) -> Why:
     """What asks for an artifact, what it is made from, and what follows from its changes. Raises UserError."""
     units = check(manifest)
-    return explain(manifest, units, graphs.nodes(manifest, units), id)
+    return explain(manifest, units, id)

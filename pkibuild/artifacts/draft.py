@@ -31,6 +31,8 @@ class Draft:
     problems: Problems = field(default_factory=Problems)
     actions: dict[str, Action] = field(default_factory=dict)
     pending: list[Pending] = field(default_factory=list)
+    waiting: set[str] = field(default_factory=set)
+    """Ids of what is pending."""
     unchanged: int = 0
     kept: dict[str, LockEntry] = field(default_factory=dict)
     """What the lock does not yet say of artifacts that stay as they are."""
@@ -88,6 +90,7 @@ class Draft:
             self.problems.found = list(dict.fromkeys((*self.problems.found, *part.problems.found)))
         self.actions.update(part.actions)
         self.pending += part.pending
+        self.waiting |= part.waiting
         self.unchanged += part.unchanged
         self.kept.update(part.kept)
         self.leftovers += part.leftovers
@@ -115,6 +118,7 @@ class Draft:
 
     def wait(self, pending: Pending) -> None:
         self.seen.add(pending.id)
+        self.waiting.add(pending.id)
         self.pending.append(pending)
 
     def due(self, unit: str, when: int) -> None:
@@ -132,6 +136,6 @@ class Draft:
         if problem not in self.problems.found:
             self.problems.found.append(problem)
 
-    def will(self, *ids: str) -> tuple[str, ...]:
+    def planned_among(self, *ids: str) -> tuple[str, ...]:
         """Those of the artifacts that this plan changes: what an action has to wait for."""
         return tuple(dict.fromkeys(id for id in ids if id in self.actions or id in self.above))

@@ -1,17 +1,66 @@
-"""An authority as what it issues sees it: the facets that certificates, chains and lists need."""
+"""Certificates and authorities as others see them: the facets that certificates, chains and lists need."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
 
 from pkibuild.core.values import dataclass, field
+from pkibuild.model.desired import CertificateArtifact
 from pkibuild.model.facts import Revocation
-from pkibuild.model.manifest import Authority
+from pkibuild.model.manifest import SELF, Authority, Manifest
 from pkibuild.state.journal.histories import journal_of
 
-if TYPE_CHECKING:
-    from pkibuild.artifacts.pairs import PairView
+
+class Issuers(Protocol):
+    """Which certificates stand above another one."""
+
+    def chain(self, certificate: CertificateArtifact) -> tuple[str, ...]:
+        """Ids of the intermediates that it is sent with, from below."""
+        ...
+
+    def root(self, certificate: CertificateArtifact) -> str:
+        """Id of its root's certificate; its own where it is self-signed."""
+        ...
+
+
+class DeclaredIssuers:
+    """As the manifest declares them."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+
+    def chain(self, certificate: CertificateArtifact) -> tuple[str, ...]:
+        return tuple(f"{one.id}/certificate" for one in self._above(certificate) if not one.is_root)
+
+    def root(self, certificate: CertificateArtifact) -> str:
+        root = [one for one in self._above(certificate) if one.is_root]
+        return f"{root[0].id}/certificate" if root else certificate.id
+
+    def _above(self, certificate: CertificateArtifact) -> Iterator[Authority]:
+        name = certificate.issuer
+        while name != SELF:
+            authority = self._manifest.authorities[name]
+            yield authority
+            name = authority.issuer
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateView:
+    """What a key and its certificate will be once the plan is carried out. A facet that is None is a future."""
+
+    certificate: CertificateArtifact
+    public: str | None
+    fingerprint: str | None
+    subject: str | None
+    key_id: str | None
+    issuer_key_id: str | None
+    not_before: int
+    not_after: int
+    generation: int
+    exists: bool
+    """False when there is no certificate, and none can be made now."""
+    key_missing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +77,11 @@ class IssuerView:
     """Facets of an authority once the plan is carried out. A facet that is None is a future."""
 
     authority: Authority
-    subject: str | None
-    key_id: str | None
-    not_before: int
-    not_after: int
-    generation: int
+    own: CertificateView
     link: Link
     above: tuple[Link, ...]
     """Intermediates between this authority and its root, from below; the root is not among them."""
     root: Link
-    certificate: bool
-    """It has a certificate, or will have one."""
-    key_missing: bool = False
     older: Mapping[str, Link] = field(default_factory=dict)
     """Key identifier of an older generation → its certificate."""
     revoked: Mapping[str, Revocation] = field(default_factory=dict)
@@ -49,26 +91,19 @@ class IssuerView:
     def of(
         cls,
         authority: Authority,
-        own: PairView,
+        own: CertificateView,
         issuer: IssuerView | None,
         older: Mapping[str, Link] | None = None,
         revoked: Iterable[Revocation] = (),
     ) -> IssuerView:
-        """An authority by its own pair and its issuer; `issuer` is None for a root."""
-        certificate = own.pair.certificate
-        link = Link(certificate.id, certificate.path, own.fingerprint)
+        """An authority by its own certificate and its issuer; `issuer` is None for a root."""
+        link = Link(own.certificate.id, own.certificate.path, own.fingerprint)
         return cls(
             authority=authority,
-            subject=own.subject,
-            key_id=own.key_id,
-            not_before=own.not_before,
-            not_after=own.not_after,
-            generation=own.generation,
+            own=own,
             link=link,
             above=issuer.chain(own.issuer_key_id) if issuer else (),
             root=issuer.root_of(own.issuer_key_id) if issuer else link,
-            certificate=own.certificate,
-            key_missing=own.key_missing,
             older=older or {},
             revoked={one.serial: one for one in revoked},
         )
@@ -81,12 +116,17 @@ class IssuerView:
     @property
     def key(self) -> str:
         """Id of its key."""
-        return f"{self.id}/key"
+        return self.own.certificate.key.id
 
     @property
     def journal(self) -> str:
         """Path of its journal."""
         return journal_of(self.authority.name)
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """Its certificates: the present one, and those of older generations."""
+        return (self.link, *self.older.values())
 
     def chain(self, issuer_key_id: str | None) -> tuple[Link, ...]:
         """The intermediates that a leaf is sent with: those of the key that signed it, never simply the newest."""

@@ -6,25 +6,23 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from pkibuild.core.values import replace
-from pkibuild.model.desired import BundleWant, CertificateWant, ConfigWant, KeyWant
-from pkibuild.model.layout import public_path
+from pkibuild.model.desired import AnyArtifact, Artifact, KeyArtifact
+from pkibuild.model.layout import STAGED, public_path
 from pkibuild.model.plan import Action, Change, Reason
 from pkibuild.model.recipes import Stay
-from pkibuild.observe.files import NEXT
-from pkibuild.observe.source import BundleSeen, CertificateSeen, ConfigSeen, KeySeen, Source
+from pkibuild.observe.source import CertificateSeen, FileSeen, KeySeen, Source
 
 Moves = tuple[tuple[str, str], ...]
-Want = TypeVar("Want", CertificateWant, BundleWant, ConfigWant)
-Seen = TypeVar("Seen", CertificateSeen, BundleSeen, ConfigSeen)
+Seen = TypeVar("Seen", CertificateSeen, FileSeen)
 
 PATH_CHANGED = Reason("path-changed", "it belongs to another path now")
 
 
-def observed(source: Source, want: Want, look: Callable[[Want], Seen]) -> tuple[Seen, Moves]:
+def observed(source: Source, artifact: AnyArtifact, look: Callable[[AnyArtifact], Seen]) -> tuple[Seen, Moves]:
     """What is seen of an artifact where it belongs, or else where it lay before its path changed."""
-    seen = look(want)
-    old = source.moved_from(want.id, want.path) if seen.state == "absent" else ""
-    return (look(replace(want, path=old)), ((old, want.path),)) if old else (seen, ())
+    seen = look(artifact)
+    old = source.moved_from(artifact.id, artifact.path) if seen.state == "absent" else ""
+    return (look(replace(artifact, path=old)), ((old, artifact.path),)) if old else (seen, ())
 
 
 def moving(action: Action, moves: Moves) -> Action:
@@ -41,16 +39,18 @@ def moving(action: Action, moves: Moves) -> Action:
     )
 
 
-def only_moving(want: KeyWant | CertificateWant | BundleWant | ConfigWant, kind: str, moves: Moves) -> Action:
+def only_moving(artifact: Artifact, moves: Moves) -> Action:
     """The action for a file that is right as it is."""
-    return moving(Action(want.id, kind, "restore", (), Stay(want.path), (want.path,), place=want.place), moves)
+    recipe = Stay(artifact.path)
+    action = Action(artifact.id, artifact.kind, "restore", (), recipe, (artifact.path,), place=artifact.place)
+    return moving(action, moves)
 
 
-def key_moves(want: KeyWant, seen: KeySeen, old: str) -> Moves:
+def key_moves(key: KeyArtifact, seen: KeySeen, old: str) -> Moves:
     """The key itself, its public half, and what a killed run has left beside it."""
     staged = seen.staging and seen.staged is not None and seen.staged.encrypted
-    suffixes = [(True, old, ""), (seen.staging, old, NEXT)]
+    suffixes = [(True, old, ""), (seen.staging, old, STAGED)]
     sealed = seen.facts is not None and seen.facts.encrypted and not seen.half
-    suffixes += [(sealed, public_path(old), ""), (seen.half or staged, public_path(old), NEXT)]
-    new = {old: want.path, public_path(old): public_path(want.path)}
+    suffixes += [(sealed, public_path(old), ""), (seen.half or staged, public_path(old), STAGED)]
+    new = {old: key.path, public_path(old): public_path(key.path)}
     return tuple((path + suffix, new[path] + suffix) for there, path, suffix in suffixes if there)

@@ -12,6 +12,8 @@ from pkibuild.commands.saved import add_plan
 from pkibuild.views.progress import Progress
 from pkibuild.world import World
 
+MANY = 1000
+"""Of more actions, the fields of new certificates are shown only where they are asked for."""
 WAITING = 4
 """Exit code where all was done that could be, and something waits."""
 
@@ -62,14 +64,17 @@ def run(arguments: Namespace, world: World) -> int:
     progress = Progress(world, enabled=world.err_is_terminal() and not arguments.quiet)
     with located(manifest):
         try:
-            in_full = arguments.verbose or arguments.format != "text"  # else so many are told as fleets
-            plan, result = pipeline.apply(manifest, world, wanted, progress, in_full=in_full)
+            plan, result = pipeline.apply(manifest, world, wanted, progress)
         finally:
             progress.done()
     warned(plan.warnings, arguments, world)
     done = set(result.done)
     told = replace(plan, actions=tuple(action for action in plan.actions if action.id in done))
     if not arguments.quiet or arguments.format != "text":
+        if arguments.verbose or arguments.format != "text" or len(told.actions) <= MANY:
+            from pkibuild.plan.details import describe_new
+
+            told = describe_new(told, manifest)
         show_plan(told, arguments, world, "Applied")
     keep(documents, manifest, world)
     remember(plan, arguments, world)

@@ -11,7 +11,7 @@ from pkibuild.commands import options
 from pkibuild.commands.output import report
 from pkibuild.core.diagnostics import Diagnostic, UserError
 from pkibuild.core.times import plural
-from pkibuild.model.desired import Unit
+from pkibuild.model.desired import ConfigArtifact, Unit
 from pkibuild.model.manifest import Manifest
 from pkibuild.views import diagnostics as view
 from pkibuild.world import World
@@ -74,11 +74,11 @@ def _unsayable(units: list[Unit], lock: Lock | None) -> list[Diagnostic]:
 
     What the lock knows to be rendered from the same was good then, and is not rendered again.
     """
-    from pkibuild.artifacts.configs import Texts
+    from pkibuild.artifacts.texts import Texts
 
     texts = Texts()
     found: list[Diagnostic] = []
-    for config in (config for unit in units for config in unit.configs):
+    for config in (config for unit in units for config in unit.of(ConfigArtifact)):
         try:
             entry = lock.entry(config.id) if lock else None
             if entry is None or entry.inputs != texts.inputs(config, public=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Iterable, Mapping
 
-from pkibuild.artifacts.configs import Texts
+from pkibuild.artifacts.texts import Texts
 from pkibuild.core.diagnostics import UserError, fail, nearest
 from pkibuild.core.values import dataclass
 from pkibuild.model.desired import Rights, Unit
@@ -75,15 +75,8 @@ def _plan(manifest: Manifest, host: Host, units: Units, folder: Folder) -> Plan:
 
 def rights_of(unit: Unit) -> dict[str, tuple[str, Rights]]:
     """Overlay path → id and rights of every file that the manifest wants on the host."""
-    found: list[tuple[str, str, Rights]] = []
-    for pair in unit.pairs:
-        found.append((pair.key.path, pair.key.id, pair.key.rights))
-        if pair.key.public_path:
-            found.append((pair.key.public_path, pair.key.id, pair.certificate.rights))
-        found.append((pair.certificate.path, pair.certificate.id, pair.certificate.rights))
-    found += [(bundle.path, bundle.id, bundle.rights) for bundle in unit.bundles]
-    found += [(config.path, config.id, config.rights) for config in unit.configs]
-    return {path.removeprefix(unit.folder + "/"): (node, rights) for path, node, rights in found}
+    start = len(unit.folder) + 1
+    return {path[start:]: (artifact.id, rights) for artifact in unit.artifacts for path, rights in artifact.delivered}
 
 
 def _check_plan(host: Host, plan: Plan, wanted: set[str]) -> None:

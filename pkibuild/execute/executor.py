@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from pkibuild.artifacts.bundles import assemble
+from pkibuild.artifacts import registry
 from pkibuild.core.diagnostics import fail
 from pkibuild.core.times import format_date
 from pkibuild.core.values import replace
@@ -20,7 +20,7 @@ from pkibuild.execute.workers import Made, PairJob, Signer, make, workers
 from pkibuild.keys import backend, pem
 from pkibuild.model.desired import KEY_MODE
 from pkibuild.model.facts import KeyFacts, Recorded, sha
-from pkibuild.model.layout import public_path
+from pkibuild.model.layout import STAGED, public_path
 from pkibuild.model.outcome import Done
 from pkibuild.model.plan import Action
 from pkibuild.model.recipes import (
@@ -38,7 +38,6 @@ from pkibuild.model.recipes import (
     Stay,
     Write,
 )
-from pkibuild.observe.files import NEXT
 from pkibuild.observe.openssl import openssl_changes
 from pkibuild.observe.parts import certificate_part, key_part
 from pkibuild.state.journal.histories import Histories
@@ -261,15 +260,15 @@ class Executor:
         assert isinstance(recipe, MakeKey)
         if recipe.staged:
             return
-        staged = recipe.path + NEXT
+        staged = recipe.path + STAGED
         # The key is the first to come and the first to reach its place: a public half that waits alone is that of the
         # key in place. What a killed run has left here, no certificate knows.
         self._tree.make_folder(recipe.path.rpartition("/")[0], FOLDER_MODE)
-        self._tree.remove(public_path(recipe.path) + NEXT)
+        self._tree.remove(public_path(recipe.path) + STAGED)
         self._tree.remove(staged)
         self._tree.create(staged, one.key, KEY_MODE, durable=False)
         if recipe.public_path:
-            self._tree.write(recipe.public_path + NEXT, one.public)
+            self._tree.write(recipe.public_path + STAGED, one.public)
 
     def _place_key(self, action: Action) -> None:
         recipe = action.recipe
@@ -279,9 +278,9 @@ class Executor:
         if recipe.retire_public_to:
             self._tree.link(recipe.public_path, recipe.retire_public_to)
         if not (isinstance(recipe, FinishKey) and recipe.half):
-            self._tree.rename(recipe.path + NEXT, recipe.path)
+            self._tree.rename(recipe.path + STAGED, recipe.path)
         if recipe.public_path:
-            self._tree.rename(recipe.public_path + NEXT, recipe.public_path)
+            self._tree.rename(recipe.public_path + STAGED, recipe.public_path)
         self._finish(action)
 
     def _note_key(self, action: Action, one: Made) -> None:
@@ -397,7 +396,7 @@ class Executor:
         found = [self._block(part, recipe.path) for part in recipe.parts]
         if recipe.keep_copy:
             self._keep_copy(recipe.path)
-        data = assemble([block for block, _ in found], recipe.der)
+        data = registry.assemble(recipe.form, [block for block, _ in found])
         self._tree.write(recipe.path, data, recipe.mode)
         if all(part for _, part in found):
             self.done.bundles[recipe.path] = tuple(part for _, part in found)

@@ -9,12 +9,11 @@ from pkibuild.execute.executor import Executor
 from pkibuild.execute.progress import Progress
 from pkibuild.execute.shares import build, split
 from pkibuild.execute.signers import Opened, Opener
-from pkibuild.model.layout import public_path
+from pkibuild.model.layout import STAGED, public_path
 from pkibuild.model.manifest import Manifest
 from pkibuild.model.outcome import Done
 from pkibuild.model.plan import Action, Pending, Plan
 from pkibuild.model.recipes import MakeKey, Remove, Sign, SignCrl
-from pkibuild.observe.files import NEXT
 from pkibuild.plan.folder import Folder, marker_of
 from pkibuild.plan.quiet import RUNNING
 from pkibuild.plan.selection import without
@@ -97,8 +96,8 @@ def _sweep(folder: Folder) -> None:
     """Remove what a killed run left half-written, and staged keys of which nothing came."""
     tree = folder.tree
     for path in folder.draft.leftovers if folder.draft else ():
-        tree.remove(public_path(path) + NEXT)
-        tree.remove(path + NEXT)
+        tree.remove(public_path(path) + STAGED)
+        tree.remove(path + STAGED)
     remove_leftover(folder.lock_path)
     if tree.stat(RUNNING) is None:
         return

@@ -9,10 +9,10 @@ from pkibuild.core.values import dataclass, field
 from pkibuild.keys import backend, pem
 from pkibuild.keys.errors import KeyProblem, PassphraseUnavailable
 from pkibuild.keys.passphrase import loose_file, obtain
+from pkibuild.model.layout import STAGED
 from pkibuild.model.manifest import Manifest, Secret
 from pkibuild.model.plan import Action
 from pkibuild.model.recipes import FinishKey, MakeKey, Sign, SignCrl, Write
-from pkibuild.observe.files import NEXT
 from pkibuild.world import World
 from pkibuild.world.tree import Tree
 from pkibuild.x509 import inspect
@@ -73,7 +73,7 @@ class Opener:
                 self._prepare(path, action, recipe)
         for path, (unit, certificate) in needed.items():
             if path not in made:
-                self._open(path, path + NEXT if path in finished else path, unit, certificate)
+                self._open(path, path + STAGED if path in finished else path, unit, certificate)
         return self.opened
 
     def _prepare(self, path: str, action: Action, recipe: MakeKey) -> None:
@@ -83,11 +83,11 @@ class Opener:
             value = None if secret is None else self._passphrase(secret, action.id, confirm=not recipe.staged)
             self.opened.passphrases[path] = value
             if recipe.staged:
-                self.opened.keys[path] = backend.load(self._read(path + NEXT) or b"", value)
+                self.opened.keys[path] = backend.load(self._read(path + STAGED) or b"", value)
         except PassphraseUnavailable as error:
             self.opened.closed[path] = error.diagnostic
         except KeyProblem as error:
-            self.opened.closed[path] = Diagnostic("key-closed", f"`{path}{NEXT}`: {error}", action.place)
+            self.opened.closed[path] = Diagnostic("key-closed", f"`{path}{STAGED}`: {error}", action.place)
 
     def _read(self, path: str) -> bytes | None:
         return self._tree.read(self._lies.get(path, path))

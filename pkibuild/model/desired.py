@@ -1,17 +1,18 @@
 """What should exist, unit by unit. A unit is one authority, or one host or certificate with its services.
 
 Paths are relative to the output folder; owners, groups and modes are those on the host (in the output folder
-everything belongs to the person who runs `apply`, keys with mode 0400).
+everything belongs to the user who runs `apply`, keys with mode 0400).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from pkibuild.core.diagnostics import Place
 from pkibuild.core.values import STAYS, dataclass, field
 from pkibuild.model.facts import Profile
+from pkibuild.model.layout import RECEIPT, STAGED
 from pkibuild.model.manifest import Authority, Declaration, KeySpec, Validity
 
 KEY_MODE = 0o400
@@ -33,56 +34,105 @@ def config_mode(mode: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyWant:
+class Artifact:
+    """One artifact that is to exist, in one file. Each kind has a class of its own (`pkibuild.artifacts`)."""
+
     id: str
+    kind: str
+    """As it is shown: `key`, `certificate`, `fullchain`, `config`, …"""
     path: str
-    spec: KeySpec
-    place: Place
     rights: Rights
-    public_path: str = ""
-    """Where the public half lies beside a key with a passphrase; empty for a key in clear."""
+    place: Place
+    """Where the manifest asks for it."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every path on which its state depends."""
+        return (self.path,)
+
+    @property
+    def delivered(self) -> tuple[tuple[str, Rights], ...]:
+        """Its files on the host, with their rights there."""
+        return ((self.path, self.rights),)
+
+    @property
+    def secret(self) -> bool:
+        """Whether its file holds something that must not be shown, nor guessed from a digest."""
+        return False
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a symbolic link."""
+        return False
 
 
 @dataclass(frozen=True, slots=True)
-class CertificateWant:
-    id: str
-    path: str
+class KeyArtifact(Artifact):
+    spec: KeySpec
+    public_path: str = ""
+    """Where the public half lies beside a key with a passphrase; empty for a key that is not encrypted."""
+    public_rights: Rights = Rights()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        own = (self.path, f"{self.path}{STAGED}")
+        return (*own, self.public_path) if self.public_path else own
+
+    @property
+    def delivered(self) -> tuple[tuple[str, Rights], ...]:
+        own = (self.path, self.rights)
+        return (own, (self.public_path, self.public_rights)) if self.public_path else (own,)
+
+    @property
+    def secret(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateArtifact(Artifact):
+    key: KeyArtifact
     profile: Profile
     issuer: str
     """An authority's name, or `self`."""
     validity: Validity
     renew_before: int
     issued_since: int | None
-    place: Place
-    rights: Rights
     clock_renews: bool = True
     """False for a root, which is renewed by an edit only."""
+    authority: Authority | None = None
+    """Set for an authority's own certificate."""
+
+    @property
+    def unit(self) -> str:
+        """`host/myhost`, or `service/smtp@myhost/msp` for a pack's own."""
+        return self.id.rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """A key and its certificate. `unit` is `host/myhost`, or `service/smtp@myhost/msp` for a pack's own."""
+class CrlArtifact(Artifact):
+    """A revocation list: as the authority signs it (PEM), or the same in DER."""
 
-    unit: str
-    key: KeyWant
-    certificate: CertificateWant
+    authority: Authority
+
+    @property
+    def der(self) -> bool:
+        return self.kind == "crl-der"
+
+    @property
+    def delivered(self) -> tuple[tuple[str, Rights], ...]:
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
-class BundleWant:
+class BundleArtifact(Artifact):
     """A file put together from keys and certificates."""
 
-    id: str
-    kind: str
-    path: str
     parts: tuple[str, ...]
     """In order: `key`, `leaf`, `chain` (intermediates), `root`, or a unit whose certificate is meant: `authority/NAME`,
-    or that of another pair here."""
-    pair: str
-    """The unit of the pair whose key, leaf and chain are meant."""
-    rights: Rights
+    or that of another certificate of the same unit."""
+    certificate: CertificateArtifact
+    """The certificate whose key, leaf and chain are meant."""
     der: bool = False
-    place: Place = ()
 
     @property
     def secret(self) -> bool:
@@ -95,28 +145,29 @@ class BundleWant:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigWant:
-    """A text of a service pack, or a link: then what it points to stands for its text."""
+class ConfigArtifact(Artifact):
+    """A text of a service pack, or a symbolic link: then its target stands for its text."""
 
-    id: str
-    path: str
     file: Any
-    """The pack's own description of it (`services.expansion.File`)."""
-    rights: Rights
-    place: Place
-    secret: bool = False
-    """An option that is secret stands in it."""
+    """The pack's own description of it (`packs.expansion.File`)."""
+    service: Any
+    """All that its service asks for on this host (`packs.expansion.Expansion`)."""
     context: Any = field(default=None, repr=False, metadata=STAYS)  # some of it may be secret
     """What its template sees. None where another process rendered it: it is more than all the rest of a unit."""
 
     @property
     def link(self) -> str:
-        """Where it points to, if it is a symbolic link."""
+        """Its target, if it is a symbolic link."""
         return str(self.file.target)
 
     @property
-    def kind(self) -> str:
-        return "link" if self.link else "config"
+    def is_link(self) -> bool:
+        return bool(self.file.target)
+
+    @property
+    def secret(self) -> bool:
+        """Whether an option that is secret stands in it."""
+        return bool(self.file.secret)
 
     @property
     def mode(self) -> int:
@@ -124,38 +175,36 @@ class ConfigWant:
         return config_mode(self.rights.mode)
 
 
+AnyArtifact = TypeVar("AnyArtifact", bound=Artifact)
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     id: str
     declaration: Declaration
     folder: str
-    pairs: tuple[Pair, ...]
-    bundles: tuple[BundleWant, ...] = ()
-    configs: tuple[ConfigWant, ...] = ()
+    artifacts: tuple[Artifact, ...]
+    """In the order in which they are decided on: what is made from others comes after them."""
     folders: tuple[tuple[str, Rights], ...] = ()
     """Private folders of the overlay, relative to the output folder."""
     expansions: tuple[Any, ...] = field(default=())
-    """What each service asks for on this host (`services.expansion.Expansion`), for receipts and bundles."""
+    """What each service asks for on this host (`packs.expansion.Expansion`)."""
 
     @property
     def authority(self) -> Authority | None:
         return self.declaration if isinstance(self.declaration, Authority) else None
 
+    def of(self, kind: type[AnyArtifact]) -> Iterator[AnyArtifact]:
+        """Its artifacts of one class."""
+        return (one for one in self.artifacts if isinstance(one, kind))
+
     @property
     def paths(self) -> Iterator[str]:
         """Every file that a plan looks at, staged keys and the receipt included."""
         yield self.receipt_path
-        for pair in self.pairs:
-            yield pair.key.path
-            yield f"{pair.key.path}.next"
-            if pair.key.public_path:
-                yield pair.key.public_path
-            yield pair.certificate.path
-        for bundle in self.bundles:
-            yield bundle.path
-        for config in self.configs:
-            yield config.path
+        for artifact in self.artifacts:
+            yield from artifact.files
 
     @property
     def receipt_path(self) -> str:
-        return f"{self.folder}/.install.json"
+        return f"{self.folder}/{RECEIPT}"

@@ -39,6 +39,12 @@ SUFFIX = {
 }
 """What follows the name in a file of that kind. The kinds are the last parts of the ids."""
 
+STAGED = ".next"
+"""What is added to the name of a key that is not yet in its place."""
+
+RECEIPT = ".install.json"
+"""The name of a unit's receipt in its folder."""
+
 SECRET = frozenset({"key", "combined", "pkcs12", "jks"})
 """The kinds that hold a private key."""
 

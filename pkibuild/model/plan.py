@@ -25,6 +25,13 @@ class Reason:
 
 NOT_BUILT = Reason("not-built", "not built yet")
 
+BY_TIME = frozenset(
+    {"due", "expired", "rotated", "crl-due", "interrupted"}
+    | {"openssl-issued", "openssl-revoked", "openssl-crl", "revocations-changed"}
+)
+"""Reasons that come by the clock, finish what a killed run began, or take in what plain OpenSSL did; never an edit of
+the manifest: what `--due` does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

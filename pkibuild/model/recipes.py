@@ -90,7 +90,8 @@ class Assemble:
 
     path: str
     parts: tuple[Part, ...]
-    der: bool = False
+    form: str = "pem"
+    """How they are put together: `pem`, `der`, or another one of a kind (`artifacts.kind.Kind.forms`)."""
     mode: int = 0o644
     keep_copy: bool = False
     """As of `Write`."""

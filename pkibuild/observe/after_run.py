@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from pkibuild.cache.keys import Cache
-from pkibuild.model.desired import BundleWant, CertificateWant, ConfigWant, KeyWant, Unit
+from pkibuild.model.desired import CertificateArtifact, KeyArtifact
 from pkibuild.model.facts import CertificateFacts, KeyFacts, Recorded, sha
 from pkibuild.model.outcome import Done
 from pkibuild.observe.files import Files
@@ -34,36 +34,28 @@ class AfterRun(Files):
         self._finished = frozenset(done.ids)
         self.learn(one.facts for one in done.certificates.values())
 
-    def key_facts(self, want: KeyWant, certificate_id: str) -> KeyFacts | None:
+    def key_facts(self, key: KeyArtifact, certificate_id: str) -> KeyFacts | None:
         """What a key is, as far as that can be known."""
-        made = self._done.keys.get(want.path)
-        if made is not None and self._keys.learn(want.path, made):
+        made = self._done.keys.get(key.path)
+        if made is not None and self._keys.learn(key.path, made):
             return made
-        return self.key(want, certificate_id).facts
+        return self.key(key, certificate_id).facts
 
-    def issued(self, want: CertificateWant) -> tuple[CertificateFacts | None, Recorded | None]:
+    def issued(self, certificate: CertificateArtifact) -> tuple[CertificateFacts | None, Recorded | None]:
         """What the certificate in its place says, and the newest one in the journals."""
-        made = self._done.certificates.get(want.id)
+        made = self._done.certificates.get(certificate.id)
         if made is not None:
             return made.facts, made
-        seen = self.certificate(want)
+        seen = self.certificate(certificate)
         return seen.facts, seen.recorded
 
-    def parts(self, want: BundleWant, unit: Unit) -> tuple[str, ...] | None:
-        """What a bundle was put together from; None where there is none that can be read."""
-        made = self._done.bundles.get(want.path)
-        if made is not None:
-            return made
-        seen = self.bundle(want, unit)
-        return seen.parts if seen.state == "present" else None
+    def made_parts(self, path: str) -> tuple[str, ...] | None:
+        """What a file was put together from in this run; None where it was not."""
+        return self._done.bundles.get(path)
 
-    def text(self, want: ConfigWant, unit: Unit) -> tuple[str, str] | None:
-        """Digests of a config and, where it is remembered, of what it was rendered from; None where there is none."""
-        made = self._done.digests.get(want.path)
-        if made is not None:
-            return made, ""
-        seen = self.config(want, unit)
-        return (seen.digest, seen.inputs) if seen.state == "present" else None
+    def made_digest(self, path: str) -> str | None:
+        """SHA-256 of what this run has written; None where it has written nothing, or a key."""
+        return self._done.digests.get(path)
 
     def lags(self, id: str) -> bool:
         """Whether something is to be done with it that this run has not done: it is what it was before."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pkibuild.model.desired import Unit
-from pkibuild.observe.files import NEXT, Files
+from pkibuild.model.desired import KeyArtifact, Unit
+from pkibuild.model.layout import STAGED
+from pkibuild.observe.files import Files
 from pkibuild.state.lock.lock import Lock
 
 
@@ -17,13 +18,13 @@ def keys_elsewhere(units: Iterable[Unit], source: Files) -> bool:
     """
     if not source.histories.paths():
         return False
-    if any(_is_there(source, pair.key.path) for unit in units for pair in unit.pairs):
+    if any(_is_there(source, key.path) for unit in units for key in unit.of(KeyArtifact)):
         return False
     return not any(_is_there(source, path) for path in _remembered(source.lock))
 
 
 def _is_there(source: Files, path: str) -> bool:
-    return source.tree.stat(path) is not None or source.tree.stat(path + NEXT) is not None
+    return source.tree.stat(path) is not None or source.tree.stat(path + STAGED) is not None
 
 
 def _remembered(lock: Lock) -> Iterator[str]:

@@ -11,21 +11,21 @@ from collections.abc import Iterable, Mapping
 from pkibuild.cache.keys import Cache
 from pkibuild.core.diagnostics import UserError, fail
 from pkibuild.core.times import format_time
+from pkibuild.core.values import replace
 from pkibuild.keys import pem
-from pkibuild.model.desired import BundleWant, CertificateWant, ConfigWant, KeyWant, Unit
+from pkibuild.model.desired import Artifact, CertificateArtifact, KeyArtifact, Unit
 from pkibuild.model.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, Recorded, Revocation, sha
-from pkibuild.model.layout import public_path
+from pkibuild.model.layout import STAGED, public_path
 from pkibuild.model.manifest import Attributes, Authority
 from pkibuild.model.plan import unit_of
 from pkibuild.observe.key_files import KeyFiles
 from pkibuild.observe.lock_only import remembered_authorities
 from pkibuild.observe.openssl import openssl_changes
-from pkibuild.observe.parts import certificate_part, parts_in
+from pkibuild.observe.parts import certificate_part
 from pkibuild.observe.source import (
-    BundleSeen,
     CertificateSeen,
-    ConfigSeen,
     CrlSeen,
+    FileSeen,
     Former,
     Generation,
     History,
@@ -40,12 +40,6 @@ from pkibuild.state.lock.lock import Lock
 from pkibuild.state.openssl.index import Changes
 from pkibuild.state.receipt import Receipt
 from pkibuild.world.tree import Tree
-
-NEXT = ".next"
-"""What is added to the name of a key that is not yet in place."""
-
-HEADER = b"pkibuild"
-"""Stands in the first lines of every config that we write."""
 
 
 class Files:
@@ -67,14 +61,14 @@ class Files:
 
     # -- keys --------------------------------------------------------------------
 
-    def key(self, want: KeyWant, certificate_id: str) -> KeySeen:
+    def key(self, key: KeyArtifact, certificate_id: str) -> KeySeen:
         self._keys.next_unit()
-        public = public_path(want.path)
-        staging = self._lies(want.path + NEXT)
-        half = not staging and self._lies(public + NEXT)  # the key comes to its place first
-        state, facts, mode = self._keys.at(want.path, public + NEXT if half else public)
-        staged = self._keys.at(want.path + NEXT, public + NEXT)[1] if staging else None
-        known = want.id in self.lock or self.histories.newest(certificate_id) is not None
+        public = public_path(key.path)
+        staging = self._lies(key.path + STAGED)
+        half = not staging and self._lies(public + STAGED)  # the key comes to its place first
+        state, facts, mode = self._keys.at(key.path, public + STAGED if half else public)
+        staged = self._keys.at(key.path + STAGED, public + STAGED)[1] if staging else None
+        known = key.id in self.lock or self.histories.newest(certificate_id) is not None
         replaced = self._generation_of(facts, certificate_id) if staged else None
         return KeySeen(state, facts, mode, staged, staging, half and state == "present", known, replaced)
 
@@ -90,12 +84,12 @@ class Files:
 
     # -- certificates --------------------------------------------------------------
 
-    def certificate(self, want: CertificateWant) -> CertificateSeen:
-        entry = self.lock.entry(want.id)
+    def certificate(self, certificate: CertificateArtifact) -> CertificateSeen:
+        entry = self.lock.entry(certificate.id)
         remembered = entry.facts if entry and isinstance(entry.facts, CertificateFacts) else None
-        state, der = self._der_at(want.path)
+        state, der = self._der_at(certificate.path)
         fingerprint = sha(der) if der else ""
-        newest = self.histories.newest(want.id)
+        newest = self.histories.newest(certificate.id)
         recorded = self._recorded(newest, remembered) if newest else None
         facts: CertificateFacts | None = None
         if der:
@@ -106,10 +100,10 @@ class Files:
                 if facts is None:
                     state = "damaged"
         earlier = bool(facts and newest and recorded and facts is not recorded.facts) and self._issued_earlier(
-            want.id, fingerprint
+            certificate.id, fingerprint
         )
         known = newest is not None or (remembered is not None and remembered.fingerprint == fingerprint)
-        former = self._former(want.id, der, facts) if facts is not None and not known else None
+        former = self._former(certificate.id, der, facts) if facts is not None and not known else None
         return CertificateSeen(state, facts, recorded, earlier, known, former)
 
     def _former(self, node: str, der: bytes, facts: CertificateFacts) -> Former | None:
@@ -215,27 +209,44 @@ class Files:
                 return Receipt()
             raise
 
-    def bundle(self, want: BundleWant, unit: Unit) -> BundleSeen:
-        entry = self.lock.entry(want.id)
-        remembered = entry.facts.parts if entry and isinstance(entry.facts, FileFacts) else None
-        noted = self.receipt(unit).files.get(want.path.removeprefix(unit.folder + "/"))
+    def file(self, artifact: Artifact, unit: Unit) -> FileSeen:
+        noted = self.receipt(unit).files.get(artifact.path.removeprefix(unit.folder + "/"))
+        entry = self.lock.entry(artifact.id)
+        remembered = entry.facts if entry and isinstance(entry.facts, FileFacts) else None
+        seen = FileSeen("absent", in_receipt=noted is not None, in_lock=entry is not None)
         if noted is not None:
-            remembered = tuple(noted.inputs.split())
-        found = self.tree.stat(want.path)
+            parts = tuple(noted.inputs.split())
+            seen = replace(seen, written_digest=noted.digest, written_parts=parts, inputs=noted.inputs)
+        elif remembered is not None:
+            seen = replace(seen, written_parts=remembered.parts)
+        found = self.tree.stat(artifact.path)
         if found is None:
-            return BundleSeen("absent", remembered=remembered)
-        try:
-            data = self.tree.read(want.path) or b""
-        except UserError:
-            if want.secret and found.kind in ("file", "hidden"):
-                return BundleSeen("closed", remembered=remembered)
-            raise
-        try:
-            parts = parts_in(data, want.der, self._keys.public_of)
-        except ValueError:
-            return BundleSeen("damaged", (), found.mode, remembered, remembered is not None)
-        ours = remembered is not None or not parts or not self._issued.isdisjoint(parts)
-        return BundleSeen("present", parts, found.mode, remembered, ours)
+            return seen
+        # Of a file with a secret in it, the lock has no digest.
+        held_secret = noted.secret if noted else remembered is not None and not remembered.digest
+        seen = replace(seen, mode=None if found.kind == "link" else found.mode, held_secret=held_secret)
+        if found.kind == "link":
+            data = self.tree.read_link(artifact.path)
+        elif artifact.secret and found.kind in ("file", "hidden"):
+            try:
+                data = self.tree.read(artifact.path) or b""
+            except UserError:
+                return replace(seen, state="closed")
+        elif found.kind == "file":
+            data = self.tree.read(artifact.path) or b""
+        else:
+            return replace(seen, state="damaged")
+        is_link = found.kind == "link"
+        return replace(
+            seen, state="damaged" if is_link is not artifact.is_link else "present", data=data, digest=sha(data)
+        )
+
+    def public_of(self, key: bytes) -> str:
+        return self._keys.public_of(key)
+
+    def has_issued(self, parts: Iterable[str]) -> bool:
+        """Whether one of these parts of a bundle is a certificate of the journals."""
+        return not self._issued.isdisjoint(parts)
 
     @property
     def _issued(self) -> frozenset[str]:
@@ -246,32 +257,6 @@ class Files:
                 certificate_part(sha(journal.der(one.index))) for journal in journals for one in journal.all_issued
             )
         return self._all_issued
-
-    def config(self, want: ConfigWant, unit: Unit) -> ConfigSeen:
-        noted = self.receipt(unit).files.get(want.path.removeprefix(unit.folder + "/"))
-        remembered = noted.digest if noted else ""
-        inputs = noted.inputs if noted else ""
-        found = self.tree.stat(want.path)
-        if found is None:
-            return ConfigSeen("absent", remembered=remembered, inputs=inputs, ours=noted is not None)
-        if found.kind == "link":
-            data, mode = self.tree.read_link(want.path), None
-        elif found.kind == "file":
-            data, mode = self.tree.read(want.path) or b"", found.mode
-        else:
-            return ConfigSeen("damaged", mode=found.mode, remembered=remembered, ours=noted is not None)
-        if (found.kind == "link") is not bool(want.link):
-            return ConfigSeen("damaged", mode=mode, remembered=remembered, ours=noted is not None)
-        # An empty file is what is left of ours when the power fails; nothing is lost with one that is not.
-        ours = noted is not None or not data or HEADER in data[:400] or want.id in self.lock
-        # What held a secret is not shown, whatever stands there now.
-        secret = noted.secret if noted else self._held_secret(want.id)
-        return ConfigSeen("present", sha(data), None if secret else data, mode, remembered, inputs, ours)
-
-    def _held_secret(self, id: str) -> bool:
-        """Whether the lock says so, where there is no receipt: of such a file it has no digest."""
-        entry = self.lock.entry(id)
-        return entry is not None and isinstance(entry.facts, FileFacts) and not entry.facts.digest
 
     # -- authorities -------------------------------------------------------------------
 

@@ -8,22 +8,22 @@ a config's old text, unless the built file is in the checkout and is the one tha
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pkibuild.core.diagnostics import UserError
-from pkibuild.model.desired import BundleWant, CertificateWant, ConfigWant, KeyWant, Unit, config_mode
+from pkibuild.model.desired import Artifact, CertificateArtifact, KeyArtifact, Unit, config_mode
 from pkibuild.model.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, Recorded, sha
 from pkibuild.model.manifest import Attributes, Authority
 from pkibuild.model.plan import unit_of
 from pkibuild.observe.source import (
-    BundleSeen,
     CertificateSeen,
-    ConfigSeen,
     CrlSeen,
+    FileSeen,
     Former,
     Generation,
     History,
     KeySeen,
+    State,
 )
 from pkibuild.state.lock.lock import Lock, LockEntry
 from pkibuild.world.tree import Tree
@@ -52,20 +52,20 @@ class Remembered:
         node = self._by_path.get(path)
         return self.lock.entry(node) if node else None
 
-    def key(self, want: KeyWant, certificate_id: str) -> KeySeen:
-        found = self._at(want.id, want.path)
-        known = want.id in self.lock or certificate_id in self.lock
+    def key(self, key: KeyArtifact, certificate_id: str) -> KeySeen:
+        found = self._at(key.id, key.path)
+        known = key.id in self.lock or certificate_id in self.lock
         if found is not None and isinstance(found.facts, KeyFacts):
             return KeySeen("present", found.facts, known=known)
         return KeySeen("absent" if found is None else "damaged", known=known)
 
-    def certificate(self, want: CertificateWant) -> CertificateSeen:
-        recorded = self._recorded(self.lock.entry(want.id))
-        found = self._at(want.id, want.path)
+    def certificate(self, certificate: CertificateArtifact) -> CertificateSeen:
+        recorded = self._recorded(self.lock.entry(certificate.id))
+        found = self._at(certificate.id, certificate.path)
         if found is None or not isinstance(found.facts, CertificateFacts):
             return CertificateSeen("absent" if found is None else "damaged", None, recorded, known=recorded is not None)
-        facts = recorded.facts if recorded and found.id == want.id else found.facts
-        other = self._recorded(found) if recorded is None and unit_of(found.id) == unit_of(want.id) else None
+        facts = recorded.facts if recorded and found.id == certificate.id else found.facts
+        other = self._recorded(found) if recorded is None and unit_of(found.id) == unit_of(certificate.id) else None
         former = Former(found.id, other) if other is not None else None
         return CertificateSeen("present", facts, recorded, known=recorded is not None, former=former)
 
@@ -89,22 +89,34 @@ class Remembered:
         recorded = self._recorded(entry)
         return recorded.facts.fingerprint if recorded else ""
 
-    def bundle(self, want: BundleWant, unit: Unit) -> BundleSeen:  # noqa: ARG002 - every source is asked the same
-        found = self._at(want.id, want.path)
-        if found is not None and isinstance(found.facts, FileFacts):
-            return BundleSeen("present", found.facts.parts, None, found.facts.parts)
-        entry = self.lock.entry(want.id)
-        parts = entry.facts.parts if entry and isinstance(entry.facts, FileFacts) else None
-        return BundleSeen("absent" if found is None else "damaged", remembered=parts)
-
-    def config(self, want: ConfigWant, unit: Unit) -> ConfigSeen:  # noqa: ARG002 - every source is asked the same
-        entry = self._at(want.id, want.path)
+    def file(self, artifact: Artifact, unit: Unit) -> FileSeen:  # noqa: ARG002 - every source is asked the same
+        own = self.lock.entry(artifact.id)
+        remembered = own.facts.parts if own and isinstance(own.facts, FileFacts) else None
+        entry = self._at(artifact.id, artifact.path)
         if entry is None or not isinstance(entry.facts, FileFacts):
-            return ConfigSeen("absent" if entry is None else "damaged")
-        digest, masked = entry.facts.digest, entry.facts.masked
-        data = self._text(want.path, digest)
-        mode = config_mode(entry.mode) if entry.mode is not None and entry.kind != "link" else None
-        return ConfigSeen("present", digest, data, mode, digest, entry.inputs, ours=True, masked=masked)
+            state: State = "absent" if entry is None else "damaged"
+            return FileSeen(state, written_parts=remembered, in_receipt=state == "damaged", in_lock=own is not None)
+        facts = entry.facts
+        mode = config_mode(entry.mode) if entry.mode is not None and entry.kind == "config" else None
+        return FileSeen(
+            "present",
+            data=self._text(artifact.path, facts.digest),
+            digest=facts.digest,
+            mode=mode,
+            parts=facts.parts,
+            written_digest=facts.digest,
+            written_parts=facts.parts,
+            masked=facts.masked,
+            inputs=entry.inputs,
+            in_receipt=True,
+            in_lock=True,
+        )
+
+    def has_issued(self, parts: Iterable[str]) -> bool:  # noqa: ARG002 - all that the lock knows is ours
+        return True
+
+    def public_of(self, key: bytes) -> str:
+        raise NotImplementedError  # no file is read here
 
     def _text(self, path: str, digest: str) -> bytes | None:
         """The built file, where it is in the checkout and the one that the lock remembers."""

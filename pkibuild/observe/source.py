@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, Protocol
 
 from pkibuild.core.values import dataclass
-from pkibuild.documents.schema.masks import Paths
-from pkibuild.model.desired import BundleWant, CertificateWant, ConfigWant, KeyWant, Unit
+from pkibuild.model.desired import Artifact, CertificateArtifact, KeyArtifact, Unit
 from pkibuild.model.facts import CertificateFacts, CrlFacts, KeyFacts, Recorded, Revocation
 from pkibuild.model.manifest import Attributes, Authority
 from pkibuild.state.openssl.index import Changes
@@ -58,34 +57,33 @@ class CertificateSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class BundleSeen:
-    state: State
-    parts: tuple[str, ...] = ()
-    mode: int | None = None
-    remembered: tuple[str, ...] | None = None
-    """What was written there last, as far as it is remembered."""
-    ours: bool = True
+class FileSeen:
+    """A file that is put together or rendered: what is there, and what was written there last."""
 
-
-@dataclass(frozen=True, slots=True)
-class ConfigSeen:
     state: State
-    digest: str = ""
     data: bytes | None = None
+    """Its bytes, for a link its target; None where they are not at hand."""
+    digest: str = ""
+    """Of its bytes; empty where it is not known."""
     mode: int | None = None
-    remembered: str = ""
-    """Digest of what was written there last."""
-    inputs: str = ""
-    """Digest of what that was rendered from."""
-    ours: bool = False
+    """None for a link, and where it is not known."""
+    parts: tuple[str, ...] | None = None
+    """What it holds, part by part, where that is known without reading it."""
+    written_digest: str = ""
+    """Of what was written there last; empty where it is not known."""
+    written_parts: tuple[str, ...] | None = None
+    """The parts of what was written there last; None where nothing is remembered."""
     masked: str = ""
-    """Digest of the text with its secrets masked, where only this is known of it."""
-    shown: bytes | None = None
-    """The text with its secrets masked, and those of what is wanted, where that is to be shown."""
-    secrets: Paths = ()
-    """Where in its context its secrets are, where that is known."""
-    because: tuple[str, ...] = ()
-    """What of the manifest has changed that it was rendered from, where that is known."""
+    """Digest of the text with its secrets masked, where only this is remembered."""
+    inputs: str = ""
+    """Digest of what it was rendered from."""
+    in_receipt: bool = False
+    """Whether the receipt lists it; where the lock alone is asked, whether that does."""
+    in_lock: bool = False
+    held_secret: bool = False
+    """What was written there last holds a secret: it is not shown."""
+    built: Artifact | None = None
+    """The artifact of the old manifest that would lie there, in a diff."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +137,9 @@ class Source(Protocol):
     @property
     def lock_only(self) -> bool: ...
 
-    def key(self, want: KeyWant, certificate_id: str) -> KeySeen: ...
+    def key(self, key: KeyArtifact, certificate_id: str) -> KeySeen: ...
 
-    def certificate(self, want: CertificateWant) -> CertificateSeen: ...
+    def certificate(self, certificate: CertificateArtifact) -> CertificateSeen: ...
 
     def moved_from(self, id: str, path: str) -> str:
         """Where the file of an artifact lies whose path was another one; empty when it is nowhere else."""
@@ -155,9 +153,17 @@ class Source(Protocol):
         """The fingerprint of the certificate at a path, empty when there is none."""
         ...
 
-    def bundle(self, want: BundleWant, unit: Unit) -> BundleSeen: ...
+    def file(self, artifact: Artifact, unit: Unit) -> FileSeen:
+        """What is there of an artifact that is put together or rendered."""
+        ...
 
-    def config(self, want: ConfigWant, unit: Unit) -> ConfigSeen: ...
+    def has_issued(self, parts: Iterable[str]) -> bool:
+        """Whether one of these parts of a bundle is a certificate that was issued here."""
+        ...
+
+    def public_of(self, key: bytes) -> str:
+        """Digest of the public half of a private key's PEM block, as in a bundle."""
+        ...
 
     def crl(self, id: str, path: str, der: bool, authority: Authority, generation: int) -> CrlSeen: ...
 

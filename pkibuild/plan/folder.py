@@ -6,8 +6,8 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from pkibuild.artifacts.configs import Texts
 from pkibuild.artifacts.draft import Draft
+from pkibuild.artifacts.texts import Texts
 from pkibuild.cache import keys as cache
 from pkibuild.cache.answer import RUN_LOCK, TICK, Signature, changed_at, signature
 from pkibuild.core.diagnostics import Diagnostic, UserError, fail

@@ -6,10 +6,11 @@ from collections.abc import Container, Iterable, Iterator, Set
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pkibuild.artifacts import registry
 from pkibuild.core.diagnostics import fail
 from pkibuild.core.times import format_date
 from pkibuild.model.facts import CertificateFacts, KeyFacts
-from pkibuild.model.layout import SECRET, public_path
+from pkibuild.model.layout import RECEIPT, public_path
 from pkibuild.model.manifest import Manifest
 from pkibuild.model.plan import Action, Orphan, Reason
 from pkibuild.model.recipes import Remove
@@ -102,7 +103,7 @@ def _built(source: Files, folder: str, kind: str, name: str) -> Iterator[tuple[s
         if source.tree.stat(certificate) is not None:
             yield f"authority/{name}/certificate", certificate
         return
-    for path, file in source.receipt_at(f"{folder}/{name}/.install.json").files.items():
+    for path, file in source.receipt_at(f"{folder}/{name}/{RECEIPT}").files.items():
         whole = f"{folder}/{name}/{path}"
         if source.tree.stat(whole) is not None:
             yield file.node, whole
@@ -114,8 +115,7 @@ def _facts(lock: Lock, node: str) -> CertificateFacts | None:
 
 
 def _orphan(facts: CertificateFacts | None, node: str, path: str, kind: str, now: int, wanted: Wanted) -> Orphan:
-    last = node.rpartition("/")[2]
-    word = last if last in ("key", "certificate", "fullchain", "chain", "der", "combined") else "config"
+    word = registry.kind_of_id(node)
     end = facts.not_after if facts is not None and facts.not_after > now else None
     valid = "" if end is None else f"it is valid until {format_date(end)}"
     if kind == "authority":
@@ -159,7 +159,7 @@ def prune(
         )
         for one in chosen
         for path in one.paths
-        for attic in [_attic(source, path, now) if one.kind in SECRET else ""]
+        for attic in [_attic(source, path, now) if registry.holds_key(one.kind) else ""]
     ]
     ids = {one.id for one in chosen}
     return actions, [one for one in orphans if one.id not in ids]

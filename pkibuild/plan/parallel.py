@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pkibuild.artifacts.configs import Digest
 from pkibuild.artifacts.draft import Draft
+from pkibuild.artifacts.texts import Digest
 from pkibuild.core.values import dataclass
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Declaration

@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
-from pkibuild.artifacts.authorities import check_signing, plan_authority
-from pkibuild.artifacts.configs import Texts
-from pkibuild.artifacts.derived import plan_bundle, plan_config
+from pkibuild.artifacts import registry
+from pkibuild.artifacts.certificate.generations import check_signing
 from pkibuild.artifacts.draft import Draft, Tally
-from pkibuild.artifacts.issuers import IssuerView
-from pkibuild.artifacts.pairs import Context, plan_pair
+from pkibuild.artifacts.issuers import DeclaredIssuers, IssuerView
+from pkibuild.artifacts.kind import Context
+from pkibuild.artifacts.openssl import plan_authority
+from pkibuild.artifacts.texts import Texts
 from pkibuild.core.diagnostics import UserError, warning
 from pkibuild.core.times import format_date
 from pkibuild.core.values import dataclass, field, replace
 from pkibuild.model.desired import Unit
-from pkibuild.model.manifest import SELF, Declaration, Manifest
+from pkibuild.model.manifest import Declaration, Manifest
 from pkibuild.model.plan import Action, Orphan, Plan
 from pkibuild.observe.source import Source
+from pkibuild.plan.causes import with_causes
 from pkibuild.plan.missing import check_missing
 from pkibuild.plan.parallel import decide_on
 from pkibuild.resolve.units import Units
-from pkibuild.review.causes import explained
 from pkibuild.state.lock.lock import Lock
 from pkibuild.world.forks import ALONE, Forks
 
@@ -60,44 +61,52 @@ class Planner:
     """The time by which what is signed is dated: an earlier one where a saved plan is carried out."""
     texts: Texts
     draft: Draft
-    in_full: bool
-    """Whether what a new certificate says is told field by field."""
-    views: dict[str, IssuerView] = field(default_factory=dict)
-    """The authorities' facets, as far as they are decided on."""
+    old_texts: Texts
+    """Those of the old manifest, in a diff."""
+    issuers: dict[str, IssuerView] = field(default_factory=dict)
+    """The authorities as they will be, as far as they are decided on."""
 
     def decide(self, unit: Unit, draft: Draft) -> None:
         """Add to a draft what is to be done with a unit, and what is wrong with it."""
-        if _issuers(unit) <= self.views.keys():  # else what is wrong with the authority is told already
-            _plan_unit(self._context(draft), unit, self.views, self.texts)
+        if self._has_issuers(unit):  # else what is wrong with the authority is reported already
+            texts = (self.texts, self.old_texts)
+            _plan_unit(Context(self.source, draft, unit, self.issuers, *texts, self.now, self.dated))
+
+    def _has_issuers(self, unit: Unit) -> bool:
+        """Whether the authorities that it is made from are decided on."""
+        if len(self.issuers) == len(self.manifest.authorities):
+            return True
+        return all(
+            id.startswith(f"{unit.id}/") or not id.startswith("authority/") or id.split("/", 2)[1] in self.issuers
+            for one in unit.artifacts
+            for id, _ in registry.of(one).needs(one, DeclaredIssuers(self.manifest))
+        )
 
     def settle(self, draft: Draft) -> None:
         """Units and what they hang on are decided on: each reason tells why there is one, needs are what is planned."""
         planned = {**draft.above, **draft.actions}
         draft.actions = {
-            id: _needing(action, planned.keys()) for id, action in explained(draft.actions, planned, self.manifest)
+            id: _needing(action, planned.keys()) for id, action in with_causes(draft.actions, planned, self.manifest)
         }
 
     def finish(self) -> None:
         """When all is decided on: what is to be said of the whole."""
         for authority in self.manifest.authorities.values():
-            check_signing(self._context(self.draft), authority)
+            check_signing(self.source, self.draft, self.now, authority)
         _once_a_fault(self.draft)
-        _advise_clamped(self.draft, self.manifest, self.views)
+        _advise_clamped(self.draft, self.manifest, self.issuers)
         check_missing(self.manifest, self.source, self.draft)
-
-    def _context(self, draft: Draft) -> Context:
-        return Context(self.source, draft, self.now, self.dated, self.in_full)
 
 
 def draft_plan(
     manifest: Manifest, units: Iterable[Unit], source: Source, lock: Lock, now: int, texts: Texts
 ) -> tuple[Draft, Mapping[str, IssuerView]]:
     """Decide on these units; what is wrong is in the draft's problems. The authorities' facets are told besides."""
-    planner = Planner(manifest, source, now, now, texts, Draft(lock), in_full=False)
+    planner = Planner(manifest, source, now, now, texts, Draft(lock), Texts())
     for unit in units:
         planner.decide(unit, planner.draft)
     planner.finish()
-    return planner.draft, planner.views
+    return planner.draft, planner.issuers
 
 
 def make_plan(
@@ -110,21 +119,20 @@ def make_plan(
     passing: PassesOver,
     dated: int | None = None,
     forks: Forks = ALONE,
-    in_full: bool = True,
+    old_texts: Texts | None = None,
 ) -> tuple[Draft, Plan]:
     """What is to be done so that everything is as the manifest says. Raises UserError with all problems found.
 
     Hosts and certificates in great number are decided on by several processes. Orphans are added by the caller, who
     knows the folder.
     """
-    planner = Planner(manifest, source, now, now if dated is None else dated, texts, Draft(lock), in_full=True)
+    planner = Planner(manifest, source, now, now if dated is None else dated, texts, Draft(lock), old_texts or Texts())
     draft = planner.draft
     for authority in manifest.authorities.values():
         planner.decide(units.of(authority), draft)
     planner.settle(draft)
-    passing.begin(planner.views)
+    passing.begin(planner.issuers)
     leaves = [one for one in manifest.leaves() if not passing.over(one, draft)]
-    planner.in_full = in_full or len(leaves) <= FEW  # a tenth of the work where ten thousand are new
     decide_on(leaves, planner, units, passing, forks if len(leaves) > FEW else ALONE)
     planner.finish()
     draft.problems.found[:0] = units.problems.found
@@ -158,38 +166,21 @@ def _needing(action: Action, planned: Set[str]) -> Action:
     return replace(action, needs=tuple(id for id in action.needs if id in planned))
 
 
-def _issuers(unit: Unit) -> set[str]:
-    """The authorities that a unit names."""
-    named = {pair.certificate.issuer for pair in unit.pairs} - {SELF}
-    parts = (part.partition("/") for bundle in unit.bundles for part in bundle.parts)
-    return named | {name for kind, _, name in parts if kind == "authority"}
-
-
-def _plan_unit(context: Context, unit: Unit, views: dict[str, IssuerView], texts: Texts) -> None:
+def _plan_unit(context: Context) -> None:
     try:
-        pairs = {}
-        if unit.authority is not None:
-            views[unit.authority.name], pairs[unit.id] = plan_authority(context, unit, views)
-        for pair in unit.pairs:
-            if unit.authority is None:
-                pairs[pair.unit] = plan_pair(context, pair, _issuer(pair.certificate.issuer, views))
-        for bundle in unit.bundles:
-            plan_bundle(context, bundle, unit, pairs, views)
-        for config in unit.configs:
-            plan_config(context, config, unit, texts)
-    except UserError as error:  # the other units' problems are told in the same run
+        if context.unit.authority is not None:
+            plan_authority(context, context.unit.authority)
+        for artifact in context.unit.artifacts:
+            registry.of(artifact).plan(context, artifact)
+    except UserError as error:  # the other units' problems are reported in the same run
         context.draft.problems.extend(error.diagnostics)
-
-
-def _issuer(name: str, views: Mapping[str, IssuerView]) -> IssuerView | None:
-    return None if name == SELF else views[name]
 
 
 def _advise_clamped(draft: Draft, manifest: Manifest, views: Mapping[str, IssuerView]) -> None:
     """A certificate never outlives its issuer: what was cut short is said, and whose end is to be moved."""
     for name, units in draft.clamped.items():
         view = views[name]
-        end = format_date(view.not_after)
+        end = format_date(view.own.not_after)
         more = f" and {len(units) - 1} more" if len(units) > 1 else ""
         declaration = manifest.declaration(units[0])
         place = declaration.place if declaration else None

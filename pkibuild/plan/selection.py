@@ -6,10 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from pkibuild.artifacts.policies import BY_TIME
 from pkibuild.core.diagnostics import Diagnostic, UserError, fail, nearest, warning
 from pkibuild.core.times import plural
-from pkibuild.model.plan import Action, Plan, unit_of
+from pkibuild.model.plan import BY_TIME, Action, Plan, unit_of
 from pkibuild.review.risks import found_risks
 
 FOLLOWING = frozenset({"key-changed", "parts-changed", "list-changed"})

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pkibuild.cache.keys import KeyMemo
 from pkibuild.core.values import replace
-from pkibuild.model.desired import Unit
+from pkibuild.model.desired import KeyArtifact, Unit
 from pkibuild.model.manifest import Manifest
 from pkibuild.model.outcome import Done
 from pkibuild.model.plan import unit_of
@@ -30,8 +30,8 @@ def record_units(folder: Folder, histories: Histories, units: Iterable[Unit], do
     for unit in units:
         found.add(unit.id)
         lines.update(records.record(unit, source, folder.texts))
-        for pair in unit.pairs:
-            for path in (pair.key.path, pair.key.public_path):
+        for key in unit.of(KeyArtifact):
+            for path in (key.path, key.public_path):
                 if path in memo:
                     keys[path] = memo[path]
     return Built(done.ids, found, lines, keys, done.subjects)
@@ -74,19 +74,10 @@ def _touched(units: Units, folder: Folder, source: AfterRun, done: Done, recorde
     for unit in units.made.values():
         if unit.id in recorded:
             continue
-        own = _ids(unit)
+        own = {f"{unit.id}/import", *(artifact.id for artifact in unit.artifacts)}
         untouched = ids.isdisjoint(own) and draft.kept.keys().isdisjoint(own)
         if not (untouched and records.is_current(unit, source.receipt_at(unit.receipt_path))):
             yield unit
-
-
-def _ids(unit: Unit) -> set[str]:
-    found = {want.id for pair in unit.pairs for want in (pair.key, pair.certificate)}
-    found.update(bundle.id for bundle in unit.bundles)
-    found.update(config.id for config in unit.configs)
-    if unit.authority is not None:
-        found.update(f"{unit.id}/{kind}" for kind in ("crl", "crl-der", "import"))
-    return found
 
 
 def _forgotten(folder: Folder, units: Units) -> Iterator[str]:

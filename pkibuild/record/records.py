@@ -5,19 +5,18 @@ Records follow from what is there now; each is written only when its bytes diffe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from pkibuild.artifacts.configs import Texts
-from pkibuild.artifacts.entries import bundle_entry, certificate_entry, config_entry, key_entry, older_entry
+from pkibuild.artifacts import registry
+from pkibuild.artifacts.texts import Texts
 from pkibuild.core.times import DAY
 from pkibuild.model import layout
-from pkibuild.model.desired import Rights, Unit
+from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Authority, Declaration, Manifest
 from pkibuild.observe.after_run import AfterRun
 from pkibuild.observe.files import Files
-from pkibuild.observe.parts import key_part
 from pkibuild.packs.expansion import Expansion
 from pkibuild.state import marker as output
 from pkibuild.state.lock.lock import JournalMark, LockEntry, lines_of
@@ -42,94 +41,25 @@ def mark_folder(tree: Tree, manifest: str) -> None:
 
 
 def record(unit: Unit, source: AfterRun, texts: Texts) -> dict[str, bytes]:
-    """Write a unit's receipt; its lines of the lock, by node."""
-    entries, files = _found(unit, source, texts)
+    """Write a unit's receipt; its lines of the lock, by node.
+
+    Of what could not be brought up to date, the lock says what it did, and the receipt as well (`_left_over`).
+    """
+    entries: list[LockEntry] = []
+    files: dict[str, ReceiptFile] = {}
+    start = len(unit.folder) + 1
+    for artifact in unit.artifacts:
+        recorded = registry.of(artifact).record(artifact, unit, source, texts)
+        entries += recorded.entries
+        for path, file in recorded.files.items():
+            files[path[start:]] = file
     files.update(_left_over(unit, source, files))
     if files:
         put(source.tree, unit.receipt_path, _receipt(unit, files).serialise())
     return lines_of(entries)
 
 
-def _found(unit: Unit, source: AfterRun, texts: Texts) -> tuple[list[LockEntry], dict[str, ReceiptFile]]:
-    """What is there of a unit now: what the lock is to say, and the receipt of its files, by their paths in its folder.
-
-    Of what lags behind the lock says what it did, and the receipt as well (`_left_over`).
-    """
-    entries: list[LockEntry] = []
-    files: dict[str, ReceiptFile] = {}
-    start = len(unit.folder) + 1
-
-    def note(node: str, path: str, rights: Rights, *, secret: bool = False, noted: str = "", link: str = "") -> None:
-        digest = source.digest(path) if not secret else "" if source.is_there(path) else None
-        if digest is not None:
-            files[path[start:]] = ReceiptFile(
-                node, rights.mode, rights.owner, rights.group, secret, digest, noted, link
-            )
-
-    for pair in unit.pairs:
-        key, certificate = pair.key, pair.certificate
-        made = source.key_facts(key, certificate.id)
-        facts, recorded = source.issued(certificate)
-        generation = (recorded.generation if recorded else None) or key.spec.generation
-        if made is not None:
-            entries.append(key_entry(key, made, generation))
-        if facts is not None:
-            asked = recorded.asked_end if recorded else None
-            entries.append(certificate_entry(certificate, facts, generation, asked))
-        note(key.id, key.path, key.rights, secret=True)
-        if key.public_path:
-            note(key.id, key.public_path, certificate.rights)
-        note(certificate.id, certificate.path, certificate.rights)
-    for bundle in unit.bundles:
-        lags = source.lags(bundle.id)
-        if lags and bundle.id in source.lock:
-            continue
-        parts = source.parts(bundle, unit)
-        if parts is not None:
-            entries.append(bundle_entry(bundle, parts))
-        if not lags:
-            shown = " ".join([part for part in parts or () if not part.startswith(_UNREADABLE)])
-            note(bundle.id, bundle.path, bundle.rights, secret=bundle.secret, noted=shown)
-    for config in unit.configs:
-        lags = source.lags(config.id)
-        if lags and config.id in source.lock:
-            continue
-        text = source.text(config, unit)
-        if text is not None and lags:
-            digest, inputs = text
-            entries.append(config_entry(config, digest, "", inputs))
-        elif text is not None:
-            entries.append(config_entry(config, text[0], texts.masked(config), texts.inputs(config, public=True)))
-        if not lags:
-            # Of secrets nothing is noted that they could be guessed from; their text is compared, wherever it lies.
-            noted = texts.inputs(config) if not config.secret else ""
-            note(config.id, config.path, config.rights, secret=config.secret, noted=noted, link=config.link)
-    if unit.authority is not None:
-        entries += _authority_entries(unit.authority, source)
-    return entries, files
-
-
-_UNREADABLE = key_part("unreadable")
-
-
 # -- the lock --------------------------------------------------------------------------------------------
-
-
-def _authority_entries(authority: Authority, source: Files) -> Iterator[LockEntry]:
-    history = source.history(authority)
-    present = history.generation or 1
-    for one in history.older:
-        yield older_entry(authority, one)
-    if authority.crl is None:
-        return
-    for number, older in ((present, None), *((one.number, one.number) for one in history.older)):
-        suffix = f"@g{older}" if older is not None else ""
-        for kind in ("crl", "crl-der"):
-            id = f"{authority.id}/{kind}{suffix}"
-            path = layout.output_path(authority, kind, older)
-            seen = source.crl(id, path, kind == "crl-der", authority, number)
-            if seen.facts is not None:
-                yield LockEntry(id, kind, path, seen.facts, generation=number)
 
 
 def marks(source: Files) -> dict[str, JournalMark]:
@@ -172,11 +102,8 @@ def is_current(unit: Unit, found: Receipt) -> bool:
     """Whether a receipt has the rights and the orders of today, although no file was built since it was written."""
     if found != _receipt(unit, found.files):
         return False
-    wants = [(pair.key.path, pair.key.rights) for pair in unit.pairs]
-    wants += [(pair.certificate.path, pair.certificate.rights) for pair in unit.pairs]
-    wants += [(bundle.path, bundle.rights) for bundle in unit.bundles]
-    wants += [(config.path, config.rights) for config in unit.configs]
-    noted = ((found.files.get(path.removeprefix(unit.folder + "/")), rights) for path, rights in wants)
+    delivered = (one for artifact in unit.artifacts for one in artifact.delivered)
+    noted = ((found.files.get(path.removeprefix(unit.folder + "/")), rights) for path, rights in delivered)
     return bool(found.files) and all(
         file is None or (file.mode, file.owner, file.group) == (rights.mode, rights.owner, rights.group)
         for file, rights in noted

@@ -1,40 +1,45 @@
 """From what each reason of a plan follows: the artifacts whose actions bring it about, or what is written in the
-manifest, as a JSON Pointer (RFC 6901) into it, name patterns counted out: `/hosts/web07/aliases`, `/defaults/validity`.
+manifest, as a JSON Pointer (RFC 6901) into it, name patterns expanded: `/hosts/web07/aliases`, `/defaults/validity`.
 
-Ids never begin with a slash, so the two cannot be taken for each other. What comes by the clock, or was found in the
-output folder, follows from neither.
+Ids never begin with a slash, so the two cannot be mixed up. What comes by the clock, or was found in the output folder,
+follows from neither. Which reason has which cause is said by the kinds of artifacts (`Kind.causes`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from pkibuild.core.diagnostics import Place
 from pkibuild.model.manifest import Manifest
-from pkibuild.model.plan import NOT_BUILT, Action, Change, Reason
-from pkibuild.model.recipes import Sign
+from pkibuild.model.plan import Action
 from pkibuild.rendering.placed import is_secret, place_of
 
-_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "subject-changed": ("subject",),
-    "issuer-changed": ("issuer",),
-    "usage-changed": ("usage",),
-    "path-length-changed": ("path_length",),
-    "constraints-changed": ("name_constraints",),
-    "validity-changed": ("validity",),
-    "issued-since": ("issued_since",),
-    "algorithm-changed": ("key", "algorithm"),
-    "generation-raised": ("key", "generation"),
-}
-"""Reasons that come from a field of the artifact's own declaration."""
-_URLS = {"cRLDistributionPoints": ("crl", "url"), "caIssuers": ("ca_issuers_url",), "OCSP": ("ocsp", "url")}
-"""Fields of a certificate that its issuer declares."""
 _NOT_FOR_AUTHORITIES = frozenset({"issuer", "validity"})
 """Defaults that do not reach authorities."""
-_FRESH = (NOT_BUILT,)
-_NAMES = {"DNS": "dns", "IP": "ip", "email": "email", "URI": "uri"}
+
+MOST_PLACES = 5
+"""How many places are given as the cause of a config."""
+
+
+class Causes:
+    """What may be the cause of a reason: the actions of the plan, and fields of the manifest."""
+
+    def __init__(self, planned: Mapping[str, Action], manifest: Manifest) -> None:
+        self.planned = planned
+        self.manifest = manifest
+
+    def first(self, *ids: str) -> tuple[str, ...]:
+        """The first of these artifacts that the plan changes."""
+        return next(((id,) for id in ids if id in self.planned), ())
+
+    def field(self, own: Place, *names: str) -> tuple[str, ...]:
+        """A field of a declaration, or where it is inherited from."""
+        return (pointer(written_at(self.manifest, own, *names)),)
+
+    def declaration(self, action: Action) -> Place:
+        """The place of the authority, host or certificate that an action belongs to."""
+        return declared_at(action)
 
 
 def pointer(place: Place) -> str:
@@ -70,99 +75,17 @@ def _apart(before: Any, after: Any) -> list[Any]:
     return [one for one in after if one not in before] + [one for one in before if one not in after]
 
 
-def explained(
-    actions: Mapping[str, Action], planned: Mapping[str, Action], manifest: Manifest
-) -> Iterator[tuple[str, Action]]:
-    """The actions by id, each reason with what it follows from; `planned` are they, and those of what they need."""
-    causes = _Causes(planned, manifest)
-    return ((id, causes.explained(action)) for id, action in actions.items())
-
-
-class _Causes:
-    def __init__(self, actions: Mapping[str, Action], manifest: Manifest) -> None:
-        self._actions = actions
-        self._manifest = manifest
-
-    def explained(self, action: Action) -> Action:
-        if action.reasons == _FRESH:  # most that a great plan says
-            return action
-        reasons = tuple(
-            reason if reason.because else replace(reason, because=self._of(action, reason)) for reason in action.reasons
-        )
-        return action if reasons == action.reasons else replace(action, reasons=reasons)
-
-    def _of(self, action: Action, reason: Reason) -> tuple[str, ...]:
-        own = _declaration(action)
-        issuer = action.recipe.issuer if isinstance(action.recipe, Sign) else ""
-        match reason.code:
-            case "key-changed":
-                return self._planned(f"{action.id.rpartition('/')[0]}/key")
-            case "rotated":
-                return self._planned(f"{action.id.rpartition('/')[0]}/certificate")
-            case "retired":
-                return self._planned(f"authority/{own[1]}/key")
-            case "issuer-rekeyed":
-                above = issuer or f"authority/{own[1]}"
-                return self._planned(f"{above}/key") or self._planned(f"{above}/certificate") or self._at(own, "issuer")
-            case "outlives-issuer":
-                return self._planned(f"{issuer}/certificate")
-            case "issuer-changed" if self._is_new(issuer):
-                return (f"{issuer}/certificate", *self._at(own, "issuer"))
-            case "issuer-changed" if self._is_renamed(issuer):
-                return (f"{issuer}/certificate",)
-            case "subject-changed" if self._is_called_by_fqdn(action, own):
-                return self._at(own, "fqdn")
-            case "names-changed":
-                return self._names(action, own)
-            case "urls-changed":
-                fields = (_URLS[one.field] for one in action.changes if one.field in _URLS)
-                place: Place = ("authorities", issuer.partition("/")[2])
-                return tuple(at for field in fields for at in self._at(place, *field))
-            case "validity-changed" if action.kind == "crl":
-                return self._at(own, "crl", "validity")
-            case "path-changed" if action.id.startswith("host/"):
-                return self._at(own, "platform")
-            case "inputs-changed" | "parts-changed" | "path-changed":
-                return (pointer(action.place),)
-        return self._at(own, *_FIELDS[reason.code]) if reason.code in _FIELDS else ()
-
-    def _planned(self, id: str) -> tuple[str, ...]:
-        return (id,) if id in self._actions else ()
-
-    def _is_new(self, issuer: str) -> bool:
-        action = self._actions.get(f"{issuer}/certificate")
-        return action is not None and action.verb == "new"
-
-    def _is_renamed(self, issuer: str) -> bool:
-        action = self._actions.get(f"{issuer}/certificate")
-        return action is not None and any(change.field == "subject" for change in action.changes)
-
-    def _is_called_by_fqdn(self, action: Action, own: Place) -> bool:
-        """Whether a host's common name has changed with its full name."""
-        host = self._manifest.hosts.get(str(own[1])) if own[0] == "hosts" else None
-        name = f"CN={host.fqdn}" if host else ""
-        subjects = [one for one in action.changes if one.field == "subject"]
-        return bool(name) and any(name in "".join(one.after) and name not in "".join(one.before) for one in subjects)
-
-    def _names(self, action: Action, own: Place) -> tuple[str, ...]:
-        """The fields that the names which come and go are written in."""
-        changed = [name for one in action.changes if one.field == "subjectAltName" for name in _changed(one)]
-        host = self._manifest.hosts.get(str(own[1])) if own[0] == "hosts" else None
-        if host is not None and f"DNS:{host.fqdn}" in changed and len(changed) == 2:
-            return self._at(own, "fqdn")  # the other one is the full name that it had
-        fields: list[tuple[str, ...]] = []
-        for name in changed:
-            kind, _, value = name.partition(":")
-            if host is None:
-                fields.append(("names", _NAMES.get(kind, kind)))
-            elif kind == "DNS":
-                fields.append(("fqdn",) if value == host.fqdn else ("aliases",))
-            else:
-                fields.append(("addresses",) if kind == "IP" else ("subject",))
-        return tuple(dict.fromkeys(at for field in fields for at in self._at(own, *field)))
-
-    def _at(self, own: Place, *field: str) -> tuple[str, ...]:
-        return (pointer(written_at(self._manifest, own, *field)),)
+def changed_places(old: Any, new: Any, declared: Place) -> tuple[str, ...]:
+    """Where in the manifest the values have changed that two contexts of a template hold; `declared` is where it is."""
+    before, after = old or {}, new or {}
+    service = place_of(after.get("service", {}).get("name")) or declared
+    host = place_of(after.get("host", {}).get("name")) or declared
+    bases = {"options": service, "paths": service, "values": service, "host": host}
+    places: dict[str, None] = {}
+    for part in (*after, *(name for name in before if name not in after)):
+        for place in differing(before.get(part), after.get(part), bases.get(part, declared)):
+            places[pointer(place)] = None
+    return tuple(places)[:MOST_PLACES]
 
 
 def written_at(manifest: Manifest, own: Place, *field: str) -> Place:
@@ -176,11 +99,7 @@ def written_at(manifest: Manifest, own: Place, *field: str) -> Place:
     return own
 
 
-def _changed(change: Change) -> list[str]:
-    return [name for name in (*change.before, *change.after) if (name in change.before) != (name in change.after)]
-
-
-def _declaration(action: Action) -> Place:
+def declared_at(action: Action) -> Place:
     """The place of the authority, host or certificate that an action's fields are declared at."""
     kind, name = action.id.split("/", 2)[:2]
     if kind == "service":

@@ -5,16 +5,14 @@ A risk is no error. It is shown with its action in every plan and diff, and `--f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from pkibuild.core.times import DAY, format_date, format_duration, same_span
-from pkibuild.core.values import dataclass, replace
-from pkibuild.model.facts import CertificateFacts, CrlFacts, Profile
-from pkibuild.model.manifest import Validity
+from pkibuild.core.times import DAY, format_date, format_duration
+from pkibuild.core.values import replace
 from pkibuild.model.plan import Action, Orphan, Plan, Reason
 from pkibuild.model.recipes import Sign
-from pkibuild.review.fields import name_list, usage_list
+from pkibuild.review.fields import name_list
 from pkibuild.x509 import said
 
 RISKS: Mapping[str, str] = MappingProxyType(
@@ -41,142 +39,14 @@ ANY = "risk"
 """Stands for all of them in `--fail-on`."""
 
 
-# -- a certificate that is issued --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """A certificate before and after a plan."""
-
-    before: CertificateFacts | None
-    asked_end: int | None
-    """The end that was declared for the one before; None where nothing is recorded."""
-    after: Profile
-    validity: Validity
-    issuer: str
-    """Id of the authority that signs; empty for a self-signed one."""
-    reasons: tuple[Reason, ...]
-
-
-def _new_authority(one: Issued) -> Reason | None:
-    if one.before is not None or not one.after.ca:
-        return None
-    what = f"a new authority under `{one.issuer}`" if one.issuer else "a new root"
-    limits = _limits(one.after)
-    return Reason("new-authority", f"{what}{limits}")
-
-
-def _limits(profile: Profile) -> str:
-    if profile.constraints:
-        return ", for the names that its constraints allow"
-    return ", which may issue for any name"
-
-
-def _constraints(one: Issued) -> Reason | None:
-    if one.before is None or not one.after.ca:
-        return None
-    from pkibuild.review.widening import widened
-
-    more = widened(one.before.constraints, one.after.constraints)
-    return Reason("constraints-widened", f"it may issue for more names: {_listed(more)}") if more else None
-
-
-def _path_length(one: Issued) -> Reason | None:
-    if one.before is None or not one.after.ca or one.before.path_length is None:
-        return None
-    before, after = one.before.path_length, one.after.path_length
-    if after is not None and after <= before:
-        return None
-    told = "any number of" if after is None else str(after)
-    return Reason("path-length-widened", f"{told} levels of authorities may stand below it, {before} before")
-
-
-def _wildcard(one: Issued) -> Reason | None:
-    known = one.before.names.dns if one.before else ()
-    new = [name for name in one.after.names.dns if name.startswith("*.") and name not in known]
-    return Reason("new-wildcard", f"{_listed(new)} stands for every name of that level") if new else None
-
-
-def _longer(one: Issued) -> Reason | None:
-    if one.before is None or all(reason.code != "validity-changed" for reason in one.reasons):
-        return None
-    start, end = one.before.not_before, one.before.not_after if one.asked_end is None else one.asked_end
-    if one.validity.seconds is not None:
-        span = end - start + 1
-        longer = one.validity.seconds > span and not same_span(one.validity.seconds, span)
-        return _lengthened(span, one.validity.seconds) if longer else None
-    assert one.validity.not_after is not None
-    if one.validity.not_after <= end:
-        return None
-    return Reason("longer-validity", f"valid until {format_date(one.validity.not_after)}, {format_date(end)} before")
-
-
-def _lengthened(before: int, after: int) -> Reason:
+def lengthened(before: int, after: int) -> Reason:
+    """The risk of a longer validity; both in seconds."""
     return Reason("longer-validity", f"valid for {format_duration(after)}, {_days(before)} before")
 
 
 def _days(span: int) -> str:
     """A span that was measured, not declared."""
     return format_duration(round(span / DAY) * DAY if span >= 2 * DAY else span)
-
-
-def _usage(one: Issued) -> Reason | None:
-    if one.before is None or one.after.ca:
-        return None
-    added = [usage for usage in said.usages(one.after) if usage not in one.before.usages]
-    return Reason("usage-added", f"it may be used for {_listed(usage_list(tuple(added)))} as well") if added else None
-
-
-ISSUED: tuple[Callable[[Issued], Reason | None], ...] = (
-    _new_authority,
-    _constraints,
-    _path_length,
-    _wildcard,
-    _longer,
-    _usage,
-)
-
-
-def issued_risks(one: Issued) -> tuple[Reason, ...]:
-    return tuple(risk for check in ISSUED if (risk := check(one)) is not None)
-
-
-# -- a key that is made ------------------------------------------------------------------------------------------------
-
-STRENGTH: Mapping[str, int] = MappingProxyType(
-    {"rsa-2048": 112, "rsa-3072": 128, "rsa-4096": 140}
-    | {"ecdsa-p256": 128, "ecdsa-p384": 192, "ecdsa-p521": 256, "ed25519": 128}
-    | {"ml-dsa-44": 128, "ml-dsa-65": 192, "ml-dsa-87": 256}
-)
-"""Bits of security against a classical attacker (NIST SP 800-57 part 1, 5.6.1; FIPS 204 table 1). Others count as 0."""
-
-
-def key_risks(authority: bool, before: str, after: str) -> tuple[Reason, ...]:
-    """Of a key that replaces another; `before` and `after` are algorithms, `before` is empty where it is not known."""
-    found = []
-    if authority:
-        found.append(Reason("rekeyed-authority", "another key: all that it issued is issued again"))
-    if before and is_weaker(before, after):
-        found.append(Reason("weaker-algorithm", f"`{after}` is weaker than `{before}`"))
-    return tuple(found)
-
-
-def is_weaker(before: str, after: str) -> bool:
-    """Fewer bits, or no longer safe from quantum computers."""
-    if STRENGTH.get(after, 0) < STRENGTH.get(before, 0):
-        return True
-    return before.startswith("ml-dsa-") and not after.startswith("ml-dsa-")
-
-
-# -- a revocation list -------------------------------------------------------------------------------------------------
-
-
-def list_risks(before: CrlFacts | None, validity: int) -> tuple[Reason, ...]:
-    """Of a list that is signed: the longer it is valid, the later a revocation is heard of."""
-    if before is None:
-        return ()
-    span = before.next_update - before.this_update
-    return (_lengthened(span, validity),) if validity > span and not same_span(validity, span) else ()
 
 
 # -- the plan as a whole -----------------------------------------------------------------------------------------------
@@ -212,7 +82,7 @@ def _moved(actions: Iterable[Action], orphans: Iterable[Orphan], today: str) -> 
     for (id, before), names in _taken_from(actions, lost).items():
         line = f"revoked: [{{certificate: {before}, reason: superseded, on: {today}}}]"
         come = "comes" if len(names) == 1 else "come"
-        message = f"{_listed(names)} {come} from `{before}`, whose certificate is still valid; to end it: `{line}`"
+        message = f"{quoted_list(names)} {come} from `{before}`, whose certificate is still valid; to end it: `{line}`"
         found.setdefault(id, []).append(Reason("name-moved", message, (f"{before}/certificate",)))
     return found
 
@@ -265,7 +135,7 @@ def found_risks(plan: Plan, codes: Iterable[str]) -> list[tuple[Action | Orphan,
     return [(one, risk) for one in items for risk in one.risks if ANY in wanted or risk.code in wanted]
 
 
-def _listed(values: Iterable[str]) -> str:
+def quoted_list(values: Iterable[str]) -> str:
     """`a`, `b` and 3 more."""
     found = [f"`{one}`" for one in values]
     if len(found) > 3:

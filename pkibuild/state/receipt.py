@@ -13,6 +13,7 @@ from typing import Any
 
 from pkibuild.core.diagnostics import UserError, fail
 from pkibuild.core.values import dataclass, field
+from pkibuild.model.desired import Rights
 from pkibuild.state.codec import Mode, from_json, to_text
 
 FORMAT = 1
@@ -39,6 +40,13 @@ class ReceiptFile:
     def __post_init__(self) -> None:
         if self.secret and self.digest:
             raise ValueError("a file with a secret has no digest in a receipt")
+
+    @classmethod
+    def of(
+        cls, node: str, rights: Rights, *, secret: bool = False, digest: str = "", inputs: str = "", link: str = ""
+    ) -> ReceiptFile:
+        """That of an artifact (`node`) with its rights on the host."""
+        return cls(node, rights.mode, rights.owner, rights.group, secret, digest, inputs, link)
 
 
 @dataclass(frozen=True, slots=True)

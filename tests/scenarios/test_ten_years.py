@@ -82,7 +82,7 @@ def test_ten_years_of_daily_runs(project: Project) -> None:
 
 
 def apply(manifest: Manifest, now: int) -> Plan:
-    return pipeline.apply(manifest, Quiet(now), Options(), NoProgress(), in_full=False)[0]
+    return pipeline.apply(manifest, Quiet(now), Options(), NoProgress())[0]
 
 
 def issues(days: int, before: int, *, clamped: bool = True) -> int:

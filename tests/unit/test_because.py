@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pkibuild.artifacts.configs import MASK
+from pkibuild.artifacts.texts import MASK
 from pkibuild.documents.schema.masks import masked
 from pkibuild.rendering.placed import Placed, placed
 from pkibuild.review.causes import differing, pointer

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pkibuild.artifacts.keys import KeyState, KeyVerdict, decide
-from pkibuild.model.desired import KeyWant, Rights
+from pkibuild.artifacts.key.verdict import KeyState, KeyVerdict, decide
+from pkibuild.model.desired import KeyArtifact, Rights
 from pkibuild.model.facts import KeyFacts
 from pkibuild.model.manifest import KeySpec, Secret
 from pkibuild.observe.source import KeySeen
@@ -18,8 +18,11 @@ OTHER = KeyFacts("ecdsa-p256", "other")
 STAGED = KeyFacts("ecdsa-p256", "staged")
 RSA = KeyFacts("rsa-2048", "own")
 
+PLACE = ("hosts", "www", "key")
 HOST = KeyState(
-    want=KeyWant("host/www/key", "hosts/www/www.key", KeySpec("ecdsa-p256"), ("hosts", "www", "key"), Rights()),
+    key=KeyArtifact(
+        "host/www/key", "key", "hosts/www/www.key", Rights(), ("hosts", "www", "key"), KeySpec("ecdsa-p256")
+    ),
     seen=KeySeen("present", OWN, 0o400, known=True),
     certified="own",
     generation=1,
@@ -32,7 +35,7 @@ AUTHORITY = replace(HOST, sacred=True)
 
 def spec(state: KeyState, /, **fields: Any) -> KeyState:
     """The same, wanted otherwise."""
-    return replace(state, want=replace(state.want, spec=replace(state.want.spec, **fields)))
+    return replace(state, key=replace(state.key, spec=replace(state.key.spec, **fields)))
 
 
 def seen(state: KeyState, /, **fields: Any) -> KeyState:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from pkibuild.artifacts import policies
-from pkibuild.artifacts.policies import Desired, DesiredCrl, Held
+from pkibuild.artifacts.certificate import policies
+from pkibuild.artifacts.certificate.policies import Desired, Held
+from pkibuild.artifacts.crl import policies as crl_policies
+from pkibuild.artifacts.crl.policies import DesiredCrl
 from pkibuild.core.times import DAY, HOUR, MINUTE
 from pkibuild.model.facts import CertificateFacts, CrlFacts, Profile, Revocation
 from pkibuild.model.manifest import Constraints, Names, Subtrees, Validity
@@ -235,7 +237,7 @@ WANTED = DesiredCrl("issuer", "bb", REVOKED, 30 * DAY, 10 * DAY)
 
 
 def list_codes(desired: DesiredCrl = WANTED, held: CrlFacts = LIST, now: int = NOW) -> list[str]:
-    return [reason.code for reason in policies.crl_reasons(desired, held, now)]
+    return [reason.code for reason in crl_policies.crl_reasons(desired, held, now)]
 
 
 def test_a_list_that_fits_is_left_alone() -> None:

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from samples import CA, NOW, crl, sign
 
-from pkibuild.artifacts.entries import config_entry
 from pkibuild.cache.keys import Cache
 from pkibuild.core.times import DAY, YEAR
-from pkibuild.model.desired import BundleWant, CertificateWant, ConfigWant, KeyWant, Pair, Rights, Unit
+from pkibuild.model.desired import BundleArtifact, CertificateArtifact, ConfigArtifact, KeyArtifact, Rights, Unit
 from pkibuild.model.facts import FileFacts, KeyFacts
 from pkibuild.model.manifest import Authority, Crl, KeySpec, Validity
 from pkibuild.observe.files import Files
 from pkibuild.observe.lock_only import Remembered, remembered_authorities
 from pkibuild.packs.expansion import File
+from pkibuild.packs.pack import Rights as PackRights
 from pkibuild.state.lock.lock import Lock, LockEntry, lines_of
 from pkibuild.world.tree import Tree
 from pkibuild.x509 import inspect
@@ -26,14 +26,17 @@ AUTHORITY = Authority(
     "ca", ("authorities", "ca"), CA.subject, "self", KeySpec("ecdsa-p256", generation=2), Validity(YEAR), DAY, None,
     ("pem",), (), CA.names, crl=Crl("http://pki.abc.com/a.crl", 30 * DAY, 10 * DAY),
 )  # fmt: skip
-KEY = KeyWant("authority/ca/key", "authorities/ca/private/ca.key", AUTHORITY.key, (), Rights())
-CERTIFICATE = CertificateWant(
-    "authority/ca/certificate", "authorities/ca/ca.crt", CA, "self", Validity(YEAR), DAY, None, (), Rights()
+KEY = KeyArtifact("authority/ca/key", "key", "authorities/ca/private/ca.key", Rights(), (), AUTHORITY.key)
+CERTIFICATE = CertificateArtifact(
+    "authority/ca/certificate", "certificate", "authorities/ca/ca.crt", Rights(), (), KEY, CA, "self", Validity(YEAR),
+    DAY, None,
+)  # fmt: skip
+UNIT = Unit("authority/ca", AUTHORITY, "authorities/ca", (KEY, CERTIFICATE))
+CHAIN = BundleArtifact(
+    "authority/ca/chain", "chain", "authorities/ca/ca.chain.crt", Rights(), (), ("chain",), CERTIFICATE
 )
-PAIR = Pair("authority/ca", KEY, CERTIFICATE)
-UNIT = Unit("authority/ca", AUTHORITY, "authorities/ca", (PAIR,))
-CHAIN = BundleWant("authority/ca/chain", "chain", "authorities/ca/ca.chain.crt", ("chain",), "authority/ca", Rights())
-CONFIG = ConfigWant("service/web@www/x.conf", "hosts/www/etc/x.conf", None, Rights(), ())
+FILE = File("x.conf", "etc/x.conf", "file", PackRights(), ())
+CONFIG = ConfigArtifact("service/web@www/x.conf", "config", "hosts/www/etc/x.conf", Rights(), (), FILE, None)
 
 FACTS = inspect.certificate_facts(sign(CA))
 OLD = replace(FACTS, fingerprint="0" * 64, key_id="00")
@@ -69,8 +72,8 @@ def test_what_is_remembered_is_there(source: Remembered) -> None:
     assert (seen.state, seen.facts, seen.known) == ("present", FACTS, True)
     assert seen.recorded is not None
     assert (seen.recorded.facts, seen.recorded.generation, seen.recorded.asked_end) == (FACTS, 2, NOW + 2 * YEAR)
-    bundle = source.bundle(CHAIN, UNIT)
-    assert (bundle.state, bundle.parts, bundle.remembered) == ("present", ("cert:aa",), ("cert:aa",))
+    bundle = source.file(CHAIN, UNIT)
+    assert (bundle.state, bundle.parts, bundle.written_parts) == ("present", ("cert:aa",), ("cert:aa",))
     assert source.crl("authority/ca/crl", "", False, AUTHORITY, 2).facts == LIST
 
 
@@ -79,8 +82,8 @@ def test_what_is_not_remembered_is_not_there(empty: Remembered) -> None:
     assert (key.state, key.known) == ("absent", False)
     seen = empty.certificate(CERTIFICATE)
     assert (seen.state, seen.recorded, seen.known) == ("absent", None, False)
-    assert empty.bundle(CHAIN, UNIT).state == "absent"
-    assert empty.config(CONFIG, UNIT).state == "absent"
+    assert empty.file(CHAIN, UNIT).state == "absent"
+    assert empty.file(CONFIG, UNIT).state == "absent"
     assert empty.crl("authority/ca/crl", "", False, AUTHORITY, 1) == empty.crl("x", "", True, AUTHORITY, 1)
     history = empty.history(AUTHORITY)
     assert (history.known, history.remembered, history.generation) == (False, False, None)
@@ -93,27 +96,27 @@ def test_at_another_path_there_is_nothing_yet(source: Remembered) -> None:
     seen = source.certificate(replace(CERTIFICATE, path="x.crt"))
     assert (seen.state, seen.facts) == ("absent", None)
     assert seen.recorded is not None
-    assert source.bundle(replace(CHAIN, path="x.crt"), UNIT).remembered == ("cert:aa",)
-    assert source.config(replace(CONFIG, path="x.conf"), UNIT).state == "absent"
+    assert source.file(replace(CHAIN, path="x.crt"), UNIT).written_parts == ("cert:aa",)
+    assert source.file(replace(CONFIG, path="x.conf"), UNIT).state == "absent"
 
 
 def test_an_old_text_is_read_only_where_it_is_the_one_that_the_lock_remembers(source: Remembered) -> None:
-    seen = source.config(CONFIG, UNIT)
-    assert (seen.state, seen.data, seen.inputs, seen.ours) == ("present", None, "inputs", True)
+    seen = source.file(CONFIG, UNIT)
+    assert (seen.state, seen.data, seen.inputs, seen.in_receipt) == ("present", None, "inputs", True)
     source.tree.write(CONFIG.path, TEXT)
-    assert source.config(CONFIG, UNIT).data == TEXT
+    assert source.file(CONFIG, UNIT).data == TEXT
     source.tree.write(CONFIG.path, b"something else")
-    assert source.config(CONFIG, UNIT).data is None
-    assert source.config(CONFIG, UNIT).digest == seen.digest
+    assert source.file(CONFIG, UNIT).data is None
+    assert source.file(CONFIG, UNIT).digest == seen.digest
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o660, 0o664, 0o755, 0o044])
 def test_a_mode_that_is_narrower_in_the_output_folder_is_remembered_as_it_is_there(tmp_path: Path, mode: int) -> None:
     """Else a plan from the lock alone takes a config that its group may write on the host for one that was opened."""
-    want = replace(CONFIG, file=File("x.conf", "etc/x.conf", "file", Rights(), ()), rights=Rights(mode=mode))
-    lock = Lock("pki.yaml", "pki").with_changes(lines_of([config_entry(want, "ab", "", "inputs")]))
-    seen = Remembered(Lock.parse(lock.serialise(), "pki.lock"), Tree(str(tmp_path)), NOW).config(want, UNIT)
-    assert seen.mode == want.mode
+    config = replace(CONFIG, rights=Rights(mode=mode))
+    lock = Lock("pki.yaml", "pki").with_changes(lines_of([LockEntry.of(config, FileFacts("ab"), inputs="inputs")]))
+    seen = Remembered(Lock.parse(lock.serialise(), "pki.lock"), Tree(str(tmp_path)), NOW).file(config, UNIT)
+    assert seen.mode == config.mode
 
 
 @pytest.mark.parametrize(("later", "living"), [(0, True), (DAY, True), (DAY + 1, False)])

@@ -6,13 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from pkibuild.artifacts.certificate.risks import Issued, issued_risks
+from pkibuild.artifacts.crl.risks import list_risks
+from pkibuild.artifacts.key.risks import STRENGTH, key_risks
 from pkibuild.core.times import DAY, YEAR, parse_time
 from pkibuild.model.facts import CertificateFacts, CrlFacts, Profile
 from pkibuild.model.manifest import ALGORITHMS, Constraints, Names, Subtrees, Validity
 from pkibuild.model.plan import Action, Change, Orphan, Plan, Reason
 from pkibuild.model.recipes import Write
-from pkibuild.review import risks
-from pkibuild.review.risks import RISKS, Issued, found_risks, issued_risks, key_risks, list_risks, with_risks
+from pkibuild.review.risks import RISKS, found_risks, with_risks
 
 NOW = parse_time("2030-01-01")
 LEAF = Profile((("common_name", "www.abc.com"),), Names(dns=("www.abc.com",)), ("server",))
@@ -134,7 +136,7 @@ def test_a_weaker_key(before: str, after: str, weaker: bool) -> None:
 
 
 def test_every_algorithm_has_a_strength() -> None:
-    assert set(risks.STRENGTH) == set(ALGORITHMS)
+    assert set(STRENGTH) == set(ALGORITHMS)
 
 
 def test_an_authoritys_other_key() -> None:

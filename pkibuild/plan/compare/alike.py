@@ -10,19 +10,19 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from pkibuild.artifacts.configs import TEMPLATE_LIMIT
 from pkibuild.artifacts.draft import Draft, Tally
+from pkibuild.artifacts.texts import TEMPLATE_LIMIT
 from pkibuild.manifest.decode.options import files_in
 from pkibuild.manifest.sides import Side
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Authority, Declaration, Host, Service
 from pkibuild.packs.loader import BUILT_IN
 from pkibuild.packs.pack import Pack
-from pkibuild.plan.compare.as_built import AsBuilt, Built
+from pkibuild.plan.compare.as_built import AsBuilt, BuiltFile
 from pkibuild.plan.planner import PassesOver
 from pkibuild.resolve.units import Fault, Units
 
-Found = tuple[list[Built], list[Fault]]
+Found = tuple[list[BuiltFile], list[Fault]]
 
 
 class Alike(PassesOver):
@@ -65,16 +65,16 @@ class Alike(PassesOver):
 
     def looked_at(self, unit: Unit, draft: Draft, before: Tally) -> None:  # noqa: ARG002 - all that pass over are told
         """A unit was compared with the one that the old manifest builds."""
-        self._built.leave(unit)
+        self._built.decided(unit)
 
     def found(self) -> Found:
         """In a fork: what is left of the old units, and what is wrong with them."""
-        return self._built.left, self._built.units.faults
+        return self._built.removed_files, self._built.units.faults
 
     def take(self, found: Found) -> None:
         """What is left of those that a fork has compared."""
         left, faults = found
-        self._built.left += left
+        self._built.removed_files += left
         self._built.units.faults += faults
 
     def _count(self, declaration: Declaration) -> int:
@@ -82,11 +82,11 @@ class Alike(PassesOver):
         services = self._on_new.get(declaration.name, ()) if isinstance(declaration, Host) else ()
         packs = {self._new.manifest.services[name].type for name in services}
         if any(_asks_the_host(self._new.manifest.packs[one]) for one in packs):
-            return _artifacts(self._units.of(declaration))
+            return len(self._units.of(declaration).artifacts)
         platform = declaration.platform if isinstance(declaration, Host) else ""
         kind = (declaration.kind, platform, declaration.formats, declaration.issuer, services)
         if kind not in self._counts:
-            self._counts[kind] = _artifacts(self._units.of(declaration))
+            self._counts[kind] = len(self._units.of(declaration).artifacts)
         return self._counts[kind]
 
     # -- services ------------------------------------------------------------------------
@@ -149,7 +149,3 @@ def _asks_the_host(pack: Pack) -> bool:
     conditions += [rule.when for rule in pack.files] + [when for _, when in pack.formats]
     asked = [path for when in conditions for path, _ in when.tests] + [rule.each for rule in pack.files if rule.each]
     return any(path[0] not in ("options", "values") and path != ("host", "platform") for path in asked)
-
-
-def _artifacts(unit: Unit) -> int:
-    return 2 * len(unit.pairs) + len(unit.bundles) + len(unit.configs)

@@ -6,13 +6,14 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pkibuild.artifacts.configs import TEMPLATE_LIMIT, Texts
+from pkibuild.artifacts.texts import TEMPLATE_LIMIT, OldTexts, Texts
 from pkibuild.core.diagnostics import Diagnostic, UserError
 from pkibuild.manifest.sides import NOTHING, Side, as_old
 from pkibuild.model.manifest import Manifest
 from pkibuild.model.plan import Plan
 from pkibuild.plan.compare.alike import Alike
 from pkibuild.plan.compare.as_built import AsBuilt
+from pkibuild.plan.details import describe_new
 from pkibuild.plan.orphans import Wanted, removed
 from pkibuild.plan.planner import make_plan, with_orphans
 from pkibuild.resolve.units import Units
@@ -28,17 +29,18 @@ def make_diff(old: Side, new: Side, now: int, forks: Forks) -> Plan:
     before = old if moved else replace(old, manifest=replace(old.manifest, path=new.manifest.path))
     units = Units(new.manifest, kept=False)
     texts = Texts(new.read, new.shown)
-    source = AsBuilt(before.manifest, Texts(old.read, old.shown), texts, now, old.manifest.located)
+    old_texts = OldTexts(old.read, old.shown, old.manifest.located)
+    source = AsBuilt(before.manifest, now)
     alike = Alike(before, new, units, source)
     lock = Lock("", new.manifest.output)
     try:
-        draft, plan = make_plan(new.manifest, units, source, lock, now, texts, alike, forks=forks)
+        draft, plan = make_plan(new.manifest, units, source, lock, now, texts, alike, forks=forks, old_texts=old_texts)
         orphans = removed(source, new.manifest, Wanted((), draft.seen, plan.actions), now)
     except UserError:
         _check(source.units, old)  # with what is wrong there nothing can be compared
         raise
     _check(source.units, old)
-    plan = with_risks(with_orphans(plan, orphans), orphans, now)
+    plan = describe_new(with_risks(with_orphans(plan, orphans), orphans, now), new.manifest)
     return replace(
         plan,
         manifest=new.name,

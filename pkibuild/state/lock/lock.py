@@ -17,6 +17,7 @@ from typing import Any
 
 from pkibuild.core.diagnostics import Diagnostic, Span, UserError, fail, warning
 from pkibuild.core.values import dataclass, field, replace
+from pkibuild.model.desired import Artifact
 from pkibuild.model.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts
 from pkibuild.state.codec import from_json, json_text, to_json, to_text
 
@@ -60,6 +61,23 @@ class LockEntry:
     mode: int | None = None
     until: int | None = None
     """Of an authority's older generation: when the last certificate under it ends."""
+
+    @classmethod
+    def of(
+        cls,
+        artifact: Artifact,
+        facts: Facts,
+        *,
+        generation: int | None = None,
+        asked_end: int | None = None,
+        inputs: str = "",
+    ) -> LockEntry:
+        """That of an artifact whose file is `facts`."""
+        rights = artifact.rights
+        return cls(
+            artifact.id, artifact.kind, artifact.path, facts, inputs, generation, asked_end,
+            rights.owner, rights.group, rights.mode,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

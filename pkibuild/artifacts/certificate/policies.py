@@ -1,4 +1,4 @@
-"""When a certificate or a revocation list is out of date: ordered lists of pure checks, each with its reason.
+"""When a certificate is out of date: ordered lists of pure checks, each with its reason.
 
 A check gets what is desired, what is held, and the time; it answers with a `Reason` or with None. The first reason
 gives the action its name; all of them are told. Compared is only what the manifest states or defaults, so no version
@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pkibuild.core.times import DAY, MINUTE, YEAR, format_date, format_duration, plural, same_span
+from pkibuild.core.times import DAY, MINUTE, YEAR, format_date, format_duration, same_span
 from pkibuild.core.values import dataclass
-from pkibuild.model.facts import CertificateFacts, CrlFacts, Profile, Revocation
+from pkibuild.model.facts import CertificateFacts, Profile
 from pkibuild.model.manifest import Constraints, Validity
 from pkibuild.model.plan import Reason
 from pkibuild.x509 import said
@@ -196,76 +196,7 @@ CERTIFICATE: tuple[Callable[[Desired, Held, int], Reason | None], ...] = (
 )
 """In the order in which they are asked (graph.md, node kinds)."""
 
-BY_TIME = frozenset(
-    {"due", "expired", "rotated", "crl-due", "interrupted"}
-    | {"openssl-issued", "openssl-revoked", "openssl-crl", "revocations-changed"}
-)
-"""Reasons that come by the clock, finish what a killed run began, or take in what plain OpenSSL did; never an edit of
-the manifest: what `--due` does."""
-
 
 def certificate_reasons(desired: Desired, held: Held, now: int) -> tuple[Reason, ...]:
     """Every reason for which a held certificate is out of date, in order; empty when it is right."""
     return tuple(reason for check in CERTIFICATE if (reason := check(desired, held, now)) is not None)
-
-
-# -- revocation lists ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class DesiredCrl:
-    issuer_subject: str | None
-    issuer_key_id: str | None
-    revoked: tuple[Revocation, ...] | None
-    """Living revocations, sorted by serial; None when they cannot be known (planning from the lock alone)."""
-    validity: int
-    refresh_before: int
-
-
-def crl_signer(desired: DesiredCrl, held: CrlFacts, now: int) -> Reason | None:
-    if desired.issuer_key_id is Future or desired.issuer_subject is Future:
-        return Reason("issuer-rekeyed", "the authority is made anew")
-    if held.issuer_key_id != desired.issuer_key_id or held.issuer_digest != desired.issuer_subject:
-        return Reason("issuer-rekeyed", "it is signed by another key")
-    return None
-
-
-def crl_revocations(desired: DesiredCrl, held: CrlFacts, now: int) -> Reason | None:
-    if desired.revoked is None:
-        return None
-    wanted = {one.serial: one for one in desired.revoked}
-    there = {one.serial: one for one in held.revoked}
-    missing = wanted.keys() - there.keys()
-    changed = {serial for serial in wanted.keys() & there.keys() if wanted[serial].reason != there[serial].reason}
-    if missing or changed:
-        count = plural(len(missing) + len(changed), "revocation")
-        return Reason("revocations-changed", f"{count} to be taken in")
-    return None
-
-
-def crl_span(desired: DesiredCrl, held: CrlFacts, now: int) -> Reason | None:
-    if same_span(held.next_update - held.this_update, desired.validity):
-        return None
-    return Reason("validity-changed", f"validity changed to {format_duration(desired.validity)}")
-
-
-def crl_due(desired: DesiredCrl, held: CrlFacts, now: int) -> Reason | None:
-    if now >= list_renews_at(held, desired.refresh_before):
-        return Reason("crl-due", f"due, the next one is promised for {format_date(held.next_update)}")
-    return None
-
-
-def list_renews_at(facts: CrlFacts, refresh_before: int) -> int:
-    return facts.next_update - refresh_before
-
-
-CRL: tuple[Callable[[DesiredCrl, CrlFacts, int], Reason | None], ...] = (
-    crl_signer,
-    crl_revocations,
-    crl_span,
-    crl_due,
-)
-
-
-def crl_reasons(desired: DesiredCrl, held: CrlFacts, now: int) -> tuple[Reason, ...]:
-    return tuple(reason for check in CRL if (reason := check(desired, held, now)) is not None)

@@ -8,36 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from pkibuild.artifacts import registry
+from pkibuild.artifacts.kind import Scope, Trigger
 from pkibuild.core.diagnostics import Place, UserError, fail, nearest
-from pkibuild.model.desired import Unit
-from pkibuild.model.manifest import SELF, Manifest
+from pkibuild.model.desired import Artifact, Unit
+from pkibuild.model.manifest import Manifest
 from pkibuild.model.plan import unit_of
 from pkibuild.model.reports import Consequence, GraphNode, Need, Origin, Why
-from pkibuild.review.causes import written_at
 
-_KEY = (("it is another key", ("public", "bytes")),)
-_LEAF = (("it is issued again", ("bytes",)),)
-_AUTHORITY = (
-    ("it is issued again, its name and key as before", ("bytes",)),
-    ("it gets another name or key, or ends earlier", ("bytes", "subject", "key_id", "not_after")),
-)
-_FILE = (("it is made again", ("bytes",)),)
-_MOVED = ("it gets another path", ("path",))
+_MOVED: Trigger = ("it gets another path", ("path",))
 
 _Needing = Mapping[str, Sequence[tuple[GraphNode, frozenset[str]]]]
 """By id: what needs it, and for which facets."""
 
 
-def explain(manifest: Manifest, units: Iterable[Unit], nodes: Sequence[GraphNode], id: str) -> Why:
+def explain(manifest: Manifest, units: Sequence[Unit], id: str) -> Why:
     """Everything about the artifact with this id. Raises UserError where there is none."""
+    nodes = registry.nodes(manifest, units)
     by_id = {node.id: node for node in nodes}
     node = by_id.get(id)
     if node is None:
         raise _unknown(id, by_id)
+    artifacts = {artifact.id: artifact for unit in units for artifact in unit.artifacts}
     unit = next(one for one in units if one.id == unit_of(id))
-    origins = tuple(Origin(place, manifest.span(place)) for place in dict.fromkeys(_asked_by(manifest, unit, node)))
+    places = dict.fromkeys(_asked_by(manifest, unit, artifacts[id]))
+    origins = tuple(Origin(place, manifest.span(place)) for place in places)
     needs = tuple(_needs(manifest, by_id, node, 1, {id}))
-    return Why(node, origins, needs, tuple(_consequences(node, _needing(nodes))))
+    return Why(node, origins, needs, tuple(_consequences(node, artifacts, _needing(nodes))))
 
 
 def _unknown(id: str, known: Mapping[str, GraphNode]) -> UserError:
@@ -56,25 +53,13 @@ def _unknown(id: str, known: Mapping[str, GraphNode]) -> UserError:
 # -- the lines that ask for it -----------------------------------------------------------------------------------------
 
 
-def _asked_by(manifest: Manifest, unit: Unit, node: GraphNode) -> Iterator[Place]:
+def _asked_by(manifest: Manifest, unit: Unit, artifact: Artifact) -> Iterator[Place]:
     """Where the artifact is asked for, first, and what else says how it is to be."""
     own = unit.declaration.place
-    wants = [want for pair in unit.pairs for want in (pair.key, pair.certificate)]
-    for want in (*wants, *unit.bundles, *unit.configs):
-        if want.id == node.id and want.place[:2] != own:
-            yield want.place  # a service's own
+    if artifact.place[:2] != own:
+        yield artifact.place  # a service's own
     yield own
-    if node.kind == "key":
-        yield written_at(manifest, own, "key")
-    elif node.kind == "certificate" and unit.declaration.issuer != SELF:
-        yield written_at(manifest, own, "issuer")
-    elif node.kind in ("crl", "crl-der"):
-        yield (*own, "crl")
-    elif node.kind in unit.declaration.formats:
-        yield written_at(manifest, own, "formats")
-    for expansion in unit.expansions:
-        if node.kind in expansion.formats and node.id == f"{unit.id}/{node.kind}":
-            yield manifest.services[expansion.service].place
+    yield from registry.of(artifact).asked_by(artifact, Scope(manifest, unit.declaration, unit.expansions))
 
 
 # -- what it is made from ----------------------------------------------------------------------------------------------
@@ -114,24 +99,19 @@ def _needing(nodes: Iterable[GraphNode]) -> _Needing:
     return found
 
 
-def _consequences(node: GraphNode, needing: _Needing) -> Iterator[Consequence]:
+def _consequences(node: GraphNode, artifacts: Mapping[str, Artifact], needing: _Needing) -> Iterator[Consequence]:
     told: list[list[str]] = []
-    for when, facets in _changes(node):
-        found = _following(node, frozenset(facets), needing)
+    for when, facets in (*registry.of(artifacts[node.id]).triggers(artifacts[node.id]), _MOVED):
+        found = _following(node, frozenset(facets), artifacts, needing)
         ids = [one.id for one in found]
         if found and ids not in told:
             told.append(ids)
             yield Consequence(when, facets, tuple(found))
 
 
-def _changes(node: GraphNode) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The ways in which an artifact can change that matter to others."""
-    kinds = {"key": _KEY, "certificate": _AUTHORITY if node.id.startswith("authority/") else _LEAF}
-    yield from kinds.get(node.kind, _FILE)
-    yield _MOVED
-
-
-def _following(start: GraphNode, facets: frozenset[str], needing: _Needing) -> list[GraphNode]:
+def _following(
+    start: GraphNode, facets: frozenset[str], artifacts: Mapping[str, Artifact], needing: _Needing
+) -> list[GraphNode]:
     """All that is made again, nearest first."""
     changed: dict[str, frozenset[str]] = {start.id: facets}
     found: dict[str, GraphNode] = {}
@@ -141,14 +121,8 @@ def _following(start: GraphNode, facets: frozenset[str], needing: _Needing) -> l
             if needed & changed[id]:
                 found.setdefault(node.id, node)
                 before = changed.get(node.id, frozenset())
-                changed[node.id] = before | _remade(node, id)
+                changed[node.id] = before | registry.of(artifacts[node.id]).changed_facets(artifacts[node.id], id)
                 if changed[node.id] != before:
                     waiting.append(node.id)
     found.pop(start.id, None)
     return list(found.values())
-
-
-def _remade(node: GraphNode, cause: str) -> frozenset[str]:
-    """What is another of an artifact that is made again; a certificate for another key has another identifier."""
-    own_key = node.kind == "certificate" and cause == f"{node.id.rpartition('/')[0]}/key"
-    return frozenset({"bytes", "key_id"} if own_key else {"bytes"})

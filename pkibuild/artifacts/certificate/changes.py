@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from pkibuild.artifacts.policies import Desired
-from pkibuild.core.times import format_date, format_time
-from pkibuild.model.facts import CertificateFacts, CrlFacts
+from pkibuild.artifacts.certificate.policies import Desired
+from pkibuild.core.times import format_date
+from pkibuild.model.facts import CertificateFacts, Profile
 from pkibuild.model.manifest import Attributes
 from pkibuild.model.plan import Change
 from pkibuild.review.fields import constraint_list, name_list, usage_list
@@ -28,15 +28,21 @@ def _text(value: int | None) -> tuple[str, ...]:
     return () if value is None else (str(value),)
 
 
-def certificate_changes(desired: Desired, facts: CertificateFacts | None, issuer: Attributes) -> tuple[Change, ...]:
-    """Every field in which the certificate to be issued differs from the one that is there; all of a new one.
+def new_certificate(profile: Profile, not_after: int, issuer: Attributes) -> tuple[Change, ...]:
+    """Every field of a new certificate; `issuer` is its issuer's name."""
+    fields = _to_be(profile, profile.subject, issuer)
+    changes = [Change(field, (), values) for field, values in fields.items() if values]
+    return (*changes, Change("notAfter", (), (format_date(not_after),)))
 
-    `issuer` is the name of its issuer to be.
+
+def certificate_changes(desired: Desired, facts: CertificateFacts, issuer: Attributes) -> tuple[Change, ...]:
+    """Every field in which the certificate to be issued differs from the one that is there.
+
+    `issuer` is the name of its issuer to be. A name in another order, or told by other words, is the same name.
     """
-    to_be = _to_be(desired, facts, issuer)
-    if facts is None:
-        told = [Change(field, (), values) for field, values in to_be.items() if values]
-        return (*told, Change("notAfter", (), (format_date(desired.not_after),)))
+    subject = desired.profile.subject
+    subject = facts.subject if sorted(facts.subject) == sorted(subject) else subject
+    to_be = _to_be(desired.profile, subject, issuer if _is_another_issuer(desired, facts) else facts.issuer)
     there = _there(facts)
     pairs = ((field, there[field], after) for field, after in to_be.items())
     changes = [Change(field, before, after) for field, before, after in pairs if sorted(before) != sorted(after)]
@@ -65,12 +71,7 @@ def _there(facts: CertificateFacts) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _to_be(desired: Desired, facts: CertificateFacts | None, issuer: Attributes) -> dict[str, tuple[str, ...]]:
-    profile = desired.profile
-    subject = profile.subject
-    if facts is not None:  # a name in another order, or told by other words, is the same name
-        subject = facts.subject if sorted(facts.subject) == sorted(subject) else subject
-        issuer = issuer if _is_another_issuer(desired, facts) else facts.issuer
+def _to_be(profile: Profile, subject: Attributes, issuer: Attributes) -> dict[str, tuple[str, ...]]:
     return {
         "subject": _name(subject),
         "issuer": _name(issuer),
@@ -90,14 +91,3 @@ def _is_another_issuer(desired: Desired, facts: CertificateFacts) -> bool:
     if desired.self_signed:
         return facts.issuer_digest != facts.subject_digest
     return facts.issuer_digest != desired.issuer_subject
-
-
-def crl_changes(facts: CrlFacts, revoked: tuple[str, ...] | None, next_update: int) -> tuple[Change, ...]:
-    """What a new list says otherwise; `revoked` are its serials, None where they cannot be known."""
-    there = tuple(one.serial for one in facts.revoked)
-    changes = []
-    if revoked is not None and sorted(there) != sorted(revoked):
-        changes.append(Change("revokedCertificates", there, revoked))
-    if facts.next_update != next_update:
-        changes.append(Change("nextUpdate", (format_time(facts.next_update),), (format_time(next_update),)))
-    return tuple(changes)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pkibuild.core.diagnostics import Diagnostic
 from pkibuild.core.values import dataclass
-from pkibuild.model.desired import KeyWant
+from pkibuild.model.desired import KeyArtifact
 from pkibuild.model.plan import NOT_BUILT, Reason
 from pkibuild.observe.source import KeySeen
 
@@ -19,7 +19,7 @@ from pkibuild.observe.source import KeySeen
 class KeyState:
     """What is known before the decision."""
 
-    want: KeyWant
+    key: KeyArtifact
     seen: KeySeen
     certified: str
     """Public digest of the key in the newest certificate, empty when there is none."""
@@ -56,7 +56,7 @@ def _present(state: KeyState) -> str | None:
 
 def _usable_stage(state: KeyState) -> bool:
     """Whether the key that a killed run left is what is asked for still: no key in clear where it is to be sealed."""
-    staged, spec = state.seen.staged, state.want.spec
+    staged, spec = state.seen.staged, state.key.spec
     return staged is not None and (staged.algorithm, staged.encrypted) == (spec.algorithm, spec.passphrase is not None)
 
 
@@ -70,7 +70,7 @@ def decide(state: KeyState) -> KeyVerdict:
 
 
 def _generation(state: KeyState) -> int:
-    return state.generation if state.generation is not None else state.want.spec.generation
+    return state.generation if state.generation is not None else state.key.spec.generation
 
 
 def _interrupted(state: KeyState) -> KeyVerdict | None:
@@ -89,13 +89,13 @@ def _interrupted(state: KeyState) -> KeyVerdict | None:
 
 def _lowered(state: KeyState) -> KeyVerdict | None:
     """The manifest asks for a generation before the recorded one, be the key there or not."""
-    want, recorded = state.want, state.generation
-    if recorded is None or want.spec.generation >= recorded:
+    key, recorded = state.key, state.generation
+    if recorded is None or key.spec.generation >= recorded:
         return None
     problem = Diagnostic(
         "generation-lowered",
-        f"`generation` is {want.spec.generation}, and generation {recorded} was made already",
-        (*want.place, "generation") if want.spec.generation_declared else want.place,
+        f"`generation` is {key.spec.generation}, and generation {recorded} was made already",
+        (*key.place, "generation") if key.spec.generation_declared else key.place,
         f"write `generation: {recorded}`, or a higher number for a new key",
     )
     return KeyVerdict("keep", _present(state), recorded, problem=problem)
@@ -107,7 +107,7 @@ def _absent(state: KeyState) -> KeyVerdict | None:
     staged = _usable_stage(state)
     facts = state.seen.staged
     public = facts.public if staged and facts else None
-    wanted = state.want.spec.generation
+    wanted = state.key.spec.generation
     if not state.certified and not (state.sacred and state.seen.known):
         return KeyVerdict("new", public, wanted, (NOT_BUILT,), staged)
     if state.sacred:
@@ -122,7 +122,7 @@ def _misfit(state: KeyState) -> KeyVerdict | None:
     damaged = state.seen.state == "damaged"
     if not damaged and (facts is None or not state.certified or facts.public == state.certified):
         return None
-    want = state.want
+    key = state.key
     if state.sacred:
         what = "is no private key" if damaged else "does not fit its certificate"
         return KeyVerdict(
@@ -131,8 +131,8 @@ def _misfit(state: KeyState) -> KeyVerdict | None:
             _generation(state),
             problem=Diagnostic(
                 "key-mismatch",
-                f"the key at `{want.path}` {what}",
-                want.place,
+                f"the key at `{key.path}` {what}",
+                key.place,
                 "bring the right key back from a backup: an authority's key is never re-made silently",
             ),
         )
@@ -142,7 +142,7 @@ def _misfit(state: KeyState) -> KeyVerdict | None:
 
 def _rekey(state: KeyState, *reasons: Reason) -> KeyVerdict:
     present = _generation(state)
-    generation = max(state.want.spec.generation, present)
+    generation = max(state.key.spec.generation, present)
     staged, facts = _usable_stage(state), state.seen.staged
     public = facts.public if staged and facts else None
     return KeyVerdict("rekey", public, generation, reasons, staged, retire=present)
@@ -150,8 +150,8 @@ def _rekey(state: KeyState, *reasons: Reason) -> KeyVerdict:
 
 def _changed(state: KeyState) -> KeyVerdict | None:
     """The manifest asks for another key: another algorithm, a raised generation, or one for every renewal."""
-    want, facts = state.want, state.seen.facts
-    spec, recorded = want.spec, state.generation
+    key, facts = state.key, state.seen.facts
+    spec, recorded = key.spec, state.generation
     raised = recorded is not None and spec.generation > recorded
     other = facts is not None and facts.algorithm != spec.algorithm
     if state.sacred and (raised or other):
@@ -168,8 +168,8 @@ def _changed(state: KeyState) -> KeyVerdict | None:
 
 def _sacred(state: KeyState, raised: bool, other: bool) -> KeyVerdict:
     """An authority's key changes only with `protect: false` and a raised generation."""
-    want, facts = state.want, state.seen.facts
-    spec = want.spec
+    key, facts = state.key, state.seen.facts
+    spec = key.spec
     present = _generation(state)
     what = (
         f"`{facts.algorithm}` → `{spec.algorithm}`" if other and facts else f"generation {present} → {spec.generation}"
@@ -180,7 +180,7 @@ def _sacred(state: KeyState, raised: bool, other: bool) -> KeyVerdict:
         problem = Diagnostic(
             "protected",
             f"the key of this authority is protected, and the manifest changes it ({what})",
-            (*want.place, "algorithm") if other else want.place,
+            (*key.place, "algorithm") if other else key.place,
             f"to replace it, add {' and '.join(missing)}: all that it issued is issued again; "
             "else take the change back",
         )

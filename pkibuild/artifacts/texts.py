@@ -6,13 +6,14 @@ Jinja2 is imported only when something is rendered: what a config is made from i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from pkibuild.core.diagnostics import UserError, fail
+from pkibuild.core.diagnostics import Diagnostic, UserError, fail
 from pkibuild.core.values import dataclass
 from pkibuild.documents.schema.masks import Paths, masked
-from pkibuild.model.desired import ConfigWant
+from pkibuild.model.desired import ConfigArtifact
 from pkibuild.model.facts import sha
 from pkibuild.world.disk import explain
 from pkibuild.world.files import read_file
@@ -58,9 +59,9 @@ class Texts:
         self.known: dict[tuple[str, Digest], str] = {}
         """Digests that were asked for, by id and of what they are."""
 
-    def _template(self, want: ConfigWant) -> _Template:
+    def _template(self, artifact: ConfigArtifact) -> _Template:
         """Raises UserError."""
-        path = want.file.template
+        path = artifact.file.template
         found = self._templates.get(path)
         if found is None:
             name = self._name(path)
@@ -68,74 +69,97 @@ class Texts:
                 data = self._read(path, TEMPLATE_LIMIT)
                 text = data.decode("utf-8")
             except OSError as error:
-                raise fail("template", f"cannot read the template `{name}`: {explain(error)}", want.place) from None
+                raise fail("template", f"cannot read the template `{name}`: {explain(error)}", artifact.place) from None
             except UnicodeDecodeError:
-                raise fail("template", f"the template `{name}` is not UTF-8", want.place) from None
+                raise fail("template", f"the template `{name}` is not UTF-8", artifact.place) from None
             found = _Template(text, sha(data), name)
             self._templates[path] = found
         return found
 
-    def template(self, want: ConfigWant) -> str:
+    def template(self, artifact: ConfigArtifact) -> str:
         """Digest of the template. Raises UserError."""
-        return self._template(want).digest
+        return self._template(artifact).digest
 
-    def inputs(self, want: ConfigWant, *, public: bool = False) -> str:
+    def inputs(self, artifact: ConfigArtifact, *, public: bool = False) -> str:
         """Digest of all that a config is rendered from; with `public` of all but its secrets, for the lock.
 
         The lock is committed, and a secret that people can remember could be guessed from its digest.
         """
-        if want.link:
-            return sha(f"link\n{want.link}".encode())
-        of: Digest = "public" if public and want.file.secrets else "inputs"
-        known = self.known.get((want.id, of))
+        if artifact.link:
+            return sha(f"link\n{artifact.link}".encode())
+        of: Digest = "public" if public and artifact.file.secrets else "inputs"
+        known = self.known.get((artifact.id, of))
         if known is None:
-            seen = _masked(want) if of == "public" else want.context
+            seen = _masked(artifact) if of == "public" else artifact.context
             if seen is not self._encoded[0]:
                 self._encoded = (seen, _ENCODER.encode(seen))
-            known = sha(f"{self.template(want)}\n{want.file.language}\n{self._encoded[1]}".encode())
-            self.known[want.id, of] = known
+            known = sha(f"{self.template(artifact)}\n{artifact.file.language}\n{self._encoded[1]}".encode())
+            self.known[artifact.id, of] = known
         return known
 
-    def masked(self, want: ConfigWant) -> str:
+    def masked(self, artifact: ConfigArtifact) -> str:
         """Digest of the config with a mask in place of every secret, for the lock; empty where there is no such text.
 
         It is rendered from nothing but what `inputs` with `public` is of, so it tells no more of a secret than that.
         """
-        if not want.secret:
+        if not artifact.secret:
             return ""
-        known = self.known.get((want.id, "masked"))
+        known = self.known.get((artifact.id, "masked"))
         if known is None:
             try:
-                known = sha(self.shown(want))
+                known = sha(self.shown(artifact))
             except UserError:  # the template does more with a secret than to put it out
                 known = ""
-            self.known[want.id, "masked"] = known
+            self.known[artifact.id, "masked"] = known
         return known
 
-    def render(self, want: ConfigWant) -> bytes:
+    def render(self, artifact: ConfigArtifact) -> bytes:
         """The config's bytes. Raises UserError with the place of a value that cannot be said."""
-        return self._render(want, want.context)
+        return self._render(artifact, artifact.context)
 
-    def shown(self, want: ConfigWant, also: Paths = ()) -> bytes:
+    def shown(self, artifact: ConfigArtifact, also: Paths = ()) -> bytes:
         """The config's bytes with a mask in place of every secret, and of what stands at the paths `also`.
 
         Raises UserError, as where a mask does not fit.
         """
-        return self._render(want, _masked(want, also))
+        return self._render(artifact, _masked(artifact, also))
 
-    def _render(self, want: ConfigWant, context: Any) -> bytes:
-        if want.link:
-            return want.link.encode()
+    def _render(self, artifact: ConfigArtifact, context: Any) -> bytes:
+        if artifact.link:
+            return artifact.link.encode()
         if self._renderer is None:
             from pkibuild.rendering.renderer import Renderer
 
             self._renderer = Renderer()
-        template = self._template(want)
-        text = self._renderer.render(template.text, want.file.language, context, template.name, want.place)
+        template = self._template(artifact)
+        text = self._renderer.render(template.text, artifact.file.language, context, template.name, artifact.place)
         return text.encode("utf-8")
 
 
-def _masked(want: ConfigWant, also: Paths = ()) -> Any:
+def _masked(artifact: ConfigArtifact, also: Paths = ()) -> Any:
     """What the template sees, with a mask in place of every secret."""
-    secrets = (*want.file.secrets, *also)
-    return masked(want.context, secrets, MASK) if secrets else want.context
+    secrets = (*artifact.file.secrets, *also)
+    return masked(artifact.context, secrets, MASK) if secrets else artifact.context
+
+
+class OldTexts(Texts):
+    """The texts of the old manifest in a diff: what is wrong with them has its place there."""
+
+    def __init__(self, read: Reader, name: Callable[[str], str], locate: Callable[[Diagnostic], Diagnostic]) -> None:
+        super().__init__(read, name)
+        self._locate = locate
+
+    def inputs(self, artifact: ConfigArtifact, *, public: bool = False) -> str:
+        with self._located():
+            return super().inputs(artifact, public=public)
+
+    def render(self, artifact: ConfigArtifact) -> bytes:
+        with self._located():
+            return super().render(artifact)
+
+    @contextmanager
+    def _located(self) -> Iterator[None]:
+        try:
+            yield
+        except UserError as error:
+            raise UserError(*map(self._locate, error.diagnostics)) from None

@@ -1,0 +1,157 @@
+"""A key and its certificate, decided together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pkibuild.artifacts.certificate.case import Case, desired_of, observe_case, view_of
+from pkibuild.artifacts.certificate.issuing import issue
+from pkibuild.artifacts.certificate.notes import guard_protected, note_revoked, note_times, refuse_foreign
+from pkibuild.artifacts.certificate.policies import Desired, certificate_reasons, due
+from pkibuild.artifacts.issuers import CertificateView
+from pkibuild.artifacts.key.planning import keep_key, key_action
+from pkibuild.artifacts.key.verdict import KeyState, KeyVerdict, decide
+from pkibuild.artifacts.kind import Context, Need
+from pkibuild.artifacts.moves import moving, only_moving
+from pkibuild.keys import pem
+from pkibuild.model.desired import CertificateArtifact
+from pkibuild.model.facts import CertificateFacts
+from pkibuild.model.plan import NOT_BUILT, Action, Pending, Reason
+from pkibuild.model.recipes import Adopt, Stay, Write
+from pkibuild.observe.source import Former
+from pkibuild.state.journal.histories import TOP, journal_of
+from pkibuild.state.lock.lock import LockEntry
+
+
+def plan_certificate(context: Context, certificate: CertificateArtifact, needs: Iterable[Need]) -> CertificateView:
+    """Decide on a key and its certificate, and add what is to be done to the draft."""
+    case = observe_case(context, certificate)
+    key = certificate.key
+    verdict = decide(_key_state(context, case))
+    desired = desired_of(case, context.dated, verdict.public)
+    if verdict.problem is not None:
+        context.draft.problems.found.append(verdict.problem)
+    making_key = key_action(context, key, case.key, verdict, _algorithm_before(case), authority=bool(case.authority))
+    action, view = _decide(context, case, verdict, desired, tuple(id for id, _ in needs))
+    blocked = action is None and verdict.verb in ("new", "rekey")
+    if making_key is not None and not blocked:
+        context.draft.add(moving(making_key, case.key_moves))
+    elif making_key is not None:  # a key without a certificate to come is not made
+        context.draft.wait(Pending(key.id, "certificate-waits", "its certificate cannot be issued now"))
+    elif case.key_moves:
+        context.draft.add(only_moving(key, case.key_moves))
+    else:
+        keep_key(context, key, case.key, verdict)
+    if case.key.staging and not verdict.staged:
+        context.draft.leftovers.append(key.path)
+    if action is not None:
+        context.draft.add(moving(action, case.moves))
+    return view
+
+
+def _key_state(context: Context, case: Case) -> KeyState:
+    held, authority, key = case.held, case.authority, case.certificate.key
+    rotates = key.spec.rotate == "on-renewal"
+    return KeyState(
+        key=key,
+        seen=case.key,
+        certified=held.facts.public if held else "",
+        generation=held.generation if held else None,
+        sacred=authority is not None,
+        protected=authority is None or authority.protect,
+        renewing=rotates
+        and held is not None
+        and due(desired_of(case, context.dated, ""), held, context.now) is not None,
+    )
+
+
+def _algorithm_before(case: Case) -> str:
+    if case.key.facts is not None:
+        return case.key.facts.algorithm
+    return case.held.facts.algorithm if case.held else ""
+
+
+def certificate_entry(
+    certificate: CertificateArtifact, facts: CertificateFacts, generation: int | None, asked_end: int | None
+) -> LockEntry:
+    """What the lock says of it."""
+    return LockEntry.of(certificate, facts, generation=generation, asked_end=asked_end)
+
+
+def _decide(
+    context: Context, case: Case, verdict: KeyVerdict, desired: Desired, needs: tuple[str, ...]
+) -> tuple[Action | None, CertificateView]:
+    certificate, held, seen = case.certificate, case.held, case.seen
+    if (seen.state != "absent" and not seen.known and held is None) or (
+        seen.recorded is None and seen.facts and not seen.known and seen.former is None
+    ):
+        refuse_foreign(context, certificate)
+        return None, view_of(case, verdict)
+    reasons = certificate_reasons(desired, held, context.now) if held else ()
+    if held is not None and case.authority is not None and case.authority.protect:
+        guard_protected(context, case, held)
+    if held is None:
+        return issue(context, case, verdict, desired, (NOT_BUILT,), needs)
+    if reasons:
+        return issue(context, case, verdict, desired, _worded(reasons, verdict), needs)
+    view = view_of(case, verdict)
+    note_revoked(context, case, held)
+    note_times(context, case, desired, held)
+    if case.lost:
+        signer = case.issuer.authority if case.issuer else case.authority
+        if signer is not None:
+            context.draft.restoring.add(signer.name)
+        return _restore(case), view
+    if seen.former is not None:
+        return _adopt(context, case, seen.former), view
+    if case.moves:
+        return Action(
+            certificate.id,
+            "certificate",
+            "restore",
+            (),
+            Stay(certificate.path),
+            (certificate.path,),
+            place=certificate.place,
+        ), view
+    context.draft.keep(certificate_entry(certificate, held.facts, verdict.generation, held.asked_end))
+    return None, view
+
+
+def _worded(reasons: tuple[Reason, ...], verdict: KeyVerdict) -> tuple[Reason, ...]:
+    if verdict.public is None or verdict.verb != "keep":
+        return reasons
+    first = reasons[0]
+    return (Reason(first.code, f"{first.message}, key kept", first.because), *reasons[1:])
+
+
+def _restore(case: Case) -> Action:
+    """Bring the newest certificate back from the journal: it is right, and needs no new signature."""
+    certificate, seen = case.certificate, case.seen
+    assert seen.recorded is not None
+    if seen.state == "absent":
+        first = case.key.state == "absent" or case.key.staged is not None
+        reason = (
+            Reason("interrupted", "an interrupted run is finished") if first else Reason("missing", "it is missing")
+        )
+    elif seen.earlier:
+        reason = Reason("interrupted", "the journal has a newer one")
+    else:
+        reason = Reason("edited-by-hand", "it was changed by hand, and is put back")
+    data = pem.to_pem(seen.recorded.der, pem.CERTIFICATE)
+    recipe = Write(certificate.path, data, keep_copy=reason.code == "edited-by-hand")
+    needs = (certificate.key.id,)
+    return Action(
+        certificate.id, "certificate", "restore", (reason,), recipe, (certificate.path,),
+        needs=needs, place=certificate.place,
+    )  # fmt: skip
+
+
+def _adopt(context: Context, case: Case, former: Former) -> Action:
+    """Go on with a certificate that was issued when its service had another name."""
+    certificate, issuer = case.certificate, case.issuer
+    reason = Reason("renamed", f"it was `{former.id}`, and stays as it is")
+    if issuer:
+        context.draft.signing.setdefault(issuer.authority.id, []).append(certificate.id)  # it writes to the journal
+    recipe = Adopt(journal_of(issuer.authority.name) if issuer else TOP, former.recorded.facts.serial)
+    return Action(certificate.id, "certificate", "adopt", (reason,), recipe, (), place=certificate.place)

@@ -1,0 +1,89 @@
+"""Certificate revocation lists (RFC 5280 5), in PEM and in DER; one for each generation of an authority."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pkibuild.artifacts.crl.planning import plan_lists
+from pkibuild.artifacts.crl.status import crl_rows
+from pkibuild.artifacts.issuers import Issuers
+from pkibuild.artifacts.kind import Context, Kind, Need, Recorded, Scope
+from pkibuild.artifacts.stand_ins import stand_in
+from pkibuild.artifacts.status import StatusTable
+from pkibuild.artifacts.texts import Texts
+from pkibuild.core.diagnostics import Diagnostic, Place
+from pkibuild.model import layout
+from pkibuild.model.desired import Artifact, CrlArtifact, Rights, Unit
+from pkibuild.model.facts import CrlFacts
+from pkibuild.model.manifest import Authority
+from pkibuild.model.plan import Action
+from pkibuild.model.reports import StatusRow
+from pkibuild.observe.after_run import AfterRun
+from pkibuild.review.causes import Causes
+from pkibuild.state.lock.lock import LockEntry
+
+
+class CrlKind(Kind[CrlArtifact]):
+    names = ("crl", "crl-der")
+    has_status = True
+
+    def desired(self, scope: Scope) -> Iterator[Artifact]:
+        authority = scope.declaration
+        if isinstance(authority, Authority) and authority.crl is not None:
+            for kind in self.names:
+                path = layout.output_path(authority, kind)
+                place = (*authority.place, "crl")
+                yield CrlArtifact(f"{authority.id}/{kind}", kind, path, Rights(), place, authority)
+
+    def needs(self, artifact: CrlArtifact, issuers: Issuers) -> tuple[Need, ...]:
+        own = artifact.authority.id
+        if artifact.der:
+            return ((f"{own}/crl", "bytes"),)
+        return ((f"{own}/key", "public"), (f"{own}/certificate", "subject, key_id"))
+
+    def plan(self, context: Context, artifact: CrlArtifact) -> None:
+        if not artifact.der:  # both forms are decided on together, for each generation
+            plan_lists(context, artifact, tuple(id for id, _ in self.needs(artifact, context)))
+
+    def as_built(self, context: Context, artifact: CrlArtifact) -> CrlFacts:
+        view = context.certificates[f"{artifact.authority.id}/certificate"]
+        assert artifact.authority.crl is not None
+        return CrlFacts(
+            issuer_digest=view.subject or "",
+            issuer_key_id=view.key_id or "",
+            number=1,
+            this_update=context.now,
+            next_update=context.now + artifact.authority.crl.validity,
+            revoked=(),
+            digest=stand_in("list", artifact.authority.id),
+        )
+
+    def record(self, artifact: CrlArtifact, unit: Unit, after: AfterRun, texts: Texts) -> Recorded:
+        authority = artifact.authority
+        history = after.history(authority)
+        entries = []
+        for number, older in ((history.generation or 1, None), *((one.number, one.number) for one in history.older)):
+            id = artifact.id + (f"@g{older}" if older is not None else "")
+            path = layout.output_path(authority, artifact.kind, older)
+            seen = after.crl(id, path, artifact.der, authority, number)
+            if seen.facts is not None:
+                entries.append(LockEntry(id, artifact.kind, path, seen.facts, generation=number))
+        return Recorded(tuple(entries))
+
+    def status(self, artifact: CrlArtifact, table: StatusTable, problem: Diagnostic | None) -> Iterator[StatusRow]:
+        return iter(()) if artifact.der else crl_rows(artifact, table, problem)
+
+    def asked_by(self, artifact: CrlArtifact, scope: Scope) -> Iterator[Place]:
+        yield artifact.place
+
+    def causes(self, reason: str, action: Action, causes: Causes) -> tuple[str, ...]:
+        own = causes.declaration(action)
+        authority = f"authority/{own[1]}"
+        if reason == "retired":
+            return causes.first(f"{authority}/key")
+        if reason == "issuer-rekeyed":
+            return causes.first(f"{authority}/key", f"{authority}/certificate") or causes.field(own, "issuer")
+        return causes.field(own, "crl", "validity") if reason == "validity-changed" else ()
+
+
+KIND = CrlKind()
