@@ -114,7 +114,7 @@ class Texts:
         return known
 
     def render(self, artifact: ConfigArtifact) -> bytes:
-        """The config's bytes. Raises UserError with the place of a value that cannot be said."""
+        """The config's bytes. Raises UserError with the place of a value that cannot be represented."""
         return self._render(artifact, artifact.context)
 
     def shown(self, artifact: ConfigArtifact, also: Paths = ()) -> bytes:

@@ -9,7 +9,7 @@ from pkibuild.commands import options
 from pkibuild.commands.building import add_selection, chosen, keep, load, recall, remember, show_plan
 from pkibuild.commands.output import located, report, warned
 from pkibuild.commands.saved import add_plan
-from pkibuild.views.progress import Progress
+from pkibuild.views.progress import ProgressLine
 from pkibuild.world import World
 
 MANY = 1000
@@ -61,7 +61,7 @@ def run(arguments: Namespace, world: World) -> int:
     wanted = chosen(arguments, world)
     documents = recall(arguments, world)
     manifest = load(arguments, world, documents)
-    progress = Progress(world, enabled=world.err_is_terminal() and not arguments.quiet)
+    progress = ProgressLine(world, enabled=world.err_is_terminal() and not arguments.quiet)
     with located(manifest):
         try:
             plan, result = pipeline.apply(manifest, world, wanted, progress)

@@ -54,7 +54,7 @@ _DER = serialization.Encoding.DER
 _PEM = serialization.Encoding.PEM
 
 
-class Signer(Protocol):
+class HasPublicKey(Protocol):
     """Whatever has a public half: a private key here, or a token's later."""
 
     def public_key(self) -> PublicKey: ...
@@ -160,18 +160,18 @@ _SIMPLE_KINDS: tuple[tuple[str, tuple[type, type]], ...] = (
 )
 
 
-def public_der(key: PublicKey | Signer) -> bytes:
+def public_der(key: PublicKey | HasPublicKey) -> bytes:
     """The DER SubjectPublicKeyInfo of a public key, or of a private key's public half."""
     public = key.public_key() if hasattr(key, "public_key") else key
     return public.public_bytes(_DER, _SPKI)
 
 
-def public_digest(key: PublicKey | Signer) -> str:
+def public_digest(key: PublicKey | HasPublicKey) -> str:
     """SHA-256 of the DER SubjectPublicKeyInfo, in hex: how facts name a key."""
     return hashlib.sha256(public_der(key)).hexdigest()
 
 
-def public_pem(key: PublicKey | Signer) -> bytes:
+def public_pem(key: PublicKey | HasPublicKey) -> bytes:
     """The public half in PEM, as it lies beside an encrypted key."""
     return pem.to_pem(public_der(key), pem.PUBLIC_KEY)
 

@@ -9,7 +9,7 @@ from pkibuild.core.values import dataclass
 from pkibuild.model import layout
 from pkibuild.model.manifest import Host, Service
 from pkibuild.packs.pack import Pack
-from pkibuild.rendering.placed import Placed, placed
+from pkibuild.rendering.located import LocatedText, with_places
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +18,15 @@ class ServiceContext:
 
     options: Mapping[str, Any]
     values: Mapping[str, Any]
-    name: Placed
+    name: LocatedText
 
 
 def service_context(pack: Pack, service: Service, platform: str) -> ServiceContext:
     options = {**pack.defaults.get(platform, {}), **service.options}
     return ServiceContext(
-        options=placed(options, service.place, pack.secrets),
+        options=with_places(options, service.place, pack.secrets),
         values=pack.values[platform],
-        name=Placed(service.name, service.place),
+        name=LocatedText(service.name, service.place),
     )
 
 
@@ -44,15 +44,15 @@ def make_context(common: ServiceContext, service: Service, host: Host, manifest:
 
 def host_context(host: Host) -> dict[str, Any]:
     place = host.place
-    fqdn = Placed(host.fqdn, (*place, "fqdn"))
+    fqdn = LocatedText(host.fqdn, (*place, "fqdn"))
     aliases, addresses = (*place, "aliases"), (*place, "addresses")
     return {
-        "name": Placed(host.name, place),
+        "name": LocatedText(host.name, place),
         "fqdn": fqdn,
-        "names": [fqdn if name == host.fqdn else Placed(name, aliases) for name in host.names.dns],
-        "addresses": [Placed(one, addresses) for one in host.names.ip],
+        "names": [fqdn if name == host.fqdn else LocatedText(name, aliases) for name in host.names.dns],
+        "addresses": [LocatedText(one, addresses) for one in host.names.ip],
         "platform": host.platform,
-        "home": Placed(host.home, (*place, "home")),
+        "home": LocatedText(host.home, (*place, "home")),
         "usage": list(host.usages),
     }
 
@@ -62,4 +62,4 @@ def host_paths(host: Host) -> dict[str, Any]:
     paths = {kind: layout.on_host(host, layout.host_path(host, kind)) for kind in ("key", "certificate")}
     paths["certificates"] = layout.on_host(host, layout.certificate_folder(host))
     paths["private"] = layout.on_host(host, layout.private_folder(host))
-    return {name: Placed(path, host.place) for name, path in paths.items()}
+    return {name: LocatedText(path, host.place) for name, path in paths.items()}

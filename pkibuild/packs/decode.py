@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pkibuild.documents.schema.compiled import resolve
+from pkibuild.model.desired import Rights
 from pkibuild.packs.pack import (
     ByPlatform,
     CommandRule,
@@ -16,7 +17,6 @@ from pkibuild.packs.pack import (
     Pack,
     RequestRule,
     Requirement,
-    Rights,
 )
 from pkibuild.packs.patterns import Path, Text, parse_condition, parse_path, parse_text
 

@@ -10,13 +10,14 @@ from typing import Any
 from pkibuild.core.diagnostics import Place, Problems, nearest
 from pkibuild.core.values import dataclass, field
 from pkibuild.model import layout
+from pkibuild.model.desired import Rights
 from pkibuild.model.manifest import SELF, Authority, Host, Names, Service
 from pkibuild.packs.context import ServiceContext, make_context, service_context
-from pkibuild.packs.expansion import Copy, Expansion, File, Folder, Port, Request
-from pkibuild.packs.pack import ByPlatform, CommandRule, FileRule, MaterialRule, Pack, RequestRule, Rights
+from pkibuild.packs.expansion import Copy, Expansion, File, OwnedFolder, Port, Request
+from pkibuild.packs.pack import ByPlatform, CommandRule, FileRule, MaterialRule, Pack, RequestRule
 from pkibuild.packs.patterns import Missing, Path, Text, below, contexts, fill, look_up
 from pkibuild.packs.requirements import check_requirements
-from pkibuild.rendering.placed import Placed, place_of
+from pkibuild.rendering.located import LocatedText, place_of
 
 _NO_PART = re.compile(r"(?:\A|/)(?:-|\.{0,2}(?:/|\Z))")
 """What no part of a path may be: empty, `.`, `..`, or taken for an option."""
@@ -166,14 +167,14 @@ class _Expansion:
 
     # -- files ----------------------------------------------------------------
 
-    def folders(self) -> Iterator[Folder]:
+    def folders(self) -> Iterator[OwnedFolder]:
         for rule in self.pack.folders:
             if rule.when.holds(self.context):
                 path = self._path(rule.path, self.context)
                 if path:
-                    yield Folder(path, self._rights(rule.rights))
+                    yield OwnedFolder(path, self._rights(rule.rights))
         for file, context, path in self._chosen(directories=True):
-            yield Folder(path, self._file_rights(file, context))
+            yield OwnedFolder(path, self._file_rights(file, context))
 
     def _chosen(self, *, directories: bool = False) -> Iterator[tuple[FileRule, Mapping[str, Any], str]]:
         """The rules that hold, each with its context and path: those for directories, or all others."""
@@ -290,7 +291,7 @@ class _Expansion:
 
     def _show(self, name: str, path: str) -> None:
         """Let templates see a path as it is on the host."""
-        self.context["paths"][name] = Placed(layout.on_host(self.host, path), self.service.place)
+        self.context["paths"][name] = LocatedText(layout.on_host(self.host, path), self.service.place)
 
     def _rights(self, rights: Rights) -> Rights:
         owner = rights.owner or layout.root_owner(self.host.platform)

@@ -11,8 +11,9 @@ from typing import Any
 
 from pkibuild.core.diagnostics import Diagnostic, Place
 from pkibuild.core.values import STAYS, dataclass, field
+from pkibuild.model.desired import Rights
 from pkibuild.model.manifest import Names
-from pkibuild.packs.pack import FileKind, Rights
+from pkibuild.packs.pack import FileKind
 from pkibuild.packs.patterns import Path
 
 
@@ -73,7 +74,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Folder:
+class OwnedFolder:
     """A folder that the pack declares as its own: it is made with these rights, and stands in the bundle."""
 
     path: str
@@ -112,7 +113,7 @@ class Expansion:
     requests: tuple[Request, ...] = ()
     copies: tuple[Copy, ...] = ()
     files: tuple[File, ...] = ()
-    folders: tuple[Folder, ...] = ()
+    folders: tuple[OwnedFolder, ...] = ()
     enable: tuple[tuple[str, ...], ...] = ()
     """Commands to run once before the check (`a2ensite`)."""
     check: tuple[tuple[str, ...], ...] = ()
@@ -121,7 +122,7 @@ class Expansion:
     ports: tuple[Port, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
     contexts: tuple[Mapping[str, Any] | None, ...] = field(default=(), repr=False, metadata=STAYS)
-    """What the template of each file sees, if it has one; strings are `Placed`, and some may be secret.
+    """What the template of each file sees, if it has one; strings are `LocatedText`, and some may be secret.
 
     None where another process rendered.
     """

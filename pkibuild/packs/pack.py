@@ -1,6 +1,7 @@
 """A service pack as loaded: its descriptor (`service.yaml`) as frozen values, its options' schema, its folder.
 
-Where a descriptor may name a value per platform, `ByPlatform` holds it for each platform that has one.
+Where a descriptor may name a value per platform, `ByPlatform` holds it for each platform that has one. In
+`Rights` an empty name means root, or on the platform `user` the user.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from pkibuild.core.values import dataclass, field
+from pkibuild.model.desired import Rights
 from pkibuild.packs.patterns import ALWAYS, Condition, Path, Text
 
 ByPlatform = Mapping[str, Text]
@@ -17,15 +19,6 @@ COMMON = ("type", "host", "hosts")
 """The fields of a service that are no options."""
 
 FileKind = Literal["file", "directory", "link", "build"]
-
-
-@dataclass(frozen=True, slots=True)
-class Rights:
-    """Owner, group and mode; an empty name means root's, or on the platform `user` the user's own."""
-
-    owner: str = ""
-    group: str = ""
-    mode: int = 0o644
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pkibuild.core.diagnostics import Place, Problems
 from pkibuild.model.manifest import SELF, Host, Service
 from pkibuild.packs.pack import Pack, Requirement
 from pkibuild.packs.patterns import contexts, look_up, parse_path
-from pkibuild.rendering.placed import place_of
+from pkibuild.rendering.located import place_of
 
 
 def check_requirements(

@@ -1,4 +1,4 @@
-"""Templates into text: Jinja2 in a sandbox, each value escaped for the language in which it stands.
+"""Rendering of templates: Jinja2 in a sandbox, each value encoded for the language of its file.
 
-`placed` is light; `renderer` imports Jinja2, so import it only where something is rendered.
+`located` imports little; `renderer` imports Jinja2, so import it only where something is rendered.
 """

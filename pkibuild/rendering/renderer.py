@@ -14,9 +14,9 @@ from jinja2.runtime import Context, Undefined
 
 from pkibuild.core.diagnostics import Diagnostic, Place, Span, UserError, nearest
 from pkibuild.core.values import dataclass, field
-from pkibuild.rendering.languages import Refused, find_language
-from pkibuild.rendering.languages.base import called
-from pkibuild.rendering.placed import HIDDEN, is_secret, place_of
+from pkibuild.rendering.languages import NotRepresentable, find_language
+from pkibuild.rendering.languages.base import kind_of
+from pkibuild.rendering.located import HIDDEN, is_secret, place_of
 from pkibuild.rendering.sandbox import OUTPUT_LIMIT, SOURCE_LIMIT, WORK, NotAllowed, Sandbox, Work, check, instrument
 
 _SHOWN = 60
@@ -24,7 +24,7 @@ _WIDTH = 200
 
 
 class Value(str):
-    """What a `{{ }}` puts out, before it is said in the target language. Text of the template is a plain `str`."""
+    """The value of a `{{ }}`, before it is encoded in the target language. Text of the template is a plain `str`."""
 
     __slots__ = ("data",)
     data: Any
@@ -34,7 +34,7 @@ class Value(str):
 
 
 @pass_context  # with a context, Jinja cannot fold constants away: they are values like all others
-def _finalize(context: Context, data: Any) -> Value:  # noqa: ARG001 - asked for by `pass_context`
+def _finalize(context: Context, data: Any) -> Value:  # noqa: ARG001 - required by `pass_context`
     if isinstance(data, Undefined):
         data._fail_with_undefined_error()
     value = Value()
@@ -52,12 +52,12 @@ class Renderer:
     def render(
         self, text: str, language: str, context: Mapping[str, Any], name: str, place: Place | None = None
     ) -> str:
-        """The template's text with the context's values said in `language` (a key of `LANGUAGES`).
+        """The template's text with the context's values encoded in `language` (a key of `LANGUAGES`).
 
         `name` is the template's file in messages, `place` is where the service is declared. Raises UserError with the
         place of the value or the line of the template that is wrong.
         """
-        return _Job(self._compiled(text, name, place), context, name, text, place).said(language)
+        return _Rendering(self._compiled(text, name, place), context, name, text, place).encoded(language)
 
     def _compiled(self, text: str, name: str, place: Place | None) -> Template:
         template = self.compiled.get((name, text))
@@ -82,8 +82,8 @@ class Renderer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
-    """One rendering."""
+class _Rendering:
+    """One template with one context."""
 
     template: Template
     context: Mapping[str, Any]
@@ -92,12 +92,12 @@ class _Job:
     place: Place | None
 
     def pieces(self) -> Any:
-        """The generator that Jinja made of the template: literal text as `str`, what `{{ }}` puts out as `Value`."""
+        """Jinja's generator for the template: literal text as `str`, the values of `{{ }}` as `Value`."""
         variables = {**self.context, WORK: Work()}
         return self.template.root_render_func(self.template.new_context(variables, shared=True))
 
     def parts(self) -> tuple[list[str], list[Any]]:
-        """The text before each value and after the last, bounded in size, and the values. Raises UserError."""
+        """The text before each value and after the last, limited in size, and the values. Raises UserError."""
         texts: list[str] = []
         values: list[Any] = []
         text, size = "", 0
@@ -111,37 +111,37 @@ class _Job:
                 text += piece
                 size += len(piece)
                 if size > OUTPUT_LIMIT:
-                    raise NotAllowed(f"it renders to more than {OUTPUT_LIMIT} characters")
+                    raise NotAllowed(f"the output has more than {OUTPUT_LIMIT} characters")
         except (UndefinedError, SecurityError, NotAllowed, TypeError, ValueError, RecursionError) as error:
             line = self.template.get_corresponding_lineno(_line_in(error.__traceback__, self.template))
             span = _span(self.name, self.text, line)
-            raise _template_error(_told(error, self.context), span, self.place) from None
+            raise _template_error(_reason(error, self.context), span, self.place) from None
         return [*texts, text], values
 
-    def said(self, language: str) -> str:
-        """The text, every value said in the language. Raises UserError."""
-        speaker = find_language(language)
+    def encoded(self, language: str) -> str:
+        """The text, every value encoded in the language. Raises UserError."""
+        encoder = find_language(language)
         texts, values = self.parts()
-        state = speaker.start()
-        said: list[str] = []
+        state = encoder.start()
+        output: list[str] = []
         for index, value in enumerate(values):
             before, behind = texts[index], texts[index + 1]
             if before:
-                said.append(before)
-                state = speaker.advance(state, before)
-            after = behind[0] if behind else "x" if index + 1 < len(values) else ""  # another value is no blank
+                output.append(before)
+                state = encoder.advance(state, before)
+            after = behind[0] if behind else "x" if index + 1 < len(values) else ""  # another value is not a space
             try:
-                piece = speaker.say(state, value, after)
-            except Refused as reason:
+                piece = encoder.encode(state, value, after)
+            except NotRepresentable as reason:
                 span = _span(self.name, self.text, self.line(index))
-                raise _refused(value, reason, language, span, self.place) from None
-            said.append(piece)
-            state = speaker.advance(state, piece)
-        said.append(texts[-1])
-        return "".join(said)
+                raise _unsafe_value(value, reason, language, span, self.place) from None
+            output.append(piece)
+            state = encoder.advance(state, piece)
+        output.append(texts[-1])
+        return "".join(output)
 
     def line(self, index: int) -> int:
-        """The template's line of a value; asked only for a message, so the pieces are made once more."""
+        """The template's line of a value. Needed only for a message, so the pieces are generated once more."""
         pieces = self.pieces()
         values = (one for one in pieces if isinstance(one, Value))
         next(islice(values, index, None))
@@ -150,22 +150,21 @@ class _Job:
 
 def _line_in(trace: TracebackType | None, template: Template) -> int:
     """The line of the compiled template in a traceback."""
-    found = 0
-    code = template.root_render_func.__code__
+    line = 0
     while trace is not None:
-        if trace.tb_frame.f_code is code:
-            found = trace.tb_lineno
+        if trace.tb_frame.f_globals.get("__jinja_template__") is template:
+            line = trace.tb_lineno
         trace = trace.tb_next
-    return found
+    return line
 
 
 def _syntax(error: TemplateSyntaxError) -> str:
-    """Jinja's own words, as messages are written here."""
-    words = error.message or "wrong syntax"
-    return f"{words[0].lower()}{words[1:].rstrip('.')}".replace("'", "`")
+    """Jinja's message in the style of ours."""
+    message = error.message or "invalid syntax"
+    return f"{message[0].lower()}{message[1:].rstrip('.')}".replace("'", "`")
 
 
-def _told(error: Exception, context: Mapping[str, Any]) -> str:
+def _reason(error: Exception, context: Mapping[str, Any]) -> str:
     if isinstance(error, NotAllowed):
         return str(error)
     if isinstance(error, UndefinedError):
@@ -178,7 +177,7 @@ def _told(error: Exception, context: Mapping[str, Any]) -> str:
         return f"{words}; did you mean `{near}`?" if near else words
     if isinstance(error, RecursionError):
         return "expressions are nested too deeply"
-    return f"it cannot be rendered: {error}".lower()
+    return f"the template cannot be rendered: {error}".lower()
 
 
 def _span(name: str, text: str, line: int | None) -> Span:
@@ -195,17 +194,17 @@ def _template_error(message: str, span: Span, place: Place | None) -> UserError:
 
 
 def _shown(data: Any) -> str:
-    """A value in backticks, shortened, on one line; of a list or mapping only that it is one."""
+    """A value in backticks, shortened, on one line; for a list or mapping only its kind."""
     if not isinstance(data, str | int):
-        return called(data)
+        return kind_of(data)
     shown = HIDDEN if is_secret(data) else str(data)
     shown = shown.encode("unicode_escape").decode() if not shown.isprintable() else shown
     return f"`{shown[:_SHOWN]}…`" if len(shown) > _SHOWN else f"`{shown}`"
 
 
-def _refused(data: Any, refused: Refused, language: str, span: Span, place: Place | None) -> UserError:
-    reason = refused.of_any if is_secret(data) else str(refused)
-    message = f"{_shown(data)} cannot be said in a file of the language {language}: {reason}"
+def _unsafe_value(data: Any, refused: NotRepresentable, language: str, span: Span, place: Place | None) -> UserError:
+    reason = refused.without_value if is_secret(data) else str(refused)
+    message = f"{_shown(data)} cannot be represented in {language} syntax: {reason}"
     at = place_of(data)
     if at is None:
         return UserError(

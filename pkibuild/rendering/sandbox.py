@@ -1,8 +1,8 @@
 """The template language that packs may use: a small part of Jinja2, in its sandbox, with bounded work.
 
-Jinja2's own sandbox keeps templates away from Python, but lets them burn memory and time (`'a' * 10**9`, nested loops),
-and its macros and block assignments would hand out text that was escaped already. So the syntax tree is held against
-a list of what is allowed, the context is plain data, and loops and text are counted.
+Jinja2's own sandbox keeps templates away from Python, but lets them use any amount of memory and time (`'a' * 10**9`,
+nested loops), and its macros and block assignments would return text that was encoded already. So the syntax tree is
+checked against a list of what is allowed, the context is plain data, and loops and text are limited.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from jinja2 import nodes, pass_context
 from jinja2.runtime import Context, LoopContext, StrictUndefined, Undefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from pkibuild.rendering.languages.base import called
-from pkibuild.rendering.placed import HIDDEN, Placed, SecretNumber, is_secret, place_of
+from pkibuild.rendering.languages.base import kind_of
+from pkibuild.rendering.located import HIDDEN, LocatedText, SecretNumber, is_secret, place_of
 
 OUTPUT_LIMIT = 4_000_000
 """Characters of one rendered file."""
 TEXT_LIMIT = 65_536
 """Characters of one value."""
 WORK_LIMIT = 200_000
-"""Loop passes of one rendering, nested ones multiplied."""
+"""Loop iterations of one rendering, nested ones multiplied."""
 SOURCE_LIMIT = 500_000
 """Characters of one template."""
 
@@ -37,18 +37,18 @@ _ALLOWED = (
 )  # fmt: skip
 
 _ALTERNATIVES = {
-    "Macro": "macros are not allowed: their text would be escaped twice; use a loop",
-    "CallBlock": "macros are not allowed: their text would be escaped twice; use a loop",
-    "AssignBlock": "block assignments are not allowed: their text would be escaped twice; write `{% set x = … %}`",
-    "FilterBlock": "filter blocks are not allowed: their text would be escaped twice; filter each value",
+    "Macro": "macros are not allowed: their text would be encoded twice; use a loop",
+    "CallBlock": "macros are not allowed: their text would be encoded twice; use a loop",
+    "AssignBlock": "block assignments are not allowed: their text would be encoded twice; write `{% set x = … %}`",
+    "FilterBlock": "filter blocks are not allowed: their text would be encoded twice; filter each value",
     "Include": "a template cannot include another one",
     "Import": "a template cannot import another one",
     "FromImport": "a template cannot import another one",
     "Extends": "a template cannot extend another one",
     "Block": "blocks are not allowed; a template cannot extend another one",
-    "Call": "calls are not allowed; only the filters listed in the manual",
-    "Scope": "`autoescape` is not allowed: each value is escaped for the language of its file",
-    "Mod": "`%` is not allowed; write the parts one after the other, or join them with `~`",
+    "Call": "calls are not allowed; only the filters listed in the manual are",
+    "Scope": "`autoescape` is not allowed: each value is encoded for the language of its file",
+    "Mod": "`%` is not allowed; write the parts next to each other, or join them with `~`",
     "Mul": "`*` is not allowed",
     "Pow": "`**` is not allowed",
 }
@@ -63,7 +63,7 @@ class NotAllowed(Exception):
 
 
 class Work:
-    """Counts the loop passes of one rendering."""
+    """Counts the loop iterations of one rendering."""
 
     __slots__ = ("left",)
 
@@ -73,7 +73,7 @@ class Work:
     def spend(self, amount: int) -> None:
         self.left -= amount
         if self.left < 0:
-            raise NotAllowed(f"the template runs through more than {WORK_LIMIT} loop passes")
+            raise NotAllowed(f"the template runs more than {WORK_LIMIT} loop iterations")
 
 
 def check(tree: nodes.Template) -> None:
@@ -85,13 +85,13 @@ def check(tree: nodes.Template) -> None:
         if isinstance(node, nodes.Name) and node.name == "self":
             raise NotAllowed("`self` is not defined", node.lineno)
         if isinstance(node, nodes.For) and (node.recursive or node.test is not None):
-            raise NotAllowed("a loop can neither be recursive nor have an `if`; put an `if` in it", node.lineno)
+            raise NotAllowed("a loop cannot be recursive or have an `if`; put the `if` inside it", node.lineno)
         if isinstance(node, nodes.Filter) and (node.node is None or node.name not in FILTERS):
-            known = ", ".join(sorted(name for name in FILTERS if not name.endswith(".")))
-            raise NotAllowed(f"the filter `{node.name}` is not allowed; there are: {known}", node.lineno)
+            allowed = ", ".join(sorted(name for name in FILTERS if not name.endswith(".")))
+            raise NotAllowed(f"the filter `{node.name}` is not allowed; allowed are: {allowed}", node.lineno)
         if isinstance(node, nodes.Test) and node.name not in TESTS:
-            known = ", ".join(sorted(TESTS))
-            raise NotAllowed(f"the test `{node.name}` is not allowed; there are: {known}", node.lineno)
+            allowed = ", ".join(sorted(TESTS))
+            raise NotAllowed(f"the test `{node.name}` is not allowed; allowed are: {allowed}", node.lineno)
 
 
 def _walk(tree: nodes.Node) -> Iterator[nodes.Node]:
@@ -103,7 +103,7 @@ def _walk(tree: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def instrument(tree: nodes.Template, sandbox: Sandbox) -> None:
-    """Let `~` and loops run through our own counted filters."""
+    """Replace `~` and the iteration of loops by filters of ours, which count."""
     for node in list(_walk(tree)):
         for name, below in node.iter_fields():
             if isinstance(below, list):
@@ -125,7 +125,7 @@ def _filter(node: nodes.Node, name: str, line: int) -> nodes.Filter:
     return nodes.Filter(node, name, [], [], None, None, lineno=line)
 
 
-# -- filters: text stays at its place, and small ------------------------------------
+# -- filters: text keeps its place, and stays small ------------------------------------
 
 
 def _text(value: Any) -> str:
@@ -135,22 +135,22 @@ def _text(value: Any) -> str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise NotAllowed(f"{called(value)} cannot be joined or changed like text")
+    raise NotAllowed(f"{kind_of(value)} cannot be joined or changed like text")
 
 
 def _keep(text: str, *sources: Any) -> str:
-    """`text`, at the place of the first source that has one."""
+    """`text`, with the place of the first source that has one."""
     if len(text) > TEXT_LIMIT:
         raise NotAllowed(f"a value of more than {TEXT_LIMIT} characters")
     for source in sources:
         place = place_of(source)
         if place is not None:
-            return Placed(text, place, any(map(is_secret, sources)))
+            return LocatedText(text, place, any(map(is_secret, sources)))
     return text
 
 
 def _keep_number(number: int, *sources: Any) -> int:
-    """`number`, as secret as what it was made from."""
+    """`number`, secret if one of its sources is."""
     places = [place_of(source) or () for source in sources if is_secret(source)]
     return SecretNumber(number, places[0]) if places else number
 
@@ -163,11 +163,11 @@ def _join(parts: Iterable[Any], separator: str = "") -> str:
     return _keep(_text(separator).join(texts), *sources, separator)
 
 
-def _called(argument: Any) -> Any:
-    """What a message may call something that there is not: what holds other values may hold secret ones."""
+def _name_for_message(argument: Any) -> Any:
+    """What a message may call a missing key: a list or mapping may hold secret values."""
     if is_secret(argument):
         return HIDDEN
-    return argument if isinstance(argument, str | int) else called(argument)
+    return argument if isinstance(argument, str | int) else kind_of(argument)
 
 
 def _items(value: Any) -> list[Any]:
@@ -177,12 +177,12 @@ def _items(value: Any) -> list[Any]:
         return list(value)
     if isinstance(value, dict):
         return sorted(value)
-    raise NotAllowed(f"a loop over {called(value)}; only lists and mappings can be run through")
+    raise NotAllowed(f"a loop over {kind_of(value)}; only lists and mappings can be iterated")
 
 
 @pass_context
 def _counted(context: Context, value: Any) -> list[Any]:
-    items = value if type(value) is list else _items(value)  # which need not be copied to be run through
+    items = value if type(value) is list else _items(value)  # needs no copy
     work: Work = context.parent[WORK]
     work.spend(len(items) + 1)
     return items
@@ -191,10 +191,10 @@ def _counted(context: Context, value: Any) -> list[Any]:
 def _replace(value: Any, old: str, new: str) -> str:
     text, out, into = _text(value), _text(old), _text(new)
     if not out:
-        raise NotAllowed("`replace` of the empty text")
+        raise NotAllowed("`replace` of an empty text")
     if len(text) + text.count(out) * len(into) > TEXT_LIMIT:
         raise NotAllowed(f"a value of more than {TEXT_LIMIT} characters")
-    if out not in text and text is value and type(old) is type(new) is str:  # they mark nothing either
+    if out not in text and text is value and type(old) is type(new) is str:  # so they carry no mark
         return text
     return _keep(text.replace(out, into), value, new, old)
 
@@ -273,15 +273,15 @@ class Sandbox(SandboxedEnvironment):
             cache_size=0,
         )
         self.globals = {}
-        self._lacking = cache(lambda name: self.undefined(obj={}, name=name))
-        """What any mapping has under a name of the template's that it lacks: most options are not given."""
+        self._missing = cache(lambda name: self.undefined(obj={}, name=name))
+        """The undefined value for a name that a mapping lacks: most options are not given."""
         self.filters = dict(FILTERS)
         self.tests = dict(TESTS)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, dict):
-            found = obj.get(attribute, _NOTHING)
-            return self._lacking(attribute) if found is _NOTHING else found
+            value = obj.get(attribute, _NOTHING)
+            return self._missing(attribute) if value is _NOTHING else value
         if isinstance(obj, Undefined):
             obj._fail_with_undefined_error()
         if isinstance(obj, LoopContext) and attribute in _LOOP:
@@ -298,7 +298,7 @@ class Sandbox(SandboxedEnvironment):
                 pass
         elif isinstance(obj, list | tuple) and isinstance(argument, int) and -len(obj) <= argument < len(obj):
             return obj[argument]
-        return self.undefined(obj=obj, name=_called(argument))
+        return self.undefined(obj=obj, name=_name_for_message(argument))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002 - Jinja's signature
         for one in (left, right):

@@ -13,7 +13,7 @@ from typing import Any
 from pkibuild.core.diagnostics import Place
 from pkibuild.model.manifest import Manifest
 from pkibuild.model.plan import Action
-from pkibuild.rendering.placed import is_secret, place_of
+from pkibuild.rendering.located import is_secret, place_of
 
 _NOT_FOR_AUTHORITIES = frozenset({"issuer", "validity"})
 """Defaults that do not reach authorities."""

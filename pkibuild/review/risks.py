@@ -13,7 +13,7 @@ from pkibuild.core.values import replace
 from pkibuild.model.plan import Action, Orphan, Plan, Reason
 from pkibuild.model.recipes import Sign
 from pkibuild.review.fields import name_list
-from pkibuild.x509 import said
+from pkibuild.x509 import contents
 
 RISKS: Mapping[str, str] = MappingProxyType(
     {
@@ -121,7 +121,7 @@ def _taken(actions: Iterable[Action]) -> Iterator[tuple[str, str]]:
     """
     for action in actions:
         if action.verb == "new" and isinstance(action.recipe, Sign):
-            yield from ((action.id, name) for name in name_list(said.alternative_names(action.recipe.profile)))
+            yield from ((action.id, name) for name in name_list(contents.alternative_names(action.recipe.profile)))
             continue
         for change in action.changes:
             if change.field == "subjectAltName":

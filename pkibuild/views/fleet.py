@@ -24,7 +24,7 @@ _LETTER = re.compile(r"[^\W_]")
 
 
 @dataclass(frozen=True, slots=True)
-class Alike:
+class FleetGroup:
     """Stands for the units `names`, to which the same is done as to `like`."""
 
     like: str
@@ -45,7 +45,7 @@ def owner(name: str) -> str:
     return f"{kind}/{first}"
 
 
-def blocks(items: Sequence[Item]) -> list[Item | Alike]:
+def blocks(items: Sequence[Item]) -> list[Item | FleetGroup]:
     """Items of the same unit together, in the order of their first ones; all but the first of equal units counted.
 
     Units are equal where all that is told of them is, but for their own names and the numbers that a name pattern
@@ -59,14 +59,14 @@ def blocks(items: Sequence[Item]) -> list[Item | Alike]:
             unit = owner(item.id)
             within = f"{unit}/"
         units.setdefault(unit, []).append(item)
-    shown: list[Item | Alike] = []
+    shown: list[Item | FleetGroup] = []
     for members in _groups(units):
         first, others = members[0], members[1:]
         shown += units[first]
         if len(others) < FEWEST:
             shown += [item for unit in others for item in units[unit]]
         else:
-            shown.append(Alike(first, tuple(others), sum(len(units[unit]) for unit in others)))
+            shown.append(FleetGroup(first, tuple(others), sum(len(units[unit]) for unit in others)))
     return shown
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pkibuild.core.diagnostics import Diagnostic
 from pkibuild.model.plan import Action, Orphan, Pending, Plan, Reason
 from pkibuild.views.diagnostics import in_order
-from pkibuild.views.fleet import Alike, blocks
+from pkibuild.views.fleet import FleetGroup, blocks
 from pkibuild.views.plan_text import closing, diff_lines, explanation, gone, marker, places_of, sides, told_change
 from pkibuild.views.terminal import visible
 
@@ -95,8 +95,8 @@ def _listed(title: str, lines: list[str], room: int) -> list[str]:
 
 
 def _details(plan: Plan, room: int, verbose: bool) -> list[str]:
-    actions: list[Action | Alike] = list(plan.actions) if verbose else blocks(plan.actions)
-    orphans: list[Orphan | Alike] = list(plan.orphans) if verbose else blocks(plan.orphans)
+    actions: list[Action | FleetGroup] = list(plan.actions) if verbose else blocks(plan.actions)
+    orphans: list[Orphan | FleetGroup] = list(plan.orphans) if verbose else blocks(plan.orphans)
     everything = [*actions, *orphans]
     if not everything:
         return []
@@ -124,9 +124,9 @@ def _size(lines: list[str]) -> int:
     return sum(len(line) + 1 for line in lines)
 
 
-def _detail(one: Action | Orphan | Alike, gone: str, *, full: bool = True) -> list[str]:
+def _detail(one: Action | Orphan | FleetGroup, gone: str, *, full: bool = True) -> list[str]:
     match one:
-        case Alike():
+        case FleetGroup():
             others = f"{code(one.names[0])} … {code(one.names[-1])}"
             return [f"- *and {len(one.names)} more like* {code(one.like)}: {others}"]
         case Orphan():

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pkibuild.core.times import DAY, HOUR, days_between, plural
 from pkibuild.model.plan import Action, Change, Orphan, Pending, Plan, Reason
-from pkibuild.views.fleet import Alike, blocks
+from pkibuild.views.fleet import FleetGroup, blocks
 from pkibuild.views.terminal import PLAIN, Style, pad, visible, visible_line, width
 
 _ID_COLUMNS = range(35, 61)
@@ -80,9 +80,9 @@ def distance(now: int, then: int) -> str:
 
 
 def _body(plan: Plan, style: Style, verbose: bool) -> list[str]:
-    shown: list[Action | Alike] = list(plan.actions) if verbose else blocks(plan.actions)
-    orphans: list[Orphan | Alike] = list(plan.orphans) if verbose else blocks(plan.orphans)
-    ids = [one.id for one in (*shown, *orphans, *plan.pending) if not isinstance(one, Alike)]
+    shown: list[Action | FleetGroup] = list(plan.actions) if verbose else blocks(plan.actions)
+    orphans: list[Orphan | FleetGroup] = list(plan.orphans) if verbose else blocks(plan.orphans)
+    ids = [one.id for one in (*shown, *orphans, *plan.pending) if not isinstance(one, FleetGroup)]
     longest = max((width(visible(one)) for one in ids), default=0)
     columns = min(max(longest + 2, _ID_COLUMNS.start), _ID_COLUMNS.stop - 1)
     lines: list[str] = []
@@ -104,10 +104,10 @@ def _orphan(one: Orphan, word: str, columns: int, style: Style) -> list[str]:
     return [_head("-", one.id, word, one.message, columns, style), *_risks(one.risks, style), *hint]
 
 
-def _lines(one: Action | Pending | Alike, columns: int, style: Style, verbose: bool) -> list[str]:
+def _lines(one: Action | Pending | FleetGroup, columns: int, style: Style, verbose: bool) -> list[str]:
     match one:
-        case Alike():
-            return [style(f"    … {_alike(one)}", "dim")]
+        case FleetGroup():
+            return [style(f"    … {_fleet_group(one)}", "dim")]
         case Action():
             head = _head(marker(one.verb), one.id, one.verb, explanation(one), columns, style)
             places = [f"{_INDENT}{style('because ' + one, 'dim')}" for one in places_of(one)] if verbose else []
@@ -155,7 +155,7 @@ def _head(mark: str, name: str, verb: str, why: str, columns: int, style: Style)
     return f"  {' '.join(parts)} {visible(why)}".rstrip()
 
 
-def _alike(one: Alike) -> str:
+def _fleet_group(one: FleetGroup) -> str:
     first, last = visible(one.names[0]), visible(one.names[-1])
     return f"and {len(one.names)} more like {visible(one.like)}: {first} … {last} (-v shows all)"
 

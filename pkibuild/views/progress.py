@@ -10,7 +10,7 @@ _PATIENCE = 0.5
 _INTERVAL = 0.1
 
 
-class Progress:
+class ProgressLine:
     """`start(total)`, then `step(label)` for every item begun, then `done()`. Silent unless `enabled`."""
 
     def __init__(self, world: World, *, enabled: bool) -> None:

@@ -11,8 +11,8 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ObjectIdentifie
 
 from pkibuild.keys.backend import PublicKey
 from pkibuild.model.facts import Profile
+from pkibuild.x509.contents import PURPOSES, usages
 from pkibuild.x509.names import subtree_names
-from pkibuild.x509.said import PURPOSES, usages
 
 Extension = x509.Extension[x509.ExtensionType]
 
@@ -32,7 +32,7 @@ def _encoded(value: x509.ExtensionType, critical: bool = False) -> Extension:
 def asked_extensions(profile: Profile, public_key: PublicKey, names: Sequence[x509.GeneralName]) -> list[Extension]:
     """What a certificate says by itself, whoever issues it: the part that a request carries too.
 
-    `names` are the general names of `said.alternative_names`.
+    `names` are the general names of `contents.alternative_names`.
     """
     extensions = _basics(profile, public_key)
     if profile.usages and not profile.ca:

@@ -17,10 +17,10 @@ from pkibuild.keys.backend import algorithm_of, load_public, open_key, private_b
 from pkibuild.keys.errors import KeyUnreadable
 from pkibuild.model.facts import CertificateFacts, CrlFacts, KeyFacts, Revocation
 from pkibuild.model.manifest import Constraints, Names
+from pkibuild.x509.contents import PURPOSES, REASONS
 from pkibuild.x509.issue import serial_text
 from pkibuild.x509.names import attributes_of, names_of, subtrees_of
 from pkibuild.x509.reading import reading
-from pkibuild.x509.said import PURPOSES, REASONS
 
 _USAGES = {oid: name for name, oid in PURPOSES.items()}
 _RANK = {name: rank for rank, name in enumerate(PURPOSES)}

@@ -15,10 +15,10 @@ from pkibuild.core.values import dataclass, field
 from pkibuild.keys.backend import PrivateKey, PublicKey, algorithm_of, public_digest, signature_hash
 from pkibuild.model.facts import CertificateFacts, Profile, Revocation
 from pkibuild.model.manifest import Attributes, Constraints
+from pkibuild.x509.contents import REASONS, alternative_names, usages
 from pkibuild.x509.extensions import Extension, asked_extensions, extension, identifiers, locations
 from pkibuild.x509.names import attributes_of, build_name, general_names, names_of, subtree_names, subtrees_of
 from pkibuild.x509.reading import reading
-from pkibuild.x509.said import REASONS, alternative_names, usages
 
 _DER = Encoding.DER
 
@@ -71,7 +71,7 @@ def key_identifier(public_key: PublicKey) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class IssuedCertificate:
     """A new certificate, and what `inspect.certificate_facts` would say of it (a test holds the two together)."""
 
     der: bytes
@@ -89,7 +89,7 @@ def issue_certificate(
     signing_key: PrivateKey,
     subject: x509.Name | None = None,
     key_id: bytes | None = None,
-) -> Issued:
+) -> IssuedCertificate:
     """The certificate that says what the profile says.
 
     `subject` and `key_id` are those of the certificate that is renewed (`Issuer.of(old)` has both): some verifiers
@@ -136,7 +136,7 @@ def issue_certificate(
         ocsp_urls=_given(profile.ocsp_url),
         fingerprint=_digest(der),
     )
-    return Issued(der, facts)
+    return IssuedCertificate(der, facts)
 
 
 def _check_identity(serial: int, not_before: int, not_after: int) -> None:

@@ -487,7 +487,7 @@ def test_a_constant_of_a_schema_is_told_of_as_a_whole(
     assert told in result.err
 
 
-def test_a_secret_number_that_cannot_be_said_is_not_told(accounts: Project) -> None:
+def test_a_secret_number_that_cannot_be_represented_is_not_shown(accounts: Project) -> None:
     """Nor what is made from it; its place is."""
     folder = accounts.folder / "packs" / "accounts"
     description = folder / "service.yaml"
@@ -497,7 +497,7 @@ def test_a_secret_number_that_cannot_be_said_is_not_told(accounts: Project) -> N
         accounts.write(manifest({**SECRETS, "number": "73019"}))
         told = accounts.run_here("plan")
         assert told.status == 1
-        assert "`********` cannot be said in a file of the language json" in told.err
+        assert "`********` cannot be represented in json syntax" in told.err
         assert "pki.yaml:12:13" in told.err
         assert "730" not in told.out + told.err
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pkibuild.artifacts.texts import MASK
 from pkibuild.documents.schema.masks import masked
-from pkibuild.rendering.placed import Placed, placed
+from pkibuild.rendering.located import LocatedText, with_places
 from pkibuild.review.causes import differing, pointer
 
 AT = ("services", "web")
@@ -21,7 +21,7 @@ def places(before: object, after: object) -> list[str]:
 
 
 def test_values_that_know_their_place_tell_it() -> None:
-    old, new = {"x": Placed("a", ("hosts", "h", "fqdn"))}, {"x": Placed("b", ("hosts", "h", "fqdn"))}
+    old, new = {"x": LocatedText("a", ("hosts", "h", "fqdn"))}, {"x": LocatedText("b", ("hosts", "h", "fqdn"))}
     assert places(old, new) == ["/hosts/h/fqdn"]
     assert places(old, old) == []
 
@@ -33,7 +33,7 @@ def test_values_that_do_not_are_where_they_stand() -> None:
 
 
 def test_of_lists_only_the_elements_that_come_or_go() -> None:
-    old, new = placed({"names": ["a", "b"]}, AT), placed({"names": ["a", "b", "c"]}, AT)
+    old, new = with_places({"names": ["a", "b"]}, AT), with_places({"names": ["a", "b", "c"]}, AT)
     assert places(old, new) == places(new, old) == ["/services/web/names/2"]
 
 

@@ -298,7 +298,7 @@ class Clocked(World):
 
 def test_progress_is_shown_on_long_work_at_most_ten_times_a_second() -> None:
     world = Clocked()
-    shown = progress.Progress(world, enabled=True)
+    shown = progress.ProgressLine(world, enabled=True)
     shown.start(100)
     for number in range(100):
         world.time = number / 50
@@ -312,7 +312,7 @@ def test_progress_is_shown_on_long_work_at_most_ten_times_a_second() -> None:
 def test_short_work_and_no_terminal_show_no_progress() -> None:
     world = Clocked()
     for enabled in (True, False):
-        shown = progress.Progress(world, enabled=enabled)
+        shown = progress.ProgressLine(world, enabled=enabled)
         shown.start(2)
         world.time += 0.1 if enabled else 100
         shown.step("a")

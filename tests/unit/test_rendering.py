@@ -10,14 +10,14 @@ import pytest
 
 from pkibuild.core.diagnostics import Diagnostic, UserError
 from pkibuild.rendering.languages import LANGUAGES
-from pkibuild.rendering.placed import Placed, is_secret, place_of, placed
+from pkibuild.rendering.located import LocatedText, is_secret, place_of, with_places
 from pkibuild.rendering.renderer import Renderer
 
 HERE = ("services", "web")
 
 
 def render(template: str, language: str = "text", **context: Any) -> str:
-    return Renderer().render(template, language, placed(context, HERE), "x.conf.j2", HERE)
+    return Renderer().render(template, language, with_places(context, HERE), "x.conf.j2", HERE)
 
 
 def fault(template: str, language: str = "text", **context: Any) -> Diagnostic:
@@ -112,8 +112,8 @@ def test_only_plain_data_can_be_reached(template: str) -> None:
 @pytest.mark.parametrize(("value", "said"), [({"x": 1}, "a mapping"), (["x"], "a list")])
 def test_what_is_no_text_is_told_in_the_words_of_a_manifest(value: object, said: str) -> None:
     message = fault("{{ a }}", a=value).message
-    assert message.startswith(f"{said} cannot be said")
-    assert f"it is no text but {said};" in message
+    assert message.startswith(f"{said} cannot be represented")
+    assert f"it is {said}, not text;" in message
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_what_is_no_text_is_told_in_the_words_of_a_manifest(value: object, said:
 )
 def test_values_are_called_as_in_a_manifest(value: object, said: str) -> None:
     for secrets in ((), ((),)):
-        told = placed(value, ("services", "web"), secrets)
+        told = with_places(value, ("services", "web"), secrets)
         if not isinstance(value, list):
             assert fault("{% for one in a %}{% endfor %}", a=told).message.startswith(f"a loop over {said}; only lists")
         if not isinstance(value, str | int) or value is True:
@@ -210,7 +210,7 @@ HIDDEN = (("a",), ("l", "*"), ("n",), ("m",), ("w",), ("c",), ("o",))
     ],
 )
 def test_a_secret_is_not_told(template: str, language: str) -> None:
-    options = placed({**SECRETS, "b": "x", "i": 1}, HERE, HIDDEN)
+    options = with_places({**SECRETS, "b": "x", "i": 1}, HERE, HIDDEN)
     with pytest.raises(UserError) as raised:
         Renderer().render(template, language, {"o": options}, "x", HERE)
     (found,) = raised.value.diagnostics
@@ -224,7 +224,7 @@ def test_a_secret_is_not_told(template: str, language: str) -> None:
 
 @pytest.mark.parametrize("name", ["o", "n", "a"])
 def test_a_secret_that_is_no_name_is_not_told(name: str) -> None:
-    options = placed(SECRETS, HERE, HIDDEN)
+    options = with_places(SECRETS, HERE, HIDDEN)
     with pytest.raises(UserError) as raised:
         Renderer().render(f"{{{{ o[o.{name}] }}}}", "text", {"o": options}, "x", HERE)
     (found,) = raised.value.diagnostics
@@ -233,7 +233,7 @@ def test_a_secret_that_is_no_name_is_not_told(name: str) -> None:
 
 @pytest.mark.parametrize(("what", "called"), [("o.l", "a list"), ("[o.o]", "a list"), ("o.d", "a mapping")])
 def test_what_holds_a_secret_and_is_no_name_is_not_told(what: str, called: str) -> None:
-    options = placed({**SECRETS, "d": {"x": "hush"}}, HERE, (*HIDDEN, ("d", "*")))
+    options = with_places({**SECRETS, "d": {"x": "hush"}}, HERE, (*HIDDEN, ("d", "*")))
     with pytest.raises(UserError) as raised:
         Renderer().render(f"{{{{ o[{what}] }}}}", "text", {"o": options}, "x", HERE)
     (found,) = raised.value.diagnostics
@@ -243,14 +243,14 @@ def test_what_holds_a_secret_and_is_no_name_is_not_told(what: str, called: str) 
 @pytest.mark.parametrize("language", [*LANGUAGES])
 def test_secret_numbers_and_names_are_said_like_any_other(language: str) -> None:
     template = "a = {{ o }}" if language == "json" else "a {{ o.n }} {% for name in o.m %}{{ name }}{% endfor %}"
-    secret, plain = (placed({"n": 73019, "m": {"a": 1}}, HERE, paths) for paths in ((("n",), ("m",)), ()))
+    secret, plain = (with_places({"n": 73019, "m": {"a": 1}}, HERE, paths) for paths in ((("n",), ("m",)), ()))
     said = Renderer().render(template, language, {"o": plain}, "x")
     assert "73019" in said
     assert Renderer().render(template, language, {"o": secret}, "x") == said
 
 
 def test_a_secret_number_goes_to_another_process_as_one() -> None:
-    number = pickle.loads(pickle.dumps(placed({"n": 5}, HERE, (("n",),))))["n"]
+    number = pickle.loads(pickle.dumps(with_places({"n": 5}, HERE, (("n",),))))["n"]
     assert number == 5
     assert is_secret(number)
     assert place_of(number) == (*HERE, "n")
@@ -277,8 +277,8 @@ def test_literal_text_is_never_changed() -> None:
 
 
 def test_placed_data_keeps_places() -> None:
-    data = placed({"a": ["x", {"b": "y"}], "n": 1}, ("services", "s"))
+    data = with_places({"a": ["x", {"b": "y"}], "n": 1}, ("services", "s"))
     assert place_of(data["a"][0]) == ("services", "s", "a", 0)
     assert place_of(data["a"][1]["b"]) == ("services", "s", "a", 1, "b")
     assert data == {"a": ["x", {"b": "y"}], "n": 1}
-    assert type(str(Placed("x", ()))) is str
+    assert type(str(LocatedText("x", ()))) is str

@@ -8,7 +8,7 @@ from pkibuild.artifacts.stand_ins import stand_in
 from pkibuild.model.desired import CertificateArtifact
 from pkibuild.model.facts import CertificateFacts
 from pkibuild.model.manifest import Attributes
-from pkibuild.x509 import said
+from pkibuild.x509 import contents
 from pkibuild.x509.validity import window
 
 
@@ -63,8 +63,8 @@ def _facts(certificate: CertificateArtifact, issuer: IssuerView | None, start: i
         not_after=end,
         ca=profile.ca,
         path_length=profile.path_length,
-        usages=said.usages(profile),
-        names=said.alternative_names(profile),
+        usages=contents.usages(profile),
+        names=contents.alternative_names(profile),
         constraints=profile.constraints,
         crl_urls=(profile.crl_url,) if profile.crl_url else (),
         ca_issuers_urls=(profile.ca_issuers_url,) if profile.ca_issuers_url else (),

@@ -10,7 +10,7 @@ from pkibuild.model.facts import CertificateFacts, Profile
 from pkibuild.model.manifest import Attributes
 from pkibuild.model.plan import Change
 from pkibuild.review.fields import constraint_list, name_list, usage_list
-from pkibuild.x509 import said
+from pkibuild.x509 import contents
 from pkibuild.x509.attributes import format_subject
 
 
@@ -75,8 +75,8 @@ def _to_be(profile: Profile, subject: Attributes, issuer: Attributes) -> dict[st
     return {
         "subject": _name(subject),
         "issuer": _name(issuer),
-        "subjectAltName": name_list(said.alternative_names(profile)),
-        "extendedKeyUsage": usage_list(said.usages(profile)),
+        "subjectAltName": name_list(contents.alternative_names(profile)),
+        "extendedKeyUsage": usage_list(contents.usages(profile)),
         "basicConstraints": ("CA:TRUE",) if profile.ca else (),
         "pathLenConstraint": _text(profile.path_length),
         "nameConstraints": constraint_list(profile.constraints),

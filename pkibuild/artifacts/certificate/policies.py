@@ -16,7 +16,7 @@ from pkibuild.core.values import dataclass
 from pkibuild.model.facts import CertificateFacts, Profile
 from pkibuild.model.manifest import Constraints, Validity
 from pkibuild.model.plan import Reason
-from pkibuild.x509 import said
+from pkibuild.x509 import contents
 
 Future = None
 """A value that only the execution of an action will tell."""
@@ -102,13 +102,13 @@ def _limits(constraints: Constraints) -> list[list[str]]:
 
 
 def names(desired: Desired, held: Held, now: int) -> Reason | None:
-    wanted, there = said.alternative_names(desired.profile), held.facts.names
+    wanted, there = contents.alternative_names(desired.profile), held.facts.names
     same = all(sorted(getattr(wanted, kind)) == sorted(getattr(there, kind)) for kind in ("dns", "ip", "email", "uri"))
     return None if same else Reason("names-changed", "names changed")
 
 
 def usages(desired: Desired, held: Held, now: int) -> Reason | None:
-    if said.usages(desired.profile) != held.facts.usages:
+    if contents.usages(desired.profile) != held.facts.usages:
         return Reason("usage-changed", "usage changed")
     return None
 

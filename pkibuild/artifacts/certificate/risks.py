@@ -11,7 +11,7 @@ from pkibuild.model.manifest import Validity
 from pkibuild.model.plan import Reason
 from pkibuild.review.fields import usage_list
 from pkibuild.review.risks import lengthened, quoted_list
-from pkibuild.x509 import said
+from pkibuild.x509 import contents
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def _longer(one: Issued) -> Reason | None:
 def _usage(one: Issued) -> Reason | None:
     if one.before is None or one.after.ca:
         return None
-    added = [usage for usage in said.usages(one.after) if usage not in one.before.usages]
+    added = [usage for usage in contents.usages(one.after) if usage not in one.before.usages]
     return (
         Reason("usage-added", f"it may be used for {quoted_list(usage_list(tuple(added)))} as well") if added else None
     )

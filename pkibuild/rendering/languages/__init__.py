@@ -1,8 +1,8 @@
-"""The languages that templates are written in, each with the one way to say a value in it.
+"""The languages of the files that templates make, each with its way to encode a value.
 
-A language follows the text as it is put out, so that it knows where a value stands: in quotes, in a comment, as a whole
-word, or glued to other text. It says the value so that the reader of that language gets exactly the value, or it
-raises `Refused` with the reason.
+A language follows the output, so that it knows the context of a value: in quotes, in a comment, a whole word, or part
+of other text. It encodes the value so that a parser of that language reads exactly the value, or it raises
+`NotRepresentable` with the reason.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
-from pkibuild.rendering.languages.base import Language, Refused
+from pkibuild.rendering.languages.base import Language, NotRepresentable
 
-__all__ = ["LANGUAGES", "Language", "Refused", "find_language"]
+__all__ = ["LANGUAGES", "Language", "NotRepresentable", "find_language"]
 
 LANGUAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -30,12 +30,12 @@ LANGUAGES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "yaml": ("yaml", "Yaml"),
     }
 )
-"""By name, module and class: only those are loaded that a run has something to say in."""
+"""Module and class by name: only those are imported that a run renders."""
 
 
 @cache
 def find_language(name: str) -> Language[Any]:
     """The language of this name (a key of `LANGUAGES`)."""
     module, kind = LANGUAGES[name]
-    found: Language[Any] = getattr(import_module(f"{__name__}.{module}"), kind)()
-    return found
+    language: Language[Any] = getattr(import_module(f"{__name__}.{module}"), kind)()
+    return language

@@ -1,4 +1,4 @@
-"""JSON (RFC 8259): values of every type can be said."""
+"""JSON (RFC 8259): values of every type can be represented."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 import re
 from typing import Any
 
-from pkibuild.rendering.languages.base import AFTER_BACKSLASH, Language, Refused, refuse_controls, text_of
+from pkibuild.rendering.languages.base import AFTER_BACKSLASH, Language, NotRepresentable, refuse_controls, text_of
 
 
 def plain_data(value: Any) -> Any:
-    """The value as plain data. Raises Refused for what no data format says."""
+    """The value as plain data. Raises NotRepresentable for what a data format cannot represent."""
     if isinstance(value, str):
         refuse_controls(value)
         return value[:]
@@ -22,20 +22,20 @@ def plain_data(value: Any) -> Any:
         return {plain_data(key): plain_data(below) for key, below in value.items()}
     if isinstance(value, list | tuple):
         return [plain_data(below) for below in value]
-    raise Refused(f"a {type(value).__name__} is no data")
+    raise NotRepresentable(f"a {type(value).__name__} is not plain data")
 
 
 def _dumped(value: Any) -> str:
     return json.dumps(plain_data(value), ensure_ascii=True, allow_nan=False, sort_keys=True)
 
 
-_TURN = {"": re.compile('"'), '"': re.compile(r'["\\]')}
+_DELIMITERS = {"": re.compile('"'), '"': re.compile(r'["\\]')}
 """By the state of `Json`: what changes it."""
 _AFTER = {("", '"'): '"', ('"', '"'): "", ('"', "\\"): "\\"}
 
 
 class Json(Language[str]):
-    """The state: empty, a quote within a string, a backslash after one within a string."""
+    """The state: empty, a quote inside a string, a backslash after a backslash inside a string."""
 
     def start(self) -> str:
         return ""
@@ -46,15 +46,15 @@ class Json(Language[str]):
             if state == "\\":
                 state, at = '"', at + 1
                 continue
-            found = _TURN[state].search(text, at)
-            if found is None:
+            match = _DELIMITERS[state].search(text, at)
+            if match is None:
                 break
-            state, at = _AFTER[state, found[0]], found.end()
+            state, at = _AFTER[state, match[0]], match.end()
         return state
 
-    def say(self, state: str, value: Any, after: str) -> str:  # noqa: ARG002 - JSON has punctuation of its own
+    def encode(self, state: str, value: Any, after: str) -> str:  # noqa: ARG002 - JSON has punctuation of its own
         if not state:
             return _dumped(value)
         if state == "\\":
-            raise Refused(AFTER_BACKSLASH)
+            raise NotRepresentable(AFTER_BACKSLASH)
         return _dumped(text_of(value))[1:-1]

@@ -1,16 +1,16 @@
 """The configuration files of the HTTP server of the Apache Software Foundation, 2.4.
 
 Source: its manual, "Configuration Files" (syntax), and `ap_getword_conf` and `ap_resolve_env` in server/util.c and
-server/core.c: words are separated by blanks; a word that begins with `"` or `'` ends at the next such quote which has
-no backslash before it; in it a doubled backslash is a backslash, and backslash-quote the quote. `${NAME}` is replaced
-everywhere and cannot be escaped. A backslash at the end of a line joins the next.
+server/core.c: words are separated by spaces and tabs; a word that begins with `"` or `'` ends at the next such quote
+which has no backslash before it; in it a doubled backslash is a backslash, and backslash-quote the quote. `${NAME}` is
+replaced everywhere and cannot be escaped. A backslash at the end of a line joins the next.
 """
 
 from __future__ import annotations
 
 import re
 
-from pkibuild.rendering.languages.base import AFTER_BACKSLASH, BLANK, ENDS, Lines, Refused, stands_alone
+from pkibuild.rendering.languages.base import AFTER_BACKSLASH, BLANK, ENDS, Lines, NotRepresentable, stands_alone
 
 _BARE = re.compile(r"[A-Za-z0-9._:/@+=,~*?&;!\[\]()^\-]*")
 
@@ -30,21 +30,21 @@ class Httpd(Lines):
             return value
         if line.lstrip(BLANK).startswith("#"):
             if value.endswith("\\") and after in ENDS:
-                raise Refused("a backslash at the end of a comment can join the next line")
+                raise NotRepresentable("a backslash at the end of a comment can join the next line")
             return value
         if "${" in value or (value.startswith("{") and line.endswith("$")) or (value.endswith("$") and after == "{"):
-            raise Refused("`${` begins a variable there, and nothing can escape it")
+            raise NotRepresentable("`${` begins a variable, and it cannot be escaped")
         quote = open_quote(line)
         if quote:
             if (len(line) - len(line.rstrip("\\"))) % 2:
-                raise Refused(AFTER_BACKSLASH)
+                raise NotRepresentable(AFTER_BACKSLASH)
             return _quoted(value, quote)
         if not stands_alone(line, after):
             if not value:
                 return value
-            raise Refused("it needs quotes, and stands within a word; put blanks around it in the template")
+            raise NotRepresentable("it needs quotes and is part of a word; put spaces around it in the template")
         if not line.strip(BLANK):
-            raise Refused("it needs quotes, and stands where a directive's name is read")
+            raise NotRepresentable("it needs quotes, and a directive name cannot be quoted")
         return f'"{_quoted(value, chr(34))}"'
 
 
@@ -53,7 +53,7 @@ def _quoted(value: str, quote: str) -> str:
 
 
 def open_quote(line: str) -> str:
-    """The quote in which the end of `line` stands, or the empty string."""
+    """The quote that is open at the end of `line`, or the empty string."""
     at, size = 0, len(line)
     while at < size:
         if line[at] in BLANK:

@@ -1,7 +1,8 @@
 """Sendmail-style `.mc` files for m4.
 
 A value passes through m4 several times (a `define` is expanded again when the macros of the cf folder use it), each
-time losing one level of quotes. So no quoting holds: a value is taken only if m4 leaves it alone wherever it stands.
+time losing one level of quotes. So quoting does not protect it: a value is accepted only if m4 leaves it unchanged in
+every context.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from __future__ import annotations
 import re
 from string import ascii_letters, digits
 
-from pkibuild.rendering.languages.base import Lines, Refused
+from pkibuild.rendering.languages.base import Lines, NotRepresentable
 
-_TAKEN = re.compile(r"[A-Za-z0-9_./:@+=\-\[\] ]*")
+_SAFE = re.compile(r"[A-Za-z0-9_./:@+=\-\[\] ]*")
 _LETTER = re.compile(r"[A-Za-z0-9_]")
 _LETTERS = f"{ascii_letters}{digits}_"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-"""As m4 reads it: digits before a name are no part of it, `0dnl` is `0` and a macro."""
+"""As m4 reads it: digits before a name are not part of it, `0dnl` is `0` and a macro."""
 _MACRO = re.compile(
     # builtins of GNU and BSD m4
     "builtin|changecom|changequote|changeword|debugfile|debugmode|decr|define|defn|divert|divnum|dnl|dumpdef|errprint|"
@@ -32,18 +33,18 @@ class M4(Lines):
     def word(self, line: str, value: str, after: str) -> str:
         if line.startswith(("dnl ", "dnl\t")):
             return value
-        if not _TAKEN.fullmatch(value):
-            raise Refused(
-                "m4 and the mail server's own syntax leave only letters, digits, blanks and `_./:@+=-[]` alone"
+        if not _SAFE.fullmatch(value):
+            raise NotRepresentable(
+                "only letters, digits, spaces and `_./:@+=-[]` are safe in m4 and in the mail server's own syntax"
             )
         if value != value.strip():
-            raise Refused("m4 drops blanks at the beginning of an argument")
+            raise NotRepresentable("m4 drops white space at the beginning of an argument")
         before = line[len(line.rstrip(_LETTERS)) :]
         names = _NAME.findall(before + value)
         macro = next((name for name in names if _MACRO.fullmatch(name)), None)
         if macro is not None:
-            told = "is, or may be, the name of an m4 macro"
-            raise Refused(f"`{macro}` in it {told}", f"a word in it {told}")
+            reason = "is, or may be, the name of an m4 macro"
+            raise NotRepresentable(f"`{macro}` in it {reason}", f"a word in it {reason}")
         if _LETTER.fullmatch(after) and _LETTER.fullmatch(value[-1:]):
-            raise Refused("it would be joined with the letters after it to another name")
+            raise NotRepresentable("it would form another name with the letters after it")
         return value

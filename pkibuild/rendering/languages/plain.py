@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pkibuild.rendering.languages.base import ENDS, Lines, Refused
+from pkibuild.rendering.languages.base import ENDS, Lines, NotRepresentable
 
 _WORD = re.compile(r"[A-Za-z0-9_./:@+=,\-]*")
 
@@ -12,40 +12,40 @@ _WORD = re.compile(r"[A-Za-z0-9_./:@+=,\-]*")
 class Text(Lines):
     """Free text: everything but control characters and line breaks."""
 
-    def word(self, line: str, value: str, after: str) -> str:  # noqa: ARG002 - the place does not matter here
+    def word(self, line: str, value: str, after: str) -> str:  # noqa: ARG002 - the context does not matter here
         return value
 
 
 class Words(Lines):
-    """Whatever has no language of its own here: values of letters, digits and `_./:@+=,-` only, but for comments.
+    """For formats without a language of their own: values of letters, digits and `_./:@+=,-` only, except in comments.
 
-    Good for systemd units, xinetd, inetd and other formats whose quoting differs from program to program.
+    Suitable for systemd units, xinetd, inetd and other formats whose quoting differs from program to program.
     """
 
     def word(self, line: str, value: str, after: str) -> str:
         if line.startswith("#") and not (value.endswith("\\") and after in ENDS):  # it could join the next line
             return value
         if not _WORD.fullmatch(value):
-            raise Refused("only letters, digits and `_./:@+=,-` can stand here")
+            raise NotRepresentable("only letters, digits and `_./:@+=,-` are allowed here")
         if value.startswith("-") and (not line or line[-1] in " \t="):
-            raise Refused("it begins with `-` and would be taken for an option")
+            raise NotRepresentable("it begins with `-` and would be read as an option")
         return value
 
 
 class Ini(Lines):
-    """`name = value` to the end of the line, without quoting or escapes, blanks at the ends cut off (stunnel)."""
+    """`name = value` to the end of the line, without quotes or escapes, white space at both ends dropped (stunnel)."""
 
     def word(self, line: str, value: str, after: str) -> str:
         if line.lstrip()[:1] in ("#", ";") and line.strip():
             return value
         if not line.strip() and not re.fullmatch(r"[A-Za-z0-9_.\-]+", value):
-            raise Refused("at the beginning of a line only letters, digits and `_.-` can stand")
+            raise NotRepresentable("at the beginning of a line only letters, digits and `_.-` are allowed")
         if line.lstrip().startswith("[") and not re.fullmatch(r"[A-Za-z0-9_.\- ]+", value):
-            raise Refused("a section's name has only letters, digits, blanks and `_.-`")
+            raise NotRepresentable("a section name has only letters, digits, spaces and `_.-`")
         if value != value.lstrip() and line.rstrip(" \t").endswith("="):
-            raise Refused("blanks at its beginning would be lost")
+            raise NotRepresentable("white space at its beginning would be lost")
         if value != value.rstrip() and after in ENDS:
-            raise Refused("blanks at its end would be lost")
+            raise NotRepresentable("white space at its end would be lost")
         if value.endswith("\\"):
-            raise Refused("a backslash at its end could join the next line")
+            raise NotRepresentable("a backslash at its end could join the next line")
         return value

@@ -6,31 +6,31 @@ import re
 from typing import Any
 
 from pkibuild.core.values import dataclass
-from pkibuild.rendering.languages.base import Language, Refused, refuse_controls, text_of
+from pkibuild.rendering.languages.base import Language, NotRepresentable, refuse_controls, text_of
 
 _BARE = re.compile(r"[A-Za-z0-9_@%+:,./\-]+")
 
 
 _PARTS = re.compile(r"""[^\s\\"'#`$(<{;&|)]+|.""", re.DOTALL)
-"""Characters that may change where text stands, and whatever is between them."""
+"""Characters that may change the context, and the text between them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class ShellState:
     quote: str = ""
     """The open quote, `#` in a comment, `\\\\` after a backslash."""
     begins: bool = True
     """A word may begin here."""
     nested: bool = False
-    """A command substitution or a here-document came before: from then on only harmless characters are taken."""
+    """After a command substitution or a here-document: from there on only harmless characters are accepted."""
     last: str = ""
 
 
-class Shell(Language[Where]):
-    def start(self) -> Where:
-        return Where()
+class Shell(Language[ShellState]):
+    def start(self) -> ShellState:
+        return ShellState()
 
-    def advance(self, state: Where, text: str) -> Where:
+    def advance(self, state: ShellState, text: str) -> ShellState:
         quote, begins, nested, last = state.quote, state.begins, state.nested, state.last
         skip = False
         for part in _PARTS.findall(text):
@@ -59,16 +59,18 @@ class Shell(Language[Where]):
             last = "" if skip else part[-1]
         if skip:
             nested = True
-        return Where(quote, begins, nested, last)
+        return ShellState(quote, begins, nested, last)
 
-    def say(self, state: Where, value: Any, after: str) -> str:  # noqa: ARG002 - words may be glued in the shell
+    def encode(self, state: ShellState, value: Any, after: str) -> str:  # noqa: ARG002 - a shell joins adjacent words
         text = text_of(value)
         refuse_controls(text)
         if state.quote == "#":
             return text
         if state.nested or state.last == "$":
             if not _BARE.fullmatch(text):
-                raise Refused("after `$`, `$(…)` or a here-document only letters, digits and `_@%+:,./-` can stand")
+                raise NotRepresentable(
+                    "after `$`, `$(…)` or a here-document only letters, digits and `_@%+:,./-` are allowed"
+                )
             return text
         if state.quote == "'":
             return text.replace("'", "'\\''")

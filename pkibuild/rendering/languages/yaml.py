@@ -1,7 +1,7 @@
-"""YAML 1.2: values of every type as flow scalars and collections, text in quotes or in a block as it stands there.
+"""YAML 1.2: values of every type as flow scalars and collections; in quotes or in a block scalar, text.
 
-The text is followed character by character, so that it is known whether a value is a node of its own, stands in quotes,
-in a comment, in a block scalar (`|`, `>`), or within a plain scalar, where only harmless characters are taken.
+The output is followed character by character, to know whether a value is a node of its own, in quotes, in a comment, in
+a block scalar (`|`, `>`), or part of a plain scalar, where only harmless characters are accepted.
 """
 
 from __future__ import annotations
@@ -11,21 +11,29 @@ import re
 from typing import Any
 
 from pkibuild.core.values import dataclass, replace
-from pkibuild.rendering.languages.base import AFTER_BACKSLASH, BLANK, ENDS, Language, Refused, refuse_controls, text_of
+from pkibuild.rendering.languages.base import (
+    AFTER_BACKSLASH,
+    BLANK,
+    ENDS,
+    Language,
+    NotRepresentable,
+    refuse_controls,
+    text_of,
+)
 from pkibuild.rendering.languages.data import plain_data
 
 _SAFE = re.compile(r"[A-Za-z0-9_/.\-]*")
 _BLOCK = re.compile(r"(^|.*[ \t])[|>][0-9+-]{0,2}[ \t]*(#.*)?")
 
 _PARTS = re.compile(r"""[^\s#"'\[\]{},\\]+|.""", re.DOTALL)
-"""Characters that may change where text stands, and whatever is between them."""
+"""Characters that may change the context, and the text between them."""
 
 _KEY_LIMIT = 90
 """YAML allows 1024 in a key on one line, and an escaped character takes ten."""
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class YamlState:
     line: str = ""
     quote: str = ""
     """The open quote, or `#` in a comment."""
@@ -34,49 +42,51 @@ class Spot:
     flow: int = 0
     """Open brackets."""
     indent: int = 0
-    """Of the last line that was not blank."""
+    """Of the last line with content."""
     block: bool = False
     """In or right before a block scalar whose lines are indented by more than `indent`."""
     open: bool = False
-    """The last line ended in a plain scalar, which a deeper line would go on with."""
+    """The last line ended in a plain scalar, which a deeper line would continue."""
     skip: bool = False
 
 
-class Yaml(Language[Spot]):
-    def start(self) -> Spot:
-        return Spot()
+class Yaml(Language[YamlState]):
+    def start(self) -> YamlState:
+        return YamlState()
 
-    def advance(self, state: Spot, text: str) -> Spot:
+    def advance(self, state: YamlState, text: str) -> YamlState:
         first, *others = text.split("\n")
         state = _along(state, first)
         for line in others:
             state = _along(_line_end(state), line)
         return state
 
-    def say(self, state: Spot, value: Any, after: str) -> str:
+    def encode(self, state: YamlState, value: Any, after: str) -> str:
         if state.quote == "#" or _in_block(state):
-            return _as_it_stands(text_of(value), state, after)
+            return _verbatim(text_of(value), state, after)
         if state.skip:
-            raise Refused(AFTER_BACKSLASH)
+            raise NotRepresentable(AFTER_BACKSLASH)
         if state.quote:
-            text = _as_it_stands(text_of(value), state, after)
+            text = _verbatim(text_of(value), state, after)
             return dumped(text)[1:-1] if state.quote == '"' else text.replace("'", "''")
         before = state.line[-1:]
         follows = after in ENDS or after in BLANK or after == ":" or (state.flow and after in ",]}")
         if after == ":" and len(str(value)) > _KEY_LIMIT:
-            raise Refused(f"a key has at most {_KEY_LIMIT} characters")
-        if not state.token and not _goes_on(state) and (before in ("", *BLANK) or state.flow) and follows:
+            raise NotRepresentable(f"a key has at most {_KEY_LIMIT} characters")
+        if not state.token and not _continues(state) and (before in ("", *BLANK) or state.flow) and follows:
             return dumped(value)
         text = text_of(value)
         if _SAFE.fullmatch(text):
             return text
-        raise Refused("it stands within other text; let it be a value of its own, or put quotes around the whole")
+        raise NotRepresentable("it is part of other text; make it a value of its own, or put quotes around the whole")
 
 
-def _as_it_stands(text: str, state: Spot, after: str) -> str:
+def _verbatim(text: str, state: YamlState, after: str) -> str:
     refuse_controls(text)
     if state.quote != "#" and (text != text.strip() or not text) and (not state.line.strip() or after in ENDS):
-        raise Refused("blanks at the edge of a line would be lost, or change the meaning of others")
+        raise NotRepresentable(
+            "white space at the edge of a line would be lost, or change the meaning of the next line"
+        )
     return text
 
 
@@ -84,16 +94,16 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 
-def _in_block(state: Spot) -> bool:
+def _in_block(state: YamlState) -> bool:
     return state.block and (not state.line.strip() or _indent(state.line) > state.indent)
 
 
-def _goes_on(state: Spot) -> bool:
-    """Whether a token here would go on with the plain scalar of the line before."""
+def _continues(state: YamlState) -> bool:
+    """Whether a token here would continue the plain scalar of the line before."""
     return state.open and not state.flow and not state.line.strip() and len(state.line) > state.indent
 
 
-def _line_end(state: Spot) -> Spot:
+def _line_end(state: YamlState) -> YamlState:
     line = state.line
     if state.quote in ('"', "'"):
         return replace(state, line="", skip=False)
@@ -103,10 +113,10 @@ def _line_end(state: Spot) -> Spot:
         return replace(state, line="", quote="")
     opened = _BLOCK.fullmatch(line) is not None and state.flow == 0
     plain = bool(state.token) and not state.token.endswith(":")
-    return Spot(flow=state.flow, indent=_indent(line), block=opened, open=plain and not opened)
+    return YamlState(flow=state.flow, indent=_indent(line), block=opened, open=plain and not opened)
 
 
-def _along(state: Spot, text: str) -> Spot:
+def _along(state: YamlState, text: str) -> YamlState:
     """The state after more of a line."""
     quote, token, flow, block, skip = state.quote, state.token, state.flow, state.block, state.skip
     line, last = state.line + text, state.line[-1:]
@@ -121,7 +131,7 @@ def _along(state: Spot, text: str) -> Spot:
             skip = False
         elif quote:
             if part == quote:
-                quote, token = "", '"'  # what follows a quoted scalar is no new one
+                quote, token = "", '"'  # what follows a quoted scalar is not a new one
             skip = quote == '"' and part == "\\"
         elif part == "#" and last in ("", *BLANK):
             quote = "#"
@@ -137,7 +147,7 @@ def _along(state: Spot, text: str) -> Spot:
         else:
             token += part
         last = part
-    return Spot(line, quote, token, flow, state.indent, block, state.open, skip)
+    return YamlState(line, quote, token, flow, state.indent, block, state.open, skip)
 
 
 def dumped(value: Any) -> str:

@@ -15,7 +15,7 @@ FEWEST = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CardRow:
     """One artifact on a card; `needs` are (id, facets) pairs."""
 
     id: str
@@ -32,7 +32,7 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Card:
     id: str
-    rows: tuple[Row, ...]
+    rows: tuple[CardRow, ...]
     parent: str = ""
     """The card that it hangs below; empty for a root."""
     alike: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ def card_of(name: str) -> str:
 
 def layout(nodes: Sequence[GraphNode], *, everything: bool = False) -> list[Card]:
     """The roots of the forest, each with its children, in the order of the nodes."""
-    rows: dict[str, list[Row]] = {}
+    rows: dict[str, list[CardRow]] = {}
     for node in nodes:
         rows.setdefault(card_of(node.id), []).append(_row(node))
     below: dict[str, list[str]] = {}
@@ -64,14 +64,14 @@ def layout(nodes: Sequence[GraphNode], *, everything: bool = False) -> list[Card
     return _grow("", below, rows, everything)
 
 
-def _row(node: GraphNode) -> Row:
+def _row(node: GraphNode) -> CardRow:
     facets: dict[str, list[str]] = {}
     for name, facet in node.needs:
         facets.setdefault(name, []).append(facet)
-    return Row(node.id, node.kind, node.path, tuple((name, tuple(found)) for name, found in facets.items()))
+    return CardRow(node.id, node.kind, node.path, tuple((name, tuple(found)) for name, found in facets.items()))
 
 
-def _parents(rows: dict[str, list[Row]]) -> dict[str, str]:
+def _parents(rows: dict[str, list[CardRow]]) -> dict[str, str]:
     """The card that each hangs below; a cycle of cards (crosswise certified authorities) is cut."""
     parents: dict[str, str] = {}
     for name, own in rows.items():
@@ -83,7 +83,7 @@ def _parents(rows: dict[str, list[Row]]) -> dict[str, str]:
     return parents
 
 
-def _parent(name: str, rows: Sequence[Row], known: Mapping[str, object]) -> str:
+def _parent(name: str, rows: Sequence[CardRow], known: Mapping[str, object]) -> str:
     """A service hangs below its host, else what is issued below its issuer, else below the first that it needs."""
     kind, _, rest = name.partition("/")
     host = f"host/{rest.rpartition('@')[2]}"
@@ -97,7 +97,7 @@ def _parent(name: str, rows: Sequence[Row], known: Mapping[str, object]) -> str:
     return next(iter(issuers or others), "")
 
 
-def _grow(parent: str, below: dict[str, list[str]], rows: dict[str, list[Row]], everything: bool) -> list[Card]:
+def _grow(parent: str, below: dict[str, list[str]], rows: dict[str, list[CardRow]], everything: bool) -> list[Card]:
     grown = [
         Card(name, tuple(rows[name]), parent, (), tuple(_grow(name, below, rows, everything)))
         for name in below.get(parent, ())

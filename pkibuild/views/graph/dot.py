@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pkibuild.views.graph.cards import Card, Row, every
+from pkibuild.views.graph.cards import Card, CardRow, every
 from pkibuild.views.graph.tree import title
 from pkibuild.views.terminal import visible
 
@@ -28,7 +28,7 @@ def dot_text(roots: Sequence[Card]) -> str:
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _edges(cards: Sequence[Card]) -> list[tuple[str, Row, tuple[str, ...]]]:
+def _edges(cards: Sequence[Card]) -> list[tuple[str, CardRow, tuple[str, ...]]]:
     """What is needed, what needs it, and for which facets; only between artifacts that are shown."""
     shown = {row.id for card in cards for row in card.rows}
     return [(need, row, facets) for card in cards for row in card.rows for need, facets in row.needs if need in shown]

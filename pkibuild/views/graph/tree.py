@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pkibuild.model.reports import GraphNode
-from pkibuild.views.graph.cards import Card, Row, card_of
+from pkibuild.views.graph.cards import Card, CardRow, card_of
 from pkibuild.views.plan_json import dump
 from pkibuild.views.terminal import pad, visible, width
 
@@ -41,7 +41,7 @@ def title(card: Card) -> str:
 
 
 def _below(card: Card, lead: str, lines: list[tuple[str, str]]) -> None:
-    items: list[Row | Card] = [*card.rows, *card.children]
+    items: list[CardRow | Card] = [*card.rows, *card.children]
     for number, item in enumerate(items):
         last = number == len(items) - 1
         branch, trunk = ("└─ ", "   ") if last else ("├─ ", "│  ")
@@ -52,7 +52,7 @@ def _below(card: Card, lead: str, lines: list[tuple[str, str]]) -> None:
             lines.append((f"{lead}{branch}{visible(item.label)}", needs(item)))
 
 
-def needs(row: Row) -> str:
+def needs(row: CardRow) -> str:
     """`key (public), authority/myrootca/certificate (subject, key_id)`: in full where it is on another card."""
     own = f"{card_of(row.id)}/"
     return ", ".join(f"{visible(name.removeprefix(own))} ({', '.join(facets)})" for name, facets in row.needs)

@@ -1,4 +1,4 @@
-"""What a profile says once it is a certificate, and whether a key belongs to it: comparisons without cryptography."""
+"""What a certificate made from a profile contains, worked out without cryptography."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-from pkibuild.model.facts import CertificateFacts, KeyFacts, Profile
+from pkibuild.model.facts import Profile
 from pkibuild.model.manifest import Names
 
 PURPOSES: Mapping[str, str] = MappingProxyType(
@@ -53,11 +53,6 @@ def usages(profile: Profile) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=64)  # a fleet has a few of them
-def _in_order(of: tuple[str, ...]) -> tuple[str, ...]:
-    known = [usage for usage in PURPOSES if usage in of]
-    return (*known, *sorted({usage for usage in of if usage not in PURPOSES}))
-
-
-def fits(public_digest: str, facts: CertificateFacts | KeyFacts) -> bool:
-    """Whether a certificate (or a key) is of the key with this public digest."""
-    return facts.public == public_digest
+def _in_order(values: tuple[str, ...]) -> tuple[str, ...]:
+    named = [usage for usage in PURPOSES if usage in values]
+    return (*named, *sorted({usage for usage in values if usage not in PURPOSES}))
