@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Generic
 
 from pkibuild.artifacts.draft import Draft
@@ -175,3 +176,8 @@ class Kind(Generic[AnyArtifact]):
     def causes(self, reason: str, action: Action, causes: Causes) -> tuple[str, ...]:
         """What a reason (its code) follows from: ids of actions, or places of the manifest; empty for none."""
         return ()
+
+
+def stand_in(what: str, id: str) -> str:
+    """A digest for something that is not made: the same for the same thing, another one for every other."""
+    return sha256(f"as built: {what} of {id}".encode()).hexdigest()

@@ -1,10 +1,11 @@
-"""An artifact whose path changed is not made anew: its file is renamed first, and then is what it was."""
+"""An artifact whose path changed: its file is renamed first. What is not ours is never overwritten."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeVar
 
+from pkibuild.artifacts.kind import Context
 from pkibuild.core.values import replace
 from pkibuild.model.desired import AnyArtifact, Artifact, KeyArtifact
 from pkibuild.model.layout import STAGED, public_path
@@ -54,3 +55,14 @@ def key_moves(key: KeyArtifact, seen: KeySeen, old: str) -> Moves:
     suffixes += [(sealed, public_path(old), ""), (seen.half or staged, public_path(old), STAGED)]
     new = {old: key.path, public_path(old): public_path(key.path)}
     return tuple((path + suffix, new[path] + suffix) for there, path, suffix in suffixes if there)
+
+
+def refuse_foreign(context: Context, artifact: Artifact) -> None:
+    """An error: something lies at an artifact's path that pkibuild did not make."""
+    context.draft.seen.add(artifact.id)
+    context.draft.problems.error(
+        "not-ours",
+        f"`{artifact.path}` is there already, and pkibuild did not make it",
+        artifact.place,
+        "move it away, or choose another `output:`; nothing that is not ours is overwritten",
+    )

@@ -21,8 +21,7 @@ from pkibuild.keys import backend, pem
 from pkibuild.model.desired import KEY_MODE
 from pkibuild.model.facts import KeyFacts, Recorded, sha
 from pkibuild.model.layout import STAGED, public_path
-from pkibuild.model.outcome import Done
-from pkibuild.model.plan import Action
+from pkibuild.model.plan import Action, Done
 from pkibuild.model.recipes import (
     Adopt,
     Assemble,

@@ -11,8 +11,7 @@ from pkibuild.execute.shares import build, split
 from pkibuild.execute.signers import Opened, Opener
 from pkibuild.model.layout import STAGED, public_path
 from pkibuild.model.manifest import Manifest
-from pkibuild.model.outcome import Done
-from pkibuild.model.plan import Action, Pending, Plan
+from pkibuild.model.plan import Action, Done, Pending, Plan
 from pkibuild.model.recipes import MakeKey, Remove, Sign, SignCrl
 from pkibuild.plan.folder import Folder, marker_of
 from pkibuild.plan.quiet import RUNNING

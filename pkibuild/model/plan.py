@@ -1,4 +1,4 @@
-"""A plan: what `apply` would do to which artifact, and why. Shown by `views`, carried out by `execute`."""
+"""A plan: what `apply` would do to which artifact, and why; and what a run has done of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Literal
 
 from pkibuild.core.diagnostics import Diagnostic, Place
 from pkibuild.core.values import dataclass, field
+from pkibuild.model.facts import KeyFacts, Recorded
 from pkibuild.model.recipes import Recipe
 
 Verb = Literal[
@@ -164,3 +165,20 @@ def unit_of(id: str) -> str:
     """The unit of an artifact: `host/myhost` for `host/myhost/key` and for `service/web@myhost/web.conf`."""
     kind, name = id.split("/", 2)[:2]
     return f"host/{name.rpartition('@')[2]}" if kind == "service" else f"{kind}/{name}"
+
+
+@dataclass(slots=True)
+class Done:
+    """What was carried out, for the records."""
+
+    ids: list[str] = field(default_factory=list)
+    keys: dict[str, KeyFacts] = field(default_factory=dict)
+    """By path: keys in clear that were made."""
+    certificates: dict[str, Recorded] = field(default_factory=dict)
+    """By id: certificates that were issued, and reached their place."""
+    bundles: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """By path: what was put together, part by part."""
+    subjects: dict[str, str] = field(default_factory=dict)
+    """By serial: what OpenSSL's index calls certificates that were issued."""
+    digests: dict[str, str] = field(default_factory=dict)
+    """By path: SHA-256 of what was written, keys apart. What has a secret in it is recorded without."""

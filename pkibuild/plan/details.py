@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pkibuild.artifacts.certificate.changes import new_certificate
+from pkibuild.artifacts.certificate.review import new_certificate
 from pkibuild.core.values import replace
 from pkibuild.model.manifest import Manifest
 from pkibuild.model.plan import Action, Plan

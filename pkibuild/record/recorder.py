@@ -9,8 +9,7 @@ from pkibuild.cache.keys import KeyMemo
 from pkibuild.core.values import replace
 from pkibuild.model.desired import KeyArtifact, Unit
 from pkibuild.model.manifest import Manifest
-from pkibuild.model.outcome import Done
-from pkibuild.model.plan import unit_of
+from pkibuild.model.plan import Done, unit_of
 from pkibuild.observe.after_run import AfterRun
 from pkibuild.observe.files import Files
 from pkibuild.plan.folder import Folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pkibuild.artifacts import registry
-from pkibuild.artifacts.certificate.desired import rights_on_host
+from pkibuild.artifacts.certificate.kind import rights_on_host
 from pkibuild.artifacts.kind import Scope
 from pkibuild.core.diagnostics import Diagnostic, Problems
 from pkibuild.model import layout

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from pkibuild.artifacts.certificate.risks import Issued, issued_risks
-from pkibuild.artifacts.crl.risks import list_risks
-from pkibuild.artifacts.key.risks import STRENGTH, key_risks
+from pkibuild.artifacts.certificate.review import Issued, issued_risks
+from pkibuild.artifacts.crl.policies import list_risks
+from pkibuild.artifacts.key.kind import STRENGTH, key_risks
 from pkibuild.core.times import DAY, YEAR, parse_time
 from pkibuild.model.facts import CertificateFacts, CrlFacts, Profile
 from pkibuild.model.manifest import ALGORITHMS, Constraints, Names, Subtrees, Validity

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pkibuild.artifacts.certificate.generations import older_generations
-from pkibuild.artifacts.crl.changes import crl_changes
-from pkibuild.artifacts.crl.policies import DesiredCrl, crl_reasons, list_renews_at
-from pkibuild.artifacts.crl.risks import list_risks
+from pkibuild.artifacts.crl.policies import DesiredCrl, crl_changes, crl_reasons, list_renews_at, list_risks
 from pkibuild.artifacts.issuers import CertificateView
-from pkibuild.artifacts.key.planning import missing_key
+from pkibuild.artifacts.key.kind import missing_key
 from pkibuild.artifacts.kind import Context
 from pkibuild.core.times import format_date
 from pkibuild.core.values import dataclass

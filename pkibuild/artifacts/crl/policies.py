@@ -1,14 +1,15 @@
-"""When a revocation list is out of date: an ordered list of pure checks, each with its reason."""
+"""Revocation lists (RFC 5280 5): when one is out of date, what a new one says differently, and its risks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from pkibuild.artifacts.certificate.policies import Future
-from pkibuild.core.times import format_date, format_duration, plural, same_span
+from pkibuild.core.times import format_date, format_duration, format_time, plural, same_span
 from pkibuild.core.values import dataclass
 from pkibuild.model.facts import CrlFacts, Revocation
-from pkibuild.model.plan import Reason
+from pkibuild.model.plan import Change, Reason
+from pkibuild.review.risks import lengthened
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +69,22 @@ CRL: tuple[Callable[[DesiredCrl, CrlFacts, int], Reason | None], ...] = (
 
 def crl_reasons(desired: DesiredCrl, held: CrlFacts, now: int) -> tuple[Reason, ...]:
     return tuple(reason for check in CRL if (reason := check(desired, held, now)) is not None)
+
+
+def crl_changes(facts: CrlFacts, revoked: tuple[str, ...] | None, next_update: int) -> tuple[Change, ...]:
+    """What a new list says otherwise; `revoked` are its serials, None where they cannot be known."""
+    there = tuple(one.serial for one in facts.revoked)
+    changes = []
+    if revoked is not None and sorted(there) != sorted(revoked):
+        changes.append(Change("revokedCertificates", there, revoked))
+    if facts.next_update != next_update:
+        changes.append(Change("nextUpdate", (format_time(facts.next_update),), (format_time(next_update),)))
+    return tuple(changes)
+
+
+def list_risks(before: CrlFacts | None, validity: int) -> tuple[Reason, ...]:
+    """Of a list that is signed: the longer it is valid, the later a revocation is heard of."""
+    if before is None:
+        return ()
+    span = before.next_update - before.this_update
+    return (lengthened(span, validity),) if validity > span and not same_span(validity, span) else ()

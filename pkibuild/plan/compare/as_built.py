@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping
 
 from pkibuild.artifacts import registry
-from pkibuild.artifacts.certificate.as_built import asked_end
+from pkibuild.artifacts.certificate.generations import asked_end
 from pkibuild.artifacts.draft import Draft
 from pkibuild.artifacts.issuers import IssuerView
 from pkibuild.artifacts.kind import Context, Facts
