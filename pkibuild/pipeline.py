@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import partial
 from importlib import import_module
 
+from msgspec.structs import replace
+
 from pkibuild.artifacts import registry
 from pkibuild.core.diagnostics import Diagnostic, Problems, UserError
-from pkibuild.core.values import dataclass, replace
+from pkibuild.core.values import Record
 from pkibuild.execute.progress import Progress
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Manifest
@@ -29,8 +31,7 @@ from pkibuild.world import World
 from pkibuild.world.forks import Forks
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Record):
     """What the command line asks for."""
 
     at: int | None = None
@@ -49,8 +50,7 @@ class Options:
     """The plan that was reviewed: what is planned has to be equal to it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Record):
     """How carrying out a plan went."""
 
     done: tuple[str, ...] = ()
@@ -58,8 +58,7 @@ class Result:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class States:
+class States(Record):
     """What `status` tells."""
 
     rows: list[StatusRow]

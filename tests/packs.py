@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from pkibuild.core.diagnostics import Diagnostic, Problems
 from pkibuild.model.manifest import SELF, Authority, Host, KeySpec, Names, Platform, Service, Validity

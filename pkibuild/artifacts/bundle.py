@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from pkibuild.artifacts.certificate.kind import rights_on_host
 from pkibuild.artifacts.issuers import Issuers
 from pkibuild.artifacts.kind import Context, Form, Kind, Need, Recorded, Scope
 from pkibuild.artifacts.moves import Moves, moving, observed, only_moving, refuse_foreign
 from pkibuild.artifacts.texts import Texts
 from pkibuild.core.diagnostics import Place
-from pkibuild.core.values import replace
 from pkibuild.keys import pem
 from pkibuild.model import layout
 from pkibuild.model.desired import KEY_MODE, Artifact, BundleArtifact, CertificateArtifact, Rights, Unit

@@ -11,7 +11,7 @@ from pkibuild.artifacts.kind import Context, Kind, Need, Recorded, Scope
 from pkibuild.artifacts.moves import Moves, moving, observed, only_moving, refuse_foreign
 from pkibuild.artifacts.texts import MASK, Texts
 from pkibuild.core.diagnostics import UserError
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.model import layout
 from pkibuild.model.desired import Artifact, ConfigArtifact, Unit
 from pkibuild.model.facts import FileFacts, sha
@@ -141,8 +141,7 @@ def _facts(artifact: ConfigArtifact, digest: str, masked: str) -> FileFacts:
     return FileFacts(masked=masked) if artifact.secret else FileFacts(digest)
 
 
-@dataclass(frozen=True, slots=True)
-class _Before:
+class _Before(Record):
     """The config as it is there, or as the old manifest renders it."""
 
     artifact: ConfigArtifact

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from pkibuild.core.diagnostics import Diagnostic, Problems
 from pkibuild.core.times import END_OF_TIME
-from pkibuild.core.values import dataclass, field, replace
+from pkibuild.core.values import Record
 from pkibuild.model.plan import Action, Pending
 from pkibuild.state.lock.lock import Lock, LockEntry
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Record):
     """How far a draft had come before a unit."""
 
     unchanged: int
@@ -21,8 +23,7 @@ class Tally:
     horizon: int
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Struct):
     """All that was decided; or of some units alone, to be joined to that of the units above them."""
 
     lock: Lock

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
-from pkibuild.core.values import dataclass, field
+from msgspec import field
+
+from pkibuild.core.values import Record
 from pkibuild.model.desired import CertificateArtifact
 from pkibuild.model.facts import Revocation
 from pkibuild.model.manifest import SELF, Authority, Manifest
@@ -45,8 +47,7 @@ class DeclaredIssuers:
             name = authority.issuer
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateView:
+class CertificateView(Record):
     """What a key and its certificate will be once the plan is carried out. A facet that is None is a future."""
 
     certificate: CertificateArtifact
@@ -63,8 +64,7 @@ class CertificateView:
     key_missing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Record):
     """A certificate of a chain. `fingerprint` is None while it is still to be issued."""
 
     id: str
@@ -72,8 +72,7 @@ class Link:
     fingerprint: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class IssuerView:
+class IssuerView(Record):
     """Facets of an authority once the plan is carried out. A facet that is None is a future."""
 
     authority: Authority

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Generic
 
+from msgspec import Struct, field
+
 from pkibuild.artifacts.draft import Draft
 from pkibuild.artifacts.issuers import CertificateView, Issuers, IssuerView, Link
 from pkibuild.artifacts.status import StatusTable
 from pkibuild.artifacts.texts import Texts
 from pkibuild.core.diagnostics import Diagnostic, Place
-from pkibuild.core.values import dataclass, field
+from pkibuild.core.values import Record
 from pkibuild.keys.pem import Block
 from pkibuild.model.desired import AnyArtifact, Artifact, CertificateArtifact, Unit
 from pkibuild.model.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts
@@ -38,8 +40,7 @@ Form = Callable[[Sequence[Block]], bytes]
 MADE_AGAIN: Trigger = ("it is made again", ("bytes",))
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(Struct):
     """What a unit's artifacts are derived from."""
 
     manifest: Manifest
@@ -61,8 +62,7 @@ class Scope:
         return next(one for one in self.artifacts if isinstance(one, CertificateArtifact) and one.id == id)
 
 
-@dataclass(slots=True)
-class Context:
+class Context(Struct):
     """What a decision about an artifact may look at, and where it is noted (`draft`)."""
 
     source: Source
@@ -111,8 +111,7 @@ class Context:
         return next(one for one in self.issuers[name].links if one.id == id)
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Record):
     """What lock and receipt say of an artifact after a run."""
 
     entries: tuple[LockEntry, ...] = ()

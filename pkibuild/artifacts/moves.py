@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from pkibuild.artifacts.kind import Context
-from pkibuild.core.values import replace
 from pkibuild.model.desired import AnyArtifact, Artifact, KeyArtifact
 from pkibuild.model.layout import STAGED, public_path
 from pkibuild.model.plan import Action, Change, Reason

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import Struct, field
+
 from pkibuild.artifacts.draft import Draft
 from pkibuild.artifacts.issuers import IssuerView
 from pkibuild.core.diagnostics import Diagnostic, Place
-from pkibuild.core.values import dataclass, field
 from pkibuild.model.plan import BY_TIME, Action, Reason
 from pkibuild.observe.source import Source
 
@@ -15,8 +16,7 @@ State = tuple[str, str]
 """One of `model.reports.STATES`, and a message."""
 
 
-@dataclass(slots=True)
-class StatusTable:
+class StatusTable(Struct):
     """What the rows of `status` are made from."""
 
     source: Source

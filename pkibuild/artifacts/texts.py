@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from pkibuild.core.diagnostics import Diagnostic, UserError, fail
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.documents.schema.masks import Paths, masked
 from pkibuild.model.desired import ConfigArtifact
 from pkibuild.model.facts import sha
@@ -37,8 +37,7 @@ Reader = Callable[[str, int], bytes]
 """Reads a template: absolute path and limit to bytes, of which one more may come. Raises OSError."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Template:
+class _Template(Record):
     text: str
     digest: str
     name: str

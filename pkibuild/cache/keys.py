@@ -5,11 +5,12 @@ Local memory (`local`). It holds public digests only.
 
 from __future__ import annotations
 
-from dataclasses import astuple
 from typing import Any
 
+from msgspec import Struct, field
+from msgspec.structs import astuple
+
 from pkibuild.cache.store import keep, recall
-from pkibuild.core.values import dataclass, field
 from pkibuild.state.openssl.index import Written
 from pkibuild.world.tree import Tree
 
@@ -23,8 +24,7 @@ KeyMemo = dict[str, tuple[int, int, int, int, str, str]]
 digest)."""
 
 
-@dataclass(slots=True)
-class Cache:
+class Cache(Struct):
     keys: KeyMemo = field(default_factory=dict)
     written: dict[str, Written] = field(default_factory=dict)
     """By authority."""

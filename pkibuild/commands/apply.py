@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pkibuild.commands import options
 from pkibuild.commands.building import add_selection, chosen, keep, load, recall, remember, show_plan

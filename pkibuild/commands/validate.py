@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import posixpath
 from argparse import ArgumentParser, Namespace
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from pkibuild.commands import options
 from pkibuild.commands.output import report

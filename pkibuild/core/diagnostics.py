@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from pkibuild.core.values import dataclass, field, replace
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from pkibuild.core.values import Record
 
 Place = tuple[str | int, ...]
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Record):
     """A stretch of one line of a file. Lines and columns count from 1, columns and length in characters."""
 
     file: str
@@ -28,8 +30,7 @@ class Span:
     """The whole line, secrets masked, without its line end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(Record):
     """One problem. `code` is stable and documented; `message` is lower case, the user's values in backticks."""
 
     code: str
@@ -74,8 +75,7 @@ def fail(code: str, message: str, place: Place | None = None, hint: str = "", st
     return UserError(Diagnostic(code, message, place, hint), status=status)
 
 
-@dataclass(slots=True)
-class Problems:
+class Problems(Struct):
     """Collects a run's diagnostics, so that all are shown together."""
 
     found: list[Diagnostic] = field(default_factory=list)

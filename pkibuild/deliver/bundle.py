@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from pkibuild.artifacts.texts import Texts
 from pkibuild.core.diagnostics import UserError, fail, nearest
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.model.desired import Rights, Unit
 from pkibuild.model.facts import sha
 from pkibuild.model.manifest import Host, Manifest
@@ -26,8 +26,7 @@ from pkibuild.state.receipt import Receipt, ReceiptFile
 APPLY = "run `pkibuild apply` first"
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Record):
     """A file of the overlay, a link, or a folder (neither `data` nor `link`).
 
     The path is relative to the host's root or home.

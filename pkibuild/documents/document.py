@@ -5,8 +5,10 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from pkibuild.core.diagnostics import Diagnostic, Place, Span, UserError
-from pkibuild.core.values import dataclass, field, replace
 from pkibuild.documents.sources.source import Source
 from pkibuild.documents.yaml.known import Memory, Starts, known
 from pkibuild.documents.yaml.text import LIMIT, decode
@@ -18,8 +20,7 @@ if TYPE_CHECKING:
     from pkibuild.documents.yaml.region import IsSecret, Region
 
 
-@dataclass(slots=True)
-class Document:
+class Document(Struct):
     """A YAML file that was read."""
 
     name: str

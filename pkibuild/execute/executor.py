@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from msgspec.structs import replace
+
 from pkibuild.artifacts import registry
 from pkibuild.core.diagnostics import fail
 from pkibuild.core.times import format_date
-from pkibuild.core.values import replace
 from pkibuild.execute.ledger import Journals, Ledger
 from pkibuild.execute.signers import Opened
 from pkibuild.execute.workers import Made, PairJob, Signer, make, workers

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.execute.executor import TOGETHER, Executor
 from pkibuild.execute.ledger import Asking, Drafts
 from pkibuild.model.desired import Unit
@@ -31,12 +31,11 @@ _Item = TypeVar("_Item")
 
 _BELOW_AUTHORITIES = frozenset((MakeKey, FinishKey, Sign, Assemble, Write, Link, SetMode))
 
-Record = Callable[[Iterable[Unit], Done], Built]
+WriteRecords = Callable[[Iterable[Unit], Done], Built]
 """Writes the receipts of units, and tells what the lock and the cache are to say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(Record):
     units: tuple[Unit, ...]
     actions: tuple[Action, ...]
 
@@ -79,7 +78,7 @@ def _apart(unit: Unit, actions: Iterable[Action]) -> bool:
     return True
 
 
-def build(shares: Sequence[Share], executor: Executor, record: Record, processors: int) -> Iterator[Built]:
+def build(shares: Sequence[Share], executor: Executor, record: WriteRecords, processors: int) -> Iterator[Built]:
     """Have the shares built, and tell of each when it is done. Raises UserError, the first that a worker met."""
     executor.prepare(action for share in shares for action in share.actions)
     waiting = deque(range(len(shares)))
@@ -102,7 +101,7 @@ def build(shares: Sequence[Share], executor: Executor, record: Record, processor
                     yield said
 
 
-def _work(channel: Channel, shares: Sequence[Share], executor: Executor, record: Record) -> None:
+def _work(channel: Channel, shares: Sequence[Share], executor: Executor, record: WriteRecords) -> None:
     """A worker's life: share after share, until there is none."""
 
     def ask(lines: Drafts) -> None:

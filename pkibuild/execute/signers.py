@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct, field
+
 from pkibuild.core.diagnostics import Diagnostic
-from pkibuild.core.values import dataclass, field
 from pkibuild.keys import backend, pem
 from pkibuild.keys.errors import KeyProblem, PassphraseUnavailable
 from pkibuild.keys.passphrase import loose_file, obtain
@@ -18,8 +19,7 @@ from pkibuild.world.tree import Tree
 from pkibuild.x509 import inspect
 
 
-@dataclass(slots=True)
-class Opened:
+class Opened(Struct):
     """What could be opened, and why the rest could not."""
 
     keys: dict[str, backend.PrivateKey] = field(default_factory=dict)

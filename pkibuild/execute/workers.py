@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.keys import backend
 from pkibuild.model.facts import CertificateFacts, Profile
 from pkibuild.x509.issue import Issuer, issue_certificate
 
 
-@dataclass(frozen=True, slots=True)
-class PairJob:
+class PairJob(Record):
     """One certificate to be made, and its key when there is none yet."""
 
     id: str
@@ -35,8 +34,7 @@ class PairJob:
     keep_key_id: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Record):
     id: str
     key: bytes
     """PEM of the private key; empty when there was one."""
@@ -46,8 +44,7 @@ class Made:
     facts: CertificateFacts
 
 
-@dataclass(frozen=True, slots=True)
-class Signer:
+class Signer(Record):
     issuer: Issuer
     key: backend.PrivateKey
 
@@ -64,7 +61,7 @@ def make(job: PairJob, signers: Mapping[str, Signer], own: backend.PrivateKey | 
     else:
         assert key is not None
         fresh = Issuer.new(job.profile, public)
-        signer = Signer(Issuer(subject or fresh.subject, key_id or fresh.key_id), key)
+        signer = Signer(Issuer.named(subject or fresh.subject, key_id or fresh.key_id), key)
     issued = issue_certificate(
         job.profile,
         public_key=public,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import re
 
-from pkibuild.core.values import dataclass, field
+from pkibuild.core.values import Record
 
 CERTIFICATE = "CERTIFICATE"
 CRL = "X509 CRL"
@@ -17,15 +17,16 @@ _BEGIN, _END, _DASHES = b"-----BEGIN ", b"-----END ", b"-----"
 _HEADER = re.compile(rb"\A\s*(?:[A-Za-z0-9-]+:.*(?:\r?\n[ \t]+.*)*\r?\n)+\s*?\r?\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Record):
     """One block of a PEM file. Shown without its content, which may be a key."""
 
     label: str
-    text: bytes = field(repr=False)
+    text: bytes
     """The whole block, its first and last line included."""
-    body: bytes = field(repr=False)
+    body: bytes
     """What stands between them: headers of RFC 1421, if any, and base64."""
+
+    UNPRINTED = frozenset({"text", "body"})
 
     @property
     def encrypted(self) -> bool:

@@ -6,8 +6,10 @@ import posixpath
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
+from msgspec.structs import replace
+
 from pkibuild.core.diagnostics import Diagnostic, Place, Span, UserError
-from pkibuild.core.values import dataclass, replace
+from pkibuild.core.values import Record
 from pkibuild.documents import Disk, Source
 from pkibuild.documents.sources.revision import Named, Revision, named
 from pkibuild.manifest.load import load
@@ -19,8 +21,7 @@ NOTHING = "/dev/null"
 """Names the manifest that declares nothing, as in git."""
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(Record):
     """One of two manifests, and how the templates of its configs are read."""
 
     name: str

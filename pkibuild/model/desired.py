@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from pkibuild.core.diagnostics import Place
-from pkibuild.core.values import STAYS, dataclass, field
+from pkibuild.core.values import Record, without
 from pkibuild.model.facts import Profile
 from pkibuild.model.layout import RECEIPT, STAGED
 from pkibuild.model.manifest import Authority, Declaration, KeySpec, Validity
@@ -19,8 +19,7 @@ KEY_MODE = 0o400
 FILE_MODE = 0o644
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
+class Rights(Record):
     """Owner, group and mode that `install` and `bundle` set on the host."""
 
     owner: str = "root"
@@ -33,8 +32,7 @@ def config_mode(mode: int) -> int:
     return mode & 0o755 | 0o400
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(Record):
     """One artifact that is to exist, in one file. Each kind has a class of its own (`pkibuild.artifacts`)."""
 
     id: str
@@ -66,7 +64,6 @@ class Artifact:
         return False
 
 
-@dataclass(frozen=True, slots=True)
 class KeyArtifact(Artifact):
     spec: KeySpec
     public_path: str = ""
@@ -88,7 +85,6 @@ class KeyArtifact(Artifact):
         return True
 
 
-@dataclass(frozen=True, slots=True)
 class CertificateArtifact(Artifact):
     key: KeyArtifact
     profile: Profile
@@ -108,7 +104,6 @@ class CertificateArtifact(Artifact):
         return self.id.rpartition("/")[0]
 
 
-@dataclass(frozen=True, slots=True)
 class CrlArtifact(Artifact):
     """A revocation list: as the authority signs it (PEM), or the same in DER."""
 
@@ -123,7 +118,6 @@ class CrlArtifact(Artifact):
         return ()
 
 
-@dataclass(frozen=True, slots=True)
 class BundleArtifact(Artifact):
     """A file put together from keys and certificates."""
 
@@ -144,7 +138,6 @@ class BundleArtifact(Artifact):
         return KEY_MODE if self.secret else FILE_MODE
 
 
-@dataclass(frozen=True, slots=True)
 class ConfigArtifact(Artifact):
     """A text of a service pack, or a symbolic link: then its target stands for its text."""
 
@@ -152,8 +145,13 @@ class ConfigArtifact(Artifact):
     """The pack's own description of it (`packs.expansion.File`)."""
     service: Any
     """All that its service asks for on this host (`packs.expansion.Expansion`)."""
-    context: Any = field(default=None, repr=False, metadata=STAYS)  # some of it may be secret
+    context: Any = None
     """What its template sees. None where another process rendered it: it is more than all the rest of a unit."""
+
+    UNPRINTED = frozenset({"context"})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return without(self, "context")
 
     @property
     def link(self) -> str:
@@ -178,8 +176,7 @@ class ConfigArtifact(Artifact):
 AnyArtifact = TypeVar("AnyArtifact", bound=Artifact)
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Record):
     id: str
     declaration: Declaration
     folder: str
@@ -187,7 +184,7 @@ class Unit:
     """In the order in which they are decided on: what is made from others comes after them."""
     folders: tuple[tuple[str, Rights], ...] = ()
     """Private folders of the overlay, relative to the output folder."""
-    expansions: tuple[Any, ...] = field(default=())
+    expansions: tuple[Any, ...] = ()
     """What each service asks for on this host (`packs.expansion.Expansion`)."""
 
     @property

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.model.manifest import Attributes, Constraints, Names
 
 
@@ -16,8 +16,7 @@ def sha(data: bytes) -> str:
     return sha256(data).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class KeyFacts:
+class KeyFacts(Record):
     algorithm: str
     """As in the manifest, or what else the key is (`rsa-1024`, `dsa`)."""
     public: str
@@ -25,8 +24,7 @@ class KeyFacts:
     encrypted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateFacts:
+class CertificateFacts(Record):
     serial: str
     """Lower-case hex, an even number of digits."""
     subject: Attributes
@@ -55,16 +53,14 @@ class CertificateFacts:
     """Digest of the DER certificate."""
 
 
-@dataclass(frozen=True, slots=True)
-class Revocation:
+class Revocation(Record):
     serial: str
     on: int
     reason: str
     """As in the manifest: `unspecified`, `key_compromise`, …"""
 
 
-@dataclass(frozen=True, slots=True)
-class CrlFacts:
+class CrlFacts(Record):
     issuer_digest: str
     issuer_key_id: str
     number: int
@@ -80,8 +76,7 @@ NO_NAMES = Names()
 UNCONSTRAINED = Constraints()
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Record):
     """What a certificate is to say, apart from its serial, times, issuer and key."""
 
     subject: Attributes
@@ -95,8 +90,7 @@ class Profile:
     ocsp_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class FileFacts:
+class FileFacts(Record):
     """An assembled or rendered file, as the lock remembers it."""
 
     digest: str = ""
@@ -107,8 +101,7 @@ class FileFacts:
     """Digest of a text with every secret in it masked; empty where it holds none, or they cannot be masked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Record):
     """The newest entry of a certificate in the journals."""
 
     facts: CertificateFacts

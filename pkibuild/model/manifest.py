@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from msgspec import field
+
 from pkibuild.core.diagnostics import Diagnostic, Place, Span
-from pkibuild.core.values import dataclass, field
+from pkibuild.core.values import Record
 
 Attributes = tuple[tuple[str, str], ...]
 """A distinguished name as (RFC 4519 attribute in the manifest's spelling, value) pairs, in the order of the DN."""
@@ -28,8 +30,7 @@ ALGORITHMS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Record):
     """Where a passphrase comes from; never the passphrase itself."""
 
     source: Literal["env", "file", "command", "prompt"]
@@ -38,8 +39,7 @@ class Secret:
     place: Place = ()
 
 
-@dataclass(frozen=True, slots=True)
-class KeySpec:
+class KeySpec(Record):
     algorithm: str
     passphrase: Secret | None = None
     rotate: Literal["never", "on-renewal"] = "never"
@@ -47,16 +47,14 @@ class KeySpec:
     generation_declared: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Validity:
+class Validity(Record):
     """Either a span in seconds or a fixed end; exactly one is set."""
 
     seconds: int | None = None
     not_after: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Record):
     """Subject alternative names in normal form: A-labels in lower case, addresses compressed."""
 
     dns: tuple[str, ...] = ()
@@ -68,8 +66,7 @@ class Names:
         return bool(self.dns or self.ip or self.email or self.uri)
 
 
-@dataclass(frozen=True, slots=True)
-class Subtrees:
+class Subtrees(Record):
     dns: tuple[str, ...] = ()
     ip: tuple[str, ...] = ()
     email: tuple[str, ...] = ()
@@ -78,8 +75,7 @@ class Subtrees:
         return bool(self.dns or self.ip or self.email)
 
 
-@dataclass(frozen=True, slots=True)
-class Constraints:
+class Constraints(Record):
     permitted: Subtrees = Subtrees()
     excluded: Subtrees = Subtrees()
 
@@ -87,15 +83,13 @@ class Constraints:
         return bool(self.permitted or self.excluded)
 
 
-@dataclass(frozen=True, slots=True)
-class Crl:
+class Crl(Record):
     url: str
     validity: int
     refresh_before: int
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(Record):
     """What authorities, hosts and certificates share. `issuer` is an authority's name, `self` or `external`."""
 
     name: str
@@ -119,7 +113,6 @@ class Declaration:
         return f"{self.kind}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
 class Authority(Declaration):
     path_length: int | None = None
     constraints: Constraints = Constraints()
@@ -135,7 +128,6 @@ class Authority(Declaration):
         return self.issuer == SELF
 
 
-@dataclass(frozen=True, slots=True)
 class Host(Declaration):
     fqdn: str = ""
     aliases: tuple[str, ...] = ()
@@ -147,24 +139,23 @@ class Host(Declaration):
     kind = "host"
 
 
-@dataclass(frozen=True, slots=True)
 class Certificate(Declaration):
     kind = "certificate"
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Record):
     """A service as declared; `options` has the pack's defaults filled in."""
 
     name: str
     place: Place
     type: str
     hosts: tuple[str, ...]
-    options: Mapping[str, Any] = field(repr=False)  # some may be secret
+    options: Mapping[str, Any]
+
+    UNPRINTED = frozenset({"options"})
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Record):
     """Everything declared in one manifest and the files that it includes."""
 
     path: str

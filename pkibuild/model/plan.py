@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec import Struct, field
+
 from pkibuild.core.diagnostics import Diagnostic, Place
-from pkibuild.core.values import dataclass, field
+from pkibuild.core.values import Record
 from pkibuild.model.facts import KeyFacts, Recorded
 from pkibuild.model.recipes import Recipe
 
@@ -14,8 +16,7 @@ Verb = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Record):
     """Why something is done (or, as a risk, what a reviewer must not miss). `code` is stable and documented."""
 
     code: str
@@ -34,8 +35,7 @@ BY_TIME = frozenset(
 the manifest: what `--due` does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Record):
     """One field of an artifact, before and after; for a config `field` is `text`, the values lines of a diff."""
 
     field: str
@@ -55,8 +55,7 @@ class Change:
         return tuple(value for value in self.after if value not in self.before)
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Record):
     id: str
     kind: str
     """`key`, `certificate`, `crl`, `crl-der`, `chain`, `fullchain`, `der`, `combined`, `material`, `config`, …"""
@@ -80,8 +79,7 @@ class Action:
         return "/".join(self.id.split("/", 2)[:2])
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(Record):
     """Something that waits for a key, a passphrase or a signature that is not here."""
 
     id: str
@@ -90,8 +88,7 @@ class Pending:
     place: Place = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Orphan:
+class Orphan(Record):
     """Something built earlier that is no longer declared."""
 
     id: str
@@ -104,8 +101,7 @@ class Orphan:
     """Of a certificate, as `DNS:www.abc.com`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quiet:
+class Quiet(Record):
     """That nothing is to be done, how long this holds, and what it hangs on: for the quick answer of the next run."""
 
     root: str
@@ -118,8 +114,7 @@ class Quiet:
     """Absolute paths; those that are absent have to stay so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Record):
     manifest: str
     output: str
     """As the manifest says it."""
@@ -132,7 +127,7 @@ class Plan:
     unchanged: int = 0
     next_due: tuple[str, int] | None = None
     """The unit that is renewed next, and when."""
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     """Said once above the plan (`planned from the lock alone: …`)."""
     base: str = ""
     """The manifest that this one is compared with, as it was named; empty for a plan of what is there."""
@@ -167,8 +162,7 @@ def unit_of(id: str) -> str:
     return f"host/{name.rpartition('@')[2]}" if kind == "service" else f"{kind}/{name}"
 
 
-@dataclass(slots=True)
-class Done:
+class Done(Struct):
     """What was carried out, for the records."""
 
     ids: list[str] = field(default_factory=list)

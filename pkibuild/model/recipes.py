@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pkibuild.core.values import dataclass, field
+from pkibuild.core.values import Record
 from pkibuild.model.facts import Profile
 from pkibuild.model.manifest import Secret
 
 
-@dataclass(frozen=True, slots=True)
-class MakeKey:
+class MakeKey(Record):
     """Make a key (or take the staged one), to be put in place together with the certificate that follows it."""
 
     path: str
@@ -26,8 +25,7 @@ class MakeKey:
     """A killed run has left the key at `path` + `.next`: use it."""
 
 
-@dataclass(frozen=True, slots=True)
-class FinishKey:
+class FinishKey(Record):
     """Put a staged key in place whose certificate is in the journal already."""
 
     path: str
@@ -38,8 +36,7 @@ class FinishKey:
     """The key itself is in place, only its public half is not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sign:
+class Sign(Record):
     """Issue a certificate and write it."""
 
     path: str
@@ -63,8 +60,7 @@ class Sign:
     """So is the key identifier: the key is the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignCrl:
+class SignCrl(Record):
     path: str
     authority: str
     generation: int
@@ -76,16 +72,14 @@ class SignCrl:
     certificate_path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Record):
     """One PEM block of an assembled file, taken from another artifact's file."""
 
     role: Literal["key", "certificate", "crl"]
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Assemble:
+class Assemble(Record):
     """Write a file put together from others: a chain, a key with its chain, a DER form."""
 
     path: str
@@ -97,21 +91,21 @@ class Assemble:
     """As of `Write`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(Record):
     """Write these bytes: a rendered config, or a certificate brought back from the journal."""
 
     path: str
-    data: bytes = field(repr=False)  # it may hold secrets
+    data: bytes
     mode: int = 0o644
     keep_copy: bool = False
     """What stands there was changed by hand: a copy is kept in `.cache/edited/`."""
     inputs: str = ""
     """Of a config: digest of all that it is rendered from, secrets apart."""
 
+    UNPRINTED = frozenset({"data"})
 
-@dataclass(frozen=True, slots=True)
-class Link:
+
+class Link(Record):
     """Make a symbolic link."""
 
     path: str
@@ -120,37 +114,32 @@ class Link:
     """As of `Write`."""
 
 
-@dataclass(frozen=True, slots=True)
-class SetMode:
+class SetMode(Record):
     path: str
     mode: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stay:
+class Stay(Record):
     """The file is right as it is, and only comes to another place (`Action.moves`)."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Adopt:
+class Adopt(Record):
     """Note in the journal that a certificate that was issued as another artifact is this one from now on."""
 
     journal: str
     serial: str
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(Record):
     """Take into the journal what plain OpenSSL issued or revoked in the authority's folder."""
 
     authority: str
     journal: str
 
 
-@dataclass(frozen=True, slots=True)
-class Remove:
+class Remove(Record):
     path: str
     attic: str = ""
     """Where it is moved to instead (keys); empty when it is deleted."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pkibuild.core.diagnostics import Place, Span
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 
 STATES = ("ok", "short", "due", "expired", "missing", "wrong", "not-built")
 
@@ -11,8 +11,7 @@ FINE = frozenset({"ok", "short"})
 """States that ask for nothing now: `short` is an authority that cuts short what it issues, and is only warned of."""
 
 
-@dataclass(frozen=True, slots=True)
-class StatusRow:
+class StatusRow(Record):
     id: str
     kind: str
     """`certificate` or `crl`."""
@@ -32,8 +31,7 @@ class StatusRow:
         return self.state in FINE
 
 
-@dataclass(frozen=True, slots=True)
-class GraphNode:
+class GraphNode(Record):
     """One artifact in the dependency graph; `needs` are (id, facet) pairs."""
 
     id: str
@@ -42,16 +40,14 @@ class GraphNode:
     needs: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Record):
     """A place of the manifest that asks for an artifact, or says how it is to be."""
 
     place: Place
     span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(Record):
     """What an artifact is made from, directly or by way of what it needs."""
 
     node: GraphNode
@@ -63,8 +59,7 @@ class Need:
     origin: Origin
 
 
-@dataclass(frozen=True, slots=True)
-class Consequence:
+class Consequence(Record):
     """What is made again when an artifact changes in some way."""
 
     when: str
@@ -74,8 +69,7 @@ class Consequence:
     nodes: tuple[GraphNode, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Why:
+class Why(Record):
     """Why an artifact is there, and what hangs on it."""
 
     node: GraphNode

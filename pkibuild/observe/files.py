@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from msgspec.structs import replace
+
 from pkibuild.cache.keys import Cache
 from pkibuild.core.diagnostics import UserError, fail
 from pkibuild.core.times import format_time
-from pkibuild.core.values import replace
 from pkibuild.keys import pem
 from pkibuild.model.desired import Artifact, CertificateArtifact, KeyArtifact, Unit
 from pkibuild.model.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, Recorded, Revocation, sha

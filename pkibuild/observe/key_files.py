@@ -5,9 +5,10 @@ What an unchanged file was found to be is remembered, so that it need not be par
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pkibuild.cache.keys import KeyMemo
 from pkibuild.core.diagnostics import UserError
-from pkibuild.core.values import replace
 from pkibuild.keys import pem
 from pkibuild.model.facts import KeyFacts, sha
 from pkibuild.observe.source import State

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Literal, Protocol
 
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.model.desired import Artifact, CertificateArtifact, KeyArtifact, Unit
 from pkibuild.model.facts import CertificateFacts, CrlFacts, KeyFacts, Recorded, Revocation
 from pkibuild.model.manifest import Attributes, Authority
@@ -18,8 +18,7 @@ from pkibuild.state.openssl.index import Changes
 State = Literal["absent", "present", "damaged", "closed"]
 
 
-@dataclass(frozen=True, slots=True)
-class KeySeen:
+class KeySeen(Record):
     state: State
     facts: KeyFacts | None = None
     mode: int | None = None
@@ -36,16 +35,14 @@ class KeySeen:
     """The generation of the key in place, where a killed run has left its successor beside it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Former:
+class Former(Record):
     """As what a certificate was issued: its service had another name then."""
 
     id: str
     recorded: Recorded
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateSeen:
+class CertificateSeen(Record):
     state: State
     facts: CertificateFacts | None = None
     recorded: Recorded | None = None
@@ -56,8 +53,7 @@ class CertificateSeen:
     """Set where the file was issued as another artifact of the same host, and nothing was issued as this one."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileSeen:
+class FileSeen(Record):
     """A file that is put together or rendered: what is there, and what was written there last."""
 
     state: State
@@ -86,8 +82,7 @@ class FileSeen:
     """The artifact of the old manifest that would lie there, in a diff."""
 
 
-@dataclass(frozen=True, slots=True)
-class CrlSeen:
+class CrlSeen(Record):
     state: State
     facts: CrlFacts | None = None
     recorded: bytes = b""
@@ -96,8 +91,7 @@ class CrlSeen:
     """What that list says, where only this is remembered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
+class Generation(Record):
     """An older generation of an authority: its key was replaced, and some of what it signed is still valid."""
 
     number: int
@@ -110,8 +104,7 @@ class Generation:
 NOTHING = Changes()
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(Record):
     """What an authority's own journal and folder tell."""
 
     generation: int | None

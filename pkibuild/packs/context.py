@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.model import layout
 from pkibuild.model.manifest import Host, Service
 from pkibuild.packs.pack import Pack
 from pkibuild.rendering.located import LocatedText, with_places
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceContext:
+class ServiceContext(Record):
     """What a service's context has in common on all hosts of one platform."""
 
     options: Mapping[str, Any]

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from msgspec import Struct, field
+
 from pkibuild.core.diagnostics import Place, Problems, nearest
-from pkibuild.core.values import dataclass, field
 from pkibuild.model import layout
 from pkibuild.model.desired import Rights
 from pkibuild.model.manifest import SELF, Authority, Host, Names, Service
@@ -25,8 +26,7 @@ _NO_PART = re.compile(r"(?:\A|/)(?:-|\.{0,2}(?:/|\Z))")
 FORMATS = ("fullchain", "chain", "der", "combined")
 
 
-@dataclass(slots=True)
-class Expander:
+class Expander(Struct):
     """Expands the services of one manifest."""
 
     authorities: Mapping[str, Authority]
@@ -51,8 +51,7 @@ class Expander:
         return _Expansion(pack, service, host, context, self.authorities, self.folder, problems).expansion()
 
 
-@dataclass(slots=True)
-class _Expansion:
+class _Expansion(Struct):
     """Turns the rules of a pack into values, one kind after the other; later ones see the paths of earlier ones."""
 
     pack: Pack

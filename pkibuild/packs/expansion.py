@@ -10,15 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from pkibuild.core.diagnostics import Diagnostic, Place
-from pkibuild.core.values import STAYS, dataclass, field
+from pkibuild.core.values import Record, without
 from pkibuild.model.desired import Rights
 from pkibuild.model.manifest import Names
 from pkibuild.packs.pack import FileKind
 from pkibuild.packs.patterns import Path
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Record):
     """A key and certificate of the service's own: issuer, algorithm, validity and subject are those of the host."""
 
     role: str
@@ -33,8 +32,7 @@ class Request:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(Record):
     """A file put together from keys and certificates."""
 
     name: str
@@ -48,8 +46,7 @@ class Copy:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Record):
     """A config (`file`), a link, or what a command makes on the host (`build`, at install)."""
 
     name: str
@@ -73,16 +70,14 @@ class File:
     """Where in the context; `*` stands for every element of a list or mapping."""
 
 
-@dataclass(frozen=True, slots=True)
-class OwnedFolder:
+class OwnedFolder(Record):
     """A folder that the pack declares as its own: it is made with these rights, and stands in the bundle."""
 
     path: str
     rights: Rights
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(Record):
     """A port that the service takes."""
 
     number: int
@@ -102,8 +97,7 @@ class Port:
         return not apart
 
 
-@dataclass(frozen=True, slots=True)
-class Expansion:
+class Expansion(Record):
     """All that one service wants on one host."""
 
     service: str
@@ -121,11 +115,16 @@ class Expansion:
     start: tuple[tuple[str, ...], ...] = ()
     ports: tuple[Port, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
-    contexts: tuple[Mapping[str, Any] | None, ...] = field(default=(), repr=False, metadata=STAYS)
+    contexts: tuple[Mapping[str, Any] | None, ...] = ()
     """What the template of each file sees, if it has one; strings are `LocatedText`, and some may be secret.
 
     None where another process rendered.
     """
+
+    UNPRINTED = frozenset({"contexts"})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return without(self, "contexts")
 
     @property
     def id(self) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from pkibuild.core.diagnostics import Diagnostic, Place, Problems, Span, UserError
 from pkibuild.documents import Disk, Document, Source, read_document

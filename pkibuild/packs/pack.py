@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pkibuild.core.values import dataclass, field
+from msgspec import field
+
+from pkibuild.core.values import Record
 from pkibuild.model.desired import Rights
 from pkibuild.packs.patterns import ALWAYS, Condition, Path, Text
 
@@ -21,8 +23,7 @@ COMMON = ("type", "host", "hosts")
 FileKind = Literal["file", "directory", "link", "build"]
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(Record):
     """One thing that a host must have for the service to work; which of the fields is set says what."""
 
     kind: Literal["platform", "issuer", "usage", "key", "names", "option"]
@@ -34,8 +35,7 @@ class Requirement:
     each: Path = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RequestRule:
+class RequestRule(Record):
     """A certificate of the pack's own."""
 
     role: str
@@ -50,8 +50,7 @@ class RequestRule:
     when: Condition
 
 
-@dataclass(frozen=True, slots=True)
-class MaterialRule:
+class MaterialRule(Record):
     """A file put together from keys and certificates, laid out as the service wants it."""
 
     name: str
@@ -65,8 +64,7 @@ class MaterialRule:
     when: Condition
 
 
-@dataclass(frozen=True, slots=True)
-class FileRule:
+class FileRule(Record):
     kind: FileKind
     name: str
     path: ByPlatform
@@ -86,15 +84,13 @@ class FileRule:
     each: Path
 
 
-@dataclass(frozen=True, slots=True)
-class FolderRule:
+class FolderRule(Record):
     path: ByPlatform
     rights: Rights
     when: Condition
 
 
-@dataclass(frozen=True, slots=True)
-class CommandRule:
+class CommandRule(Record):
     argv: tuple[Text, ...]
     option: Path
     """The option that holds the command; empty when `argv` says it."""
@@ -102,8 +98,7 @@ class CommandRule:
     each: Path
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointRule:
+class EndpointRule(Record):
     protocol: str
     tls: Literal["implicit", "starttls", "none"]
     port: Text
@@ -114,8 +109,7 @@ class EndpointRule:
     each: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Pack:
+class Pack(Record):
     """A service type."""
 
     type: str

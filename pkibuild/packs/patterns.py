@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 
 Path = tuple[str, ...]
 """Where a value is in the context: `("options", "port")`."""
@@ -104,8 +104,7 @@ def contexts(context: Mapping[str, Any], each: Path) -> Iterator[Mapping[str, An
         yield {**context, "item": item}
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Record):
     """Every test must hold."""
 
     tests: tuple[tuple[Path, tuple[Any, ...]], ...] = ()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from msgspec.structs import replace
+
 from pkibuild.artifacts import registry
-from pkibuild.core.values import replace
 from pkibuild.model.manifest import Manifest
 from pkibuild.model.plan import NOT_BUILT, Action
 from pkibuild.review.causes import Causes, pointer

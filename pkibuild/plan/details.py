@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pkibuild.artifacts.certificate.review import new_certificate
-from pkibuild.core.values import replace
 from pkibuild.model.manifest import Manifest
 from pkibuild.model.plan import Action, Plan
 from pkibuild.model.recipes import Sign

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from pkibuild.artifacts.draft import Draft
 from pkibuild.artifacts.texts import Digest
-from pkibuild.core.values import dataclass
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Declaration
 from pkibuild.resolve.units import Fault, Units
@@ -25,8 +26,7 @@ PIECE = 128
 """So many are decided on and told of at once."""
 
 
-@dataclass(slots=True)
-class _Told:
+class _Told(Struct):
     """What a fork tells of a piece of its share."""
 
     draft: Draft

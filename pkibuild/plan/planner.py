@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from pkibuild.artifacts import registry
 from pkibuild.artifacts.certificate.generations import check_signing
 from pkibuild.artifacts.draft import Draft, Tally
@@ -14,7 +17,6 @@ from pkibuild.artifacts.openssl import plan_authority
 from pkibuild.artifacts.texts import Texts
 from pkibuild.core.diagnostics import UserError, warning
 from pkibuild.core.times import format_date
-from pkibuild.core.values import dataclass, field, replace
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Declaration, Manifest
 from pkibuild.model.plan import Action, Orphan, Plan
@@ -50,8 +52,7 @@ class PassesOver:
         """Remember what a fork has found."""
 
 
-@dataclass(slots=True)
-class Planner:
+class Planner(Struct):
     """Decides on units one after the other, each after the authorities that it names."""
 
     manifest: Manifest

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from pkibuild import __version__
 from pkibuild.core.diagnostics import Diagnostic, UserError, fail
 from pkibuild.core.times import format_time, parse_time
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.model.plan import Plan
 from pkibuild.plan.selection import STOPPED
 
@@ -29,8 +29,7 @@ _LONGEST = 120
 _Actions = Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(Record):
     path: str
     """The file's path as the user gave it."""
     now: int

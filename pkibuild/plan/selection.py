@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from fnmatch import fnmatchcase
+
+from msgspec.structs import replace
 
 from pkibuild.core.diagnostics import Diagnostic, UserError, fail, nearest, warning
 from pkibuild.core.times import plural

@@ -13,13 +13,15 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import compress
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from pkibuild import __version__
 from pkibuild.artifacts.draft import Draft, Tally
 from pkibuild.artifacts.issuers import IssuerView
 from pkibuild.cache.answer import TICK, Signature, changed_at, signature, unchanged
 from pkibuild.cache.keys import KeyMemo
 from pkibuild.cache.store import keep, recall
-from pkibuild.core.values import dataclass, field, replace
 from pkibuild.manifest.decode.options import files_in
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Declaration, Manifest, Service
@@ -39,8 +41,7 @@ Memory = tuple[str, int, int, int, tuple[str, int] | None, Files]
 """Digest of what is asked for, since and until when it holds, count of artifacts, what is renewed next, files."""
 
 
-@dataclass(slots=True)
-class Settled:
+class Settled(Struct):
     """What is remembered of units by id, under one common ground."""
 
     ground: str = ""

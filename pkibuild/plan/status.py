@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from pkibuild.artifacts import registry
 from pkibuild.artifacts.status import StatusTable
 from pkibuild.artifacts.texts import Texts
 from pkibuild.core.diagnostics import UserError
-from pkibuild.core.values import replace
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Manifest
 from pkibuild.model.reports import StatusRow

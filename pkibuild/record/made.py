@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from msgspec import field
+
 from pkibuild.cache.keys import KeyMemo
-from pkibuild.core.values import dataclass, field
+from pkibuild.core.values import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(Record):
     """What was built and recorded: by a worker, or by several."""
 
     ids: list[str] = field(default_factory=list)

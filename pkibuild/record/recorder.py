@@ -5,8 +5,9 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from pkibuild.cache.keys import KeyMemo
-from pkibuild.core.values import replace
 from pkibuild.model.desired import KeyArtifact, Unit
 from pkibuild.model.manifest import Manifest
 from pkibuild.model.plan import Done, unit_of

@@ -11,9 +11,10 @@ from typing import Any
 from jinja2 import Template, TemplateSyntaxError, UndefinedError, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, Undefined
+from msgspec import Struct, field
 
 from pkibuild.core.diagnostics import Diagnostic, Place, Span, UserError, nearest
-from pkibuild.core.values import dataclass, field
+from pkibuild.core.values import Record
 from pkibuild.rendering.languages import NotRepresentable, find_language
 from pkibuild.rendering.languages.base import kind_of
 from pkibuild.rendering.located import HIDDEN, is_secret, place_of
@@ -42,8 +43,7 @@ def _finalize(context: Context, data: Any) -> Value:  # noqa: ARG001 - required 
     return value
 
 
-@dataclass(slots=True)
-class Renderer:
+class Renderer(Struct):
     """Renders templates; keeps each compiled one for the next host."""
 
     sandbox: Sandbox = field(default_factory=lambda: Sandbox(_finalize))
@@ -81,8 +81,7 @@ class Renderer:
             raise _template_error("expressions are nested too deeply", _span(name, text, 1), place) from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Rendering:
+class _Rendering(Record):
     """One template with one context."""
 
     template: Template

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from msgspec.structs import replace
+
 from pkibuild.core.times import DAY, format_date, format_duration
-from pkibuild.core.values import replace
 from pkibuild.model.plan import Action, Orphan, Plan, Reason
 from pkibuild.model.recipes import Sign
 from pkibuild.review.fields import name_list

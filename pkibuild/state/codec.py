@@ -1,4 +1,4 @@
-"""Frozen dataclasses to JSON values and back.
+"""Records to JSON values and back.
 
 Compact: a field that holds its default, or nothing at all (an empty tuple, None, False), is left out. Read strictly:
 a value of another type is an error; an unknown field is passed over, as a later version may have written it.
@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
 from functools import cache, lru_cache
 from json.encoder import encode_basestring_ascii
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pkibuild.core.values import dataclass
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import fields
+
+from pkibuild.core.values import Record
 
 T = TypeVar("T")
 Convert = Callable[[Any], Any]
@@ -30,8 +32,7 @@ _REQUIRED = object()
 """What stands for the default of a field that is always written."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(Record):
     name: str
     default: Any
     encode: Convert | None
@@ -52,7 +53,7 @@ def to_text(value: Any) -> str:
 
 
 def to_json(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass, in its order."""
+    """The fields of a record, in its order."""
     found: dict[str, Any] = {}
     kind: Any = type(value)
     for one in _plan(kind):
@@ -63,7 +64,7 @@ def to_json(value: Any) -> dict[str, Any]:
 
 
 def from_json(kind: type[T], data: Any) -> T:
-    """The dataclass `kind` of what `to_json` gave. Raises ValueError, which names the field."""
+    """The record of class `kind` of what `to_json` gave. Raises ValueError, which names the field."""
     if not isinstance(data, dict):
         raise ValueError("an object is expected")
     values: list[Any] = []
@@ -120,7 +121,7 @@ def _say(hint: Any) -> Say:
     if get_origin(hint) is tuple:
         said = [_say(one) for one in inner if one is not Ellipsis]
         return _say_many(said[0]) if inner[-1] is Ellipsis else _say_fixed(said)
-    if isinstance(hint, type) and is_dataclass(hint):
+    if isinstance(hint, type) and issubclass(hint, Struct):
         return _sayer(hint)
     encode = _converters(hint)[0]
     return _ENCODER.encode if encode is None else lambda value: _ENCODER.encode(encode(value))
@@ -146,9 +147,9 @@ def _say_fixed(parts: list[Say]) -> Say:
 
 
 def _default(field: Any, hint: Any) -> Any:
-    if field.default is not MISSING:
+    if field.default is not NODEFAULT:
         return field.default
-    if field.default_factory is not MISSING:
+    if field.default_factory is not NODEFAULT:
         return field.default_factory()
     return _nothing(hint)
 
@@ -162,7 +163,7 @@ def _nothing(hint: Any) -> Any:
         return None
     if origin is tuple and inner[-1] is Ellipsis:
         return ()
-    if isinstance(hint, type) and is_dataclass(hint):
+    if isinstance(hint, type) and issubclass(hint, Struct):
         return from_json(hint, {}) if all(f.default is not _REQUIRED for f in _plan(hint)) else _REQUIRED
     return _REQUIRED
 
@@ -186,7 +187,7 @@ def _converters(hint: Any) -> tuple[Convert | None, Convert]:
         return _many(inner[0])
     if origin is tuple:
         return None, _fixed([_converters(one)[1] for one in inner])
-    if isinstance(hint, type) and is_dataclass(hint):
+    if isinstance(hint, type) and issubclass(hint, Struct):
         return to_json, lambda value: from_json(hint, value)
     if origin is not None and issubclass(origin, Mapping):
         return _mapping(inner[1])

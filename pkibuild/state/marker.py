@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from pkibuild.core.diagnostics import fail
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 
 MARKER = ".pkibuild"
 FORMAT = 1
@@ -33,8 +33,7 @@ GITIGNORE = b"""\
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Marker:
+class Marker(Record):
     """Whose output folder this is."""
 
     manifest: str

@@ -11,8 +11,10 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
+from msgspec import field
+
 from pkibuild.core.diagnostics import UserError, fail
-from pkibuild.core.values import dataclass, field
+from pkibuild.core.values import Record
 from pkibuild.model.desired import Rights
 from pkibuild.state.codec import Mode, from_json, to_text
 
@@ -20,8 +22,7 @@ FORMAT = 1
 NAME = ".install.json"
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiptFile:
+class ReceiptFile(Record):
     """One file as it was written. Raises ValueError for a digest of a secret."""
 
     node: str
@@ -49,8 +50,7 @@ class ReceiptFile:
         return cls(node, rights.mode, rights.owner, rights.group, secret, digest, inputs, link)
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiptFolder:
+class ReceiptFolder(Record):
     """A folder that the layout or a pack declares as its own."""
 
     mode: Mode
@@ -58,16 +58,14 @@ class ReceiptFolder:
     group: str = "root"
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiptCommand:
+class ReceiptCommand(Record):
     """A command to be run on the host, without a shell."""
 
     service: str
     argv: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiptBuild:
+class ReceiptBuild(Record):
     """A build step, run on the host: `argv` makes `target` of `source` (overlay paths)."""
 
     service: str
@@ -76,8 +74,7 @@ class ReceiptBuild:
     target: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(Record):
     files: Mapping[str, ReceiptFile] = field(default_factory=dict)
     folders: Mapping[str, ReceiptFolder] = field(default_factory=dict)
     builds: tuple[ReceiptBuild, ...] = ()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.model.plan import Action, Change, Orphan
 
 FEWEST = 3
@@ -23,8 +23,7 @@ _LETTER = re.compile(r"[^\W_]")
 """Or a digit: beside a name, it is part of a longer one."""
 
 
-@dataclass(frozen=True, slots=True)
-class FleetGroup:
+class FleetGroup(Record):
     """Stands for the units `names`, to which the same is done as to `like`."""
 
     like: str
@@ -97,8 +96,7 @@ def _groups(units: Mapping[str, Sequence[Item]]) -> list[list[str]]:
     return groups
 
 
-@dataclass(frozen=True, slots=True)
-class _Numbers:
+class _Numbers(Record):
     """The numbers in a unit's name, and in all that is told of it."""
 
     name: list[str]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from pkibuild.model.plan import Action, Plan
 from pkibuild.model.recipes import MakeKey, Recipe
@@ -44,8 +45,8 @@ def _makes(one: Action) -> dict[str, Any]:
 
 def _plain(value: Recipe | object) -> Any:
     """Plain data, with what is empty left out."""
-    if is_dataclass(value):
-        found = {one.name: _plain(getattr(value, one.name)) for one in fields(value) if one.name not in _UNTOLD}
+    if isinstance(value, Struct):
+        found = {name: _plain(getattr(value, name)) for name in value.__struct_fields__ if name not in _UNTOLD}
         return {name: told for name, told in found.items() if told not in (None, "", [], {}, False)}
     if isinstance(value, tuple):
         return [_plain(one) for one in value]

@@ -5,13 +5,12 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36", "bold": "1", "dim": "2"}
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(Record):
     """Paints text, or leaves it as it is where colour is not wanted."""
 
     enabled: bool = False

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Record):
     flags: tuple[str, ...]
     value: str
     """What it takes (`DIR`); empty for a switch."""
@@ -16,16 +15,14 @@ class Option:
     """Its value may be left out, and is written with `=`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Record):
     name: str
     choices: tuple[str, ...]
     help: str
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Record):
     name: str
     summary: str
     options: tuple[Option, ...]

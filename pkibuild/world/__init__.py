@@ -13,14 +13,13 @@ from collections.abc import Mapping, Sequence
 
 from pkibuild.core.diagnostics import fail
 from pkibuild.core.times import parse_time
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.world.tree import Tree
 
 __all__ = ["Completed", "World"]
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(Record):
     status: int
     output: bytes
     error: bytes

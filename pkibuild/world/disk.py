@@ -11,13 +11,12 @@ import stat as stat_module
 from contextlib import suppress
 
 from pkibuild.core.diagnostics import UserError, fail
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 
 _OPEN = os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(Record):
     """What the file system says of a path, its symbolic link not followed."""
 
     kind: str

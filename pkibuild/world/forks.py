@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from pkibuild.core.diagnostics import UserError, fail
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.world.lifeline import Lifeline, undisturbed
 
 Work = Callable[["Channel", int], None]
@@ -179,8 +179,7 @@ _MORE = 0.09
 """So much more than another's part is the first one: to send what came of it costs more than to receive it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Forks:
+class Forks(Record):
     """How work is divided among this process and forks of it."""
 
     count: int = 1

@@ -11,14 +11,13 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.model.manifest import Attributes
 
 StringType = Literal["utf8", "printable", "ia5"]
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(Record):
     """One attribute type of a distinguished name."""
 
     name: str

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pkibuild.core.times import END_OF_TIME
-from pkibuild.core.values import dataclass, field
+from pkibuild.core.values import Record
 from pkibuild.keys.backend import PrivateKey, PublicKey, algorithm_of, public_digest, signature_hash
 from pkibuild.model.facts import CertificateFacts, Profile, Revocation
 from pkibuild.model.manifest import Attributes, Constraints
@@ -26,21 +26,20 @@ LARGEST_CRL_NUMBER = 2**159 - 1
 """20 octets, with a sign bit (RFC 5280 5.2.3)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Issuer:
+class Issuer(Record):
     """Who signs, as its certificate says it: copied from there, never computed anew."""
 
     subject: x509.Name
     key_id: bytes
     """Its subjectKeyIdentifier; empty when the certificate has none."""
-    attributes: Attributes = field(init=False, compare=False, repr=False)
+    attributes: Attributes
     """The subject's attributes, for the facts of what it issues."""
-    digest: str = field(init=False, compare=False, repr=False)
+    digest: str
     """Digest of the DER subject, likewise."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "attributes", attributes_of(self.subject))
-        object.__setattr__(self, "digest", _digest(self.subject.public_bytes()))
+    @classmethod
+    def named(cls, subject: x509.Name, key_id: bytes) -> Issuer:
+        return cls(subject, key_id, attributes_of(subject), _digest(subject.public_bytes()))
 
     @classmethod
     def of(cls, der: bytes) -> Issuer:
@@ -50,12 +49,12 @@ class Issuer:
             subject = certificate.subject
             if subject.public_bytes() not in certificate.tbs_certificate_bytes:
                 raise ValueError("its subject is encoded in an unusual way, which cannot be copied")
-            return cls(subject, _key_id_of(certificate))
+            return cls.named(subject, _key_id_of(certificate))
 
     @classmethod
     def new(cls, profile: Profile, public_key: PublicKey) -> Issuer:
         """The issuer that a self-signed certificate will be. Raises ValueError."""
-        return cls(build_name(profile.subject), key_identifier(public_key))
+        return cls.named(build_name(profile.subject), key_identifier(public_key))
 
 
 def _key_id_of(certificate: x509.Certificate) -> bytes:
@@ -70,8 +69,7 @@ def key_identifier(public_key: PublicKey) -> bytes:
     return x509.SubjectKeyIdentifier.from_public_key(public_key).digest
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedCertificate:
+class IssuedCertificate(Record):
     """A new certificate, and what `inspect.certificate_facts` would say of it (a test holds the two together)."""
 
     der: bytes

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 
 import judges
+import msgspec
 import pytest
 
 from pkibuild.core.times import DAY
@@ -83,7 +84,7 @@ def build(profile: Profile, algorithm: str, above: Entity | None = None, days: i
 
 def authority(name: str, algorithm: str, above: Entity | None = None, **more: object) -> Entity:
     profile = Profile(subject=(*COMPANY, ("common_name", name)), ca=True)
-    return build(replace(profile, **more), algorithm, above, 7305 if above is None else 3650)
+    return build(msgspec.structs.replace(profile, **more), algorithm, above, 7305 if above is None else 3650)
 
 
 def leaf(
@@ -195,7 +196,7 @@ def test_name_constraints() -> None:
         excluded=Subtrees(dns=("secret.abc.com",)),
     )
     issuing = authority("ABC Company Web CA", "ecdsa-p384", root, path_length=0, constraints=constraints)
-    server = leaf(issuing, "ecdsa-p256", replace(SERVER, dns=("www.abc.com",)))
+    server = leaf(issuing, "ecdsa-p256", msgspec.structs.replace(SERVER, dns=("www.abc.com",)))
     assert judges.objections(chain(server, names=("www.abc.com", "192.0.2.10"))) == []
     outside = leaf(issuing, "ecdsa-p256", Names(dns=("www.abd.com",)))
     for judge in (judges.openssl_verify, judges.certtool_verify, judges.library_verify):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pkibuild.artifacts.key.verdict import KeyState, KeyVerdict, decide
 from pkibuild.model.desired import KeyArtifact, Rights

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from manifests import HEAD, refused
+from msgspec.structs import replace
 
 from pkibuild.core.diagnostics import Problems
 from pkibuild.documents.schema.validator import Validator

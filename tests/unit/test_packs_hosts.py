@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import packs as given
 import pytest
+from msgspec.structs import replace
 
 from pkibuild.model.manifest import Host, Names
 from pkibuild.packs.expand import Expander

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from pkibuild.artifacts.certificate.review import Issued, issued_risks
 from pkibuild.artifacts.crl.policies import list_risks

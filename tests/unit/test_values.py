@@ -1,230 +1,92 @@
-"""Our `dataclass` beside the standard one: the same classes made by both do the same."""
+"""What all records have in common, whoever defines them."""
 
 from __future__ import annotations
 
 import copy
-import dataclasses
-import inspect
 import pickle
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from pkibuild.core import values
-
-Decorator = Callable[..., Any]
-
-
-def frozen(dataclass: Decorator) -> Any:
-    @dataclass(frozen=True, slots=True)
-    class Point:
-        x: int
-        label: str = "none"
-        tags: list[str] = dataclasses.field(default_factory=list, compare=False)
-        hidden: str = dataclasses.field(default="s", repr=False)
-
-        @property
-        def double(self) -> int:
-            return 2 * self.x
-
-    return Point
+from pkibuild.core.diagnostics import Span
+from pkibuild.core.values import Record, without
+from pkibuild.keys.pem import Block
+from pkibuild.model.desired import ConfigArtifact, Rights
+from pkibuild.model.manifest import Service
+from pkibuild.model.recipes import SetMode, Write
+from pkibuild.packs.expansion import Expansion
+from pkibuild.state.lock.lock import Lock
 
 
-def derived(dataclass: Decorator) -> Any:
-    @dataclass(frozen=True, slots=True)
-    class Child(frozen(dataclass)):  # type: ignore[misc]  # its base is made here
-        more: tuple[int, ...] = ()
-        label: str = "child"
+class Sent(Record):
+    x: int
+    near: str = ""
 
-    return Child
+    UNPRINTED = frozenset({"near"})
 
-
-def completed(dataclass: Decorator) -> Any:
-    @dataclass(frozen=True, slots=True)
-    class Made:
-        x: int
-        square: int = dataclasses.field(init=False)
-        cube: int = dataclasses.field(init=False, default=0, repr=False)
-        seen: list[int] = dataclasses.field(init=False, default_factory=list, compare=False)
-
-        def __post_init__(self) -> None:
-            object.__setattr__(self, "square", self.x**2)
-            self.seen.append(self.x)
-
-    return Made
+    def __reduce__(self) -> tuple[Any, ...]:
+        return without(self, "near")
 
 
-def changing(dataclass: Decorator) -> Any:
-    @dataclass(slots=True)
-    class Counter:
-        """With words of its own."""
+class Wrong(Record):
+    x: int
+    near: str = ""
 
-        x: int = 0
-        rest: dict[str, int] = dataclasses.field(default_factory=dict)
-
-        def __repr__(self) -> str:
-            return "own"
-
-    return Counter
+    def __reduce__(self) -> tuple[Any, ...]:
+        return without(self, "x")
 
 
-def outcome(call: Callable[[], Any]) -> Any:
-    """What a call gives, or the kind of its error with its words."""
-    try:
-        return call()
-    except Exception as error:
-        return type(error), str(error)
+def test_records_cannot_be_changed() -> None:
+    span = Span("pki.yaml", 3, 1)
+    with pytest.raises(AttributeError):
+        span.line = 4  # type: ignore[misc]  # that is what is tried
+    with pytest.raises(AttributeError):
+        del span.line
+    assert replace(span, line=4) == Span("pki.yaml", 4, 1)
+    assert span.line == 3
 
 
-@pytest.fixture(params=[frozen, derived, completed, changing])
-def both(request: pytest.FixtureRequest) -> tuple[Any, Any]:
-    return request.param(values.dataclass), request.param(dataclasses.dataclass)
-
-
-def test_what_it_is(both: tuple[Any, Any]) -> None:
-    """Asked before the first instance is made, and after."""
-    ours, theirs = both
-    for _ in range(2):
-        for kind in ("__name__", "__qualname__", "__module__", "__match_args__", "__slots__"):
-            assert getattr(ours, kind) == getattr(theirs, kind), kind
-        assert dataclasses.is_dataclass(ours)
-        assert [(one.name, one.type) for one in dataclasses.fields(ours)] == [
-            (one.name, one.type) for one in dataclasses.fields(theirs)
-        ]
-        assert (ours.__hash__ is None) == (theirs.__hash__ is None)
-        assert not hasattr(ours(x=1), "__dict__")
-    assert list(inspect.signature(ours).parameters) == list(inspect.signature(theirs).parameters)
+def test_records_are_equal_by_class_and_fields() -> None:
+    assert SetMode("a", 1) == SetMode("a", 1) != SetMode("a", 2)
+    assert hash(SetMode("a", 1)) == hash(SetMode("a", 1))
+    assert Sent(1) != Sent(1, "here")
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [((1,), {}), ((1, "a"), {}), ((), {"x": 3}), ((), {}), ((1, 2, 3, 4, 5, 6, 7), {}), ((1,), {"x": 1}),
-     ((1,), {"no": 1})],
-)  # fmt: skip
-def test_instances(both: tuple[Any, Any], arguments: tuple[tuple[Any, ...], dict[str, Any]]) -> None:
-    """The first instance and the second, for the first compiles what makes them."""
-    positional, named = arguments
-    for _ in range(2):
-        one, other = (outcome(lambda kind=kind: repr(kind(*positional, **named))) for kind in both)  # type: ignore[misc]  # mypy takes no default in a lambda's type
-        assert one == other
-
-
-def test_equality(both: tuple[Any, Any]) -> None:
-    ours, theirs = both
-    for kind in both:
-        one, same, other = kind(x=1), kind(x=1), kind(x=2)
-        assert one == same
-        assert one != other
-        assert one != (1,)
-        assert len({hash(one), hash(same)} if kind.__hash__ else {0}) == 1
-    assert ours(x=1) != theirs(x=1)
-    assert outcome(lambda: hash(ours(x=1)))[0] is TypeError if theirs.__hash__ is None else True
-
-
-def test_what_is_not_compared() -> None:
-    kind = frozen(values.dataclass)
-    assert kind(1, "a", ["t"]) == kind(1, "a", [])
-    assert hash(kind(1, "a", ["t"])) == hash(kind(1, "a", []))
-    assert kind(1, hidden="a") != kind(1, hidden="b")
-
-
-def test_defaults_are_not_shared() -> None:
-    kind = changing(values.dataclass)
-    kind().rest["a"] = 1
-    assert kind().rest == {}
-
-
-def test_another_kind_with_the_same_values_is_not_equal() -> None:
-    assert derived(values.dataclass)(1, "child") != frozen(values.dataclass)(1, "child")
-
-
-@pytest.mark.parametrize("kind", [frozen, derived, completed])
-def test_frozen(kind: Callable[[Decorator], Any]) -> None:
-    """That its fields are not assigned to is mypy's part."""
-    one = kind(values.dataclass)(1)
-    with pytest.raises(AttributeError):
-        one.new = 2
-    assert hash(one) == hash(kind(values.dataclass)(1)) == hash(kind(dataclasses.dataclass)(1))
-
-
-def test_changing() -> None:
-    one = changing(values.dataclass)(1)
-    one.x = 5
-    assert one.x == 5
-    with pytest.raises(AttributeError):
-        one.new = 1
-
-
-def test_replace(both: tuple[Any, Any]) -> None:
-    for kind in both:
-        one = kind(x=1)
-        assert values.replace(one, x=7) == kind(x=7)
-        assert one == kind(x=1)
-
-
-def test_matching() -> None:
-    kind = derived(values.dataclass)
-    match kind(1, "b"):
-        case kind(x, label):
-            assert (x, label) == (1, "b")
-        case _:
-            pytest.fail("no match")
-
-
-def test_itself_within() -> None:
-    kind = frozen(values.dataclass)
-    tags: list[Any] = []
-    one = kind(1, tags=tags)
-    tags.append(one)
-    assert "tags=[...]" in repr(one)
-
-
-@values.dataclass(frozen=True, slots=True)
-class Sent:
-    x: int
-    rest: tuple[int, ...] = ()
-
-
-@values.dataclass(frozen=True, slots=True)
-class SentOn(Sent):
-    own: dict[str, int] = values.field(default_factory=dict)
-
-
-@values.dataclass(frozen=True, slots=True)
-class Completed:
-    x: int
-    square: int = values.field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "square", self.x**2)
+    "record",
+    [
+        Write("etc/x.conf", b"s3cret"),
+        ConfigArtifact("x", "config", "x", Rights(), (), None, None, {"password": "s3cret"}),
+        Service("mail", (), "smtp", ("a",), {"password": "s3cret"}),
+        Expansion("mail", "a", contexts=({"password": "s3cret"},)),
+        Block("PRIVATE KEY", b"s3cret", b"s3cret"),
+        Lock("pki.yaml", "pki", _lines={"key/a": b"s3cret"}),
+    ],
+    ids=lambda record: type(record).__name__,
+)
+def test_what_may_be_secret_is_not_printed(record: Record) -> None:
+    assert repr(record).startswith(f"{type(record).__name__}(")
+    assert "s3cret" not in repr(record) + str(record) + str(record.__rich_repr__())
+    assert all(name in record.__struct_fields__ for name in record.UNPRINTED)
 
 
 def test_pickling_and_copying() -> None:
     """As between workers."""
-    for one in (Sent(1, (2, 3)), SentOn(4, own={"a": 1}), Completed(3)):
+    for one in (Span("a", 1, 2), Write("a", b"b", 0o600), Service("a", (), "smtp", ("h",), {"a": [1]})):
         assert pickle.loads(pickle.dumps(one)) == one
         assert copy.deepcopy(one) == one
         assert copy.copy(one) == one
 
 
-def test_what_stays_is_not_sent() -> None:
-    @values.dataclass(frozen=True, slots=True)
-    class Seen:
-        x: int
-        near: str = values.field(default="", metadata=values.STAYS)
-
-    assert Seen(1, "here").__reduce__() == (Seen, (1,))
-    assert Seen(1, "here") != Seen(1)
+def test_some_fields_are_not_sent_to_other_processes() -> None:
+    assert pickle.loads(pickle.dumps(Sent(1, "here"))) == Sent(1)
+    want = ConfigArtifact("x", "config", "x", Rights(), (), None, None, {"a": 1})
+    assert pickle.loads(pickle.dumps(want)) == replace(want, context=None)
+    expansion = Expansion("mail", "a", formats=("chain",), contexts=({"a": 1},))
+    assert pickle.loads(pickle.dumps(expansion)) == replace(expansion, contexts=())
 
 
-def test_the_order_of_defaults_is_checked() -> None:
-    def wrong() -> Any:
-        @values.dataclass(frozen=True, slots=True)
-        class Wrong:
-            x: int = 0
-            y: str  # type: ignore[misc]  # that is what is tried
-
-        return Wrong(1, "a")
-
-    assert outcome(wrong)[0] in (TypeError, SyntaxError)
+def test_only_the_last_fields_can_be_left_out() -> None:
+    with pytest.raises(AssertionError):
+        Wrong(1).__reduce__()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from dataclasses import replace
 
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from samples import CA, ISSUER, KEY, NOW, SERVER, issued, sign
 
 from pkibuild.core.times import DAY, END_OF_TIME, YEAR

@@ -9,7 +9,7 @@ from pkibuild.artifacts.key.verdict import KeyVerdict
 from pkibuild.artifacts.kind import Context
 from pkibuild.artifacts.moves import Moves, observed
 from pkibuild.core.times import format_date, format_time
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.model.desired import CertificateArtifact
 from pkibuild.model.manifest import Authority
 from pkibuild.observe.source import CertificateSeen, KeySeen
@@ -17,8 +17,7 @@ from pkibuild.x509.attributes import format_subject
 from pkibuild.x509.validity import window
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Record):
     """A certificate with everything that was observed of it and of its key."""
 
     certificate: CertificateArtifact

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from msgspec.structs import replace
+
 from pkibuild.artifacts.certificate.generations import certificate_as_built, generation_entry, plan_generations
 from pkibuild.artifacts.certificate.planning import certificate_entry, plan_certificate
 from pkibuild.artifacts.certificate.policies import renews_at, root_is_due
@@ -15,7 +17,6 @@ from pkibuild.artifacts.kind import Context, Facts, Kind, Need, Recorded, Scope,
 from pkibuild.artifacts.status import State, StatusTable, in_words
 from pkibuild.artifacts.texts import Texts
 from pkibuild.core.diagnostics import Diagnostic, Place, UserError
-from pkibuild.core.values import replace
 from pkibuild.model import layout
 from pkibuild.model.desired import FILE_MODE, KEY_MODE, Artifact, CertificateArtifact, KeyArtifact, Rights, Unit
 from pkibuild.model.facts import CertificateFacts, Profile

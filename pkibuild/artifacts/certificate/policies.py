@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pkibuild.core.times import DAY, MINUTE, YEAR, format_date, format_duration, same_span
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.model.facts import CertificateFacts, Profile
 from pkibuild.model.manifest import Constraints, Validity
 from pkibuild.model.plan import Reason
@@ -22,8 +22,7 @@ Future = None
 """A value that only the execution of an action will tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class Desired:
+class Desired(Record):
     """What a certificate should be, as far as it is known before the plan is carried out."""
 
     profile: Profile
@@ -45,8 +44,7 @@ class Desired:
     asked_end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Record):
     """A certificate that is there, with what the journal remembers of it."""
 
     facts: CertificateFacts

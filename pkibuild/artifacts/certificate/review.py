@@ -8,7 +8,7 @@ from functools import lru_cache
 from pkibuild.artifacts.certificate.policies import Desired
 from pkibuild.core.diagnostics import Place
 from pkibuild.core.times import format_date, same_span
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.model.facts import CertificateFacts, Profile
 from pkibuild.model.manifest import Attributes, Validity
 from pkibuild.model.plan import Action, Change, Reason
@@ -179,8 +179,7 @@ def _changed(change: Change) -> list[str]:
     return [name for name in (*change.before, *change.after) if (name in change.before) != (name in change.after)]
 
 
-@dataclass(frozen=True, slots=True)
-class Issued:
+class Issued(Record):
     """A certificate before and after a plan."""
 
     before: CertificateFacts | None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from pkibuild.artifacts.certificate.kind import is_listed
 from pkibuild.artifacts.crl.planning import plan_lists
 from pkibuild.artifacts.crl.policies import list_renews_at
@@ -12,7 +14,6 @@ from pkibuild.artifacts.kind import Context, Kind, Need, Recorded, Scope, stand_
 from pkibuild.artifacts.status import State, StatusTable, in_words
 from pkibuild.artifacts.texts import Texts
 from pkibuild.core.diagnostics import Diagnostic, Place
-from pkibuild.core.values import replace
 from pkibuild.model import layout
 from pkibuild.model.desired import Artifact, CrlArtifact, Rights, Unit
 from pkibuild.model.facts import CrlFacts

@@ -10,7 +10,7 @@ from pkibuild.artifacts.issuers import CertificateView
 from pkibuild.artifacts.key.kind import missing_key
 from pkibuild.artifacts.kind import Context
 from pkibuild.core.times import format_date
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.keys import pem
 from pkibuild.model import layout
 from pkibuild.model.desired import CertificateArtifact, CrlArtifact
@@ -23,8 +23,7 @@ from pkibuild.state.journal.histories import journal_of
 from pkibuild.state.lock.lock import LockEntry
 
 
-@dataclass(frozen=True, slots=True)
-class GenerationList:
+class GenerationList(Record):
     """The list of one generation of an authority."""
 
     authority: Authority

@@ -6,14 +6,13 @@ from collections.abc import Callable
 
 from pkibuild.artifacts.certificate.policies import Future
 from pkibuild.core.times import format_date, format_duration, format_time, plural, same_span
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.model.facts import CrlFacts, Revocation
 from pkibuild.model.plan import Change, Reason
 from pkibuild.review.risks import lengthened
 
 
-@dataclass(frozen=True, slots=True)
-class DesiredCrl:
+class DesiredCrl(Record):
     issuer_subject: str | None
     issuer_key_id: str | None
     revoked: tuple[Revocation, ...] | None

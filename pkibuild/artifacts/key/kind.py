@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
 
+from msgspec.structs import replace
+
 from pkibuild.artifacts.issuers import Issuers
 from pkibuild.artifacts.key.verdict import KeyVerdict
 from pkibuild.artifacts.kind import Context, Kind, Need, Recorded, Scope, Trigger, stand_in
 from pkibuild.artifacts.moves import Moves, key_moves
 from pkibuild.artifacts.texts import Texts
 from pkibuild.core.diagnostics import Diagnostic, Place
-from pkibuild.core.values import replace
 from pkibuild.model.desired import KEY_MODE, Artifact, CertificateArtifact, KeyArtifact, Unit
 from pkibuild.model.facts import KeyFacts
 from pkibuild.model.layout import beside, public_path

@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import Literal
 
 from pkibuild.core.diagnostics import Diagnostic
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.model.desired import KeyArtifact
 from pkibuild.model.plan import NOT_BUILT, Reason
 from pkibuild.observe.source import KeySeen
 
 
-@dataclass(frozen=True, slots=True)
-class KeyState:
+class KeyState(Record):
     """What is known before the decision."""
 
     key: KeyArtifact
@@ -32,8 +31,7 @@ class KeyState:
     """Its certificate is due: asked only where that changes the key (`rotate`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyVerdict:
+class KeyVerdict(Record):
     verb: Literal["keep", "new", "rekey", "finish", "missing"]
     public: str | None
     """Digest of the public key after the plan; None when it is still to be made."""

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice, pairwise
 from typing import Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from pkibuild.core.diagnostics import Diagnostic, Place, nearest
-from pkibuild.core.values import dataclass, field, replace
 from pkibuild.documents.schema.compiled import (
     Check,
     UnknownKeyword,
@@ -33,8 +35,7 @@ Maker = Callable[[Any, Place, IsSecret], Iterator[Diagnostic]]
 """Puts one violation, at a place, into words."""
 
 
-@dataclass(slots=True)
-class Validator:
+class Validator(Struct):
     """Validates values against schemas named by pointers (`#/$defs/host`) into one root schema."""
 
     root: Mapping[str, Any]

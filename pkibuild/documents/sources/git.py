@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from pkibuild.core.diagnostics import fail
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.world import Completed, World
 
 _SAFE = (
@@ -33,16 +33,14 @@ _KINDS = {"100644": FILE, "100755": FILE, "100664": FILE, "120000": LINK, "04000
 """By mode; a submodule (160000) is in another repository, and so not there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Record):
     """What a name in a folder stands for."""
 
     kind: str
     object: str
 
 
-@dataclass(frozen=True, slots=True)
-class Git:
+class Git(Record):
     """The repository that the current folder is in."""
 
     world: World

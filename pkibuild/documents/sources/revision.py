@@ -8,8 +8,10 @@ from __future__ import annotations
 import errno
 import posixpath
 
+from msgspec import Struct, field
+
 from pkibuild.core.diagnostics import fail
-from pkibuild.core.values import dataclass, field
+from pkibuild.core.values import Record
 from pkibuild.documents.sources.git import CONFLICT, FILE, FOLDER, LINK, Entry, Git
 from pkibuild.world import World
 
@@ -23,8 +25,7 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 _NOT_HERE = "this clone does not have its contents; `git fetch --refetch --no-filter` brings them"
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Record):
     """`REV:PATH` as it was written."""
 
     revision: str
@@ -63,8 +64,7 @@ def _checked(revision: str, path: str, text: str) -> Named:
     return Named(revision, path)
 
 
-@dataclass(slots=True)
-class Revision:
+class Revision(Struct):
     """The tree of one revision as a source of documents. Absolute paths are those that the working tree would have."""
 
     git: Git

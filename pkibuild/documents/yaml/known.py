@@ -11,8 +11,11 @@ import re
 from bisect import bisect_left
 from typing import Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from pkibuild.core.diagnostics import UserError
-from pkibuild.core.values import dataclass, field, replace
+from pkibuild.core.values import Record
 
 LARGE = 20_000
 """Characters; what is shorter is parsed as fast as it is compared."""
@@ -23,8 +26,7 @@ Starts = dict[str, list[int]]
 """By section (top-level key): where in the text each name in its block mapping begins, in characters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Record):
     """A document without problems and without anchors."""
 
     text: str
@@ -33,8 +35,7 @@ class Known:
     """By section, for each entry in order: where in the text its name begins."""
 
 
-@dataclass(slots=True)
-class Memory:
+class Memory(Struct):
     """Large documents by path."""
 
     before: dict[str, Known] = field(default_factory=dict)

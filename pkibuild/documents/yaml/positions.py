@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import Struct, field
 from yaml.events import (
     AliasEvent,
     DocumentStartEvent,
@@ -16,15 +17,14 @@ from yaml.events import (
 )
 
 from pkibuild.core.diagnostics import Place
-from pkibuild.core.values import dataclass, field
+from pkibuild.core.values import Record
 from pkibuild.documents.yaml.reader import MAX_DEPTH, parser
 
 Mark = tuple[int, int]
 """Line and column, from 0."""
 
 
-@dataclass(slots=True)
-class Spot:
+class Spot(Struct):
     """Where a value, or a key, begins and ends."""
 
     start: Mark
@@ -33,15 +33,13 @@ class Spot:
     """Of a mapping or a list; None for a scalar."""
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(Struct):
     key: Spot | None
     """None in a list."""
     value: Spot
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Record):
     root: Spot | None
     duplicates: tuple[tuple[Mark, Mark], ...]
     """Each key written twice: where first, where again."""
@@ -62,8 +60,7 @@ def _mark(mark: Any) -> Mark:
     return (mark.line, mark.column)
 
 
-@dataclass(slots=True)
-class _Indexer:
+class _Indexer(Struct):
     next: Callable[[], Any]
     duplicates: list[tuple[Mark, Mark]]
     anchors: dict[str, Spot] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import yaml
+from msgspec import Struct, field
 from yaml.events import (
     AliasEvent,
     DocumentStartEvent,
@@ -22,7 +23,6 @@ from yaml.events import (
 )
 
 from pkibuild.core.diagnostics import Diagnostic, UserError
-from pkibuild.core.values import dataclass, field
 from pkibuild.documents.yaml.known import Starts
 
 MAX_DEPTH = 40
@@ -118,8 +118,7 @@ def parse_entries(text: str, found: Found) -> tuple[dict[str, Any], list[int]]:
     return value, starts
 
 
-@dataclass(slots=True)
-class _Builder:
+class _Builder(Struct):
     next: Callable[[], Any]
     found: Found
     keys: dict[str, str] = field(default_factory=dict)

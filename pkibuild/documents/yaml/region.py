@@ -11,8 +11,9 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, field
+
 from pkibuild.core.diagnostics import Place, Span
-from pkibuild.core.values import dataclass, field
 from pkibuild.documents.schema.secrets import MASK, secrets_in
 
 if TYPE_CHECKING:
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 IsSecret = Callable[[Place], bool]
 
 
-@dataclass(slots=True)
-class Region:
+class Region(Struct):
     file: str
     text: str
     data: Any

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from pkibuild.core import times as units
 from pkibuild.core.diagnostics import Place
-from pkibuild.core.values import dataclass, replace
 from pkibuild.documents.schema.validator import quote
 from pkibuild.manifest.decode.context import Context, Raw
 from pkibuild.manifest.decode.fields import INTERMEDIATE_VALIDITY, RENEW_AT_MOST, ROOT_VALIDITY, Fields
@@ -28,8 +30,7 @@ from pkibuild.model.manifest import (
 CRL_VALIDITY = 30 * units.DAY
 
 
-@dataclass(slots=True)
-class Authorities:
+class Authorities(Struct):
     """Decodes authorities one by one."""
 
     context: Context

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from pkibuild.core.diagnostics import Place
-from pkibuild.core.values import dataclass
 from pkibuild.manifest.decode.authorities import chain_of
 from pkibuild.manifest.decode.context import Context, Raw
 from pkibuild.manifest.decode.names import BadName, address_in, normal_dns, normal_email
@@ -63,8 +64,7 @@ def _covers_mailbox(constraint: str, name: str) -> bool:
     return domain.endswith(constraint) if constraint.startswith(".") else domain == constraint
 
 
-@dataclass(slots=True)
-class _Limit:
+class _Limit(Struct):
     authority: Authority
     permitted: _Tree
     excluded: _Tree

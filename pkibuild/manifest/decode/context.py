@@ -6,8 +6,10 @@ import posixpath
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from msgspec import Struct, field
+
 from pkibuild.core.diagnostics import Place, Problems, nearest
-from pkibuild.core.values import dataclass, field
+from pkibuild.core.values import Record
 from pkibuild.documents import Document
 from pkibuild.manifest.decode.names import BadName
 from pkibuild.manifest.read.gather import Gathered
@@ -18,8 +20,7 @@ MAX_COMPARED = 100_000
 Related = tuple[tuple[str, Place], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Raw:
+class Raw(Record):
     """One declaration, its ranges counted out; what is left of it is valid by the schema."""
 
     section: str
@@ -41,8 +42,7 @@ class Raw:
         return f"{self.document.path}\n{self.data!r}"
 
 
-@dataclass(slots=True)
-class Context:
+class Context(Struct):
     gathered: Gathered
     problems: Problems
     defaults: Mapping[str, Any]

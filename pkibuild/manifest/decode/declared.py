@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from pkibuild.core.diagnostics import Diagnostic, Place
-from pkibuild.core.values import dataclass, field, replace
 from pkibuild.documents.schema.validator import IsSecret, Validator, quote
 from pkibuild.manifest.decode.context import Context, Raw
 from pkibuild.manifest.read.compose import service_definition
@@ -23,8 +25,7 @@ _DEFINITIONS = {"authorities": "authority", "hosts": "host", "certificates": "ce
 _SECRETS = ("passphrase", "password", "pin")
 
 
-@dataclass(slots=True)
-class Declared:
+class Declared(Struct):
     """By section: declarations that the schema accepts, and the names of all that were written."""
 
     valid: dict[str, dict[str, Raw]] = field(default_factory=lambda: {section: {} for section in SECTIONS})
@@ -44,8 +45,7 @@ def read_declarations(context: Context, validator: Validator, types: list[str], 
     return declared
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(Struct):
     context: Context
     validator: Validator
     types: list[str]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import Struct, field
+
 from pkibuild.core import times as units
 from pkibuild.core.diagnostics import Place
-from pkibuild.core.values import dataclass, field
 from pkibuild.manifest.decode.context import Context, Raw
 from pkibuild.model.manifest import KeySpec, Secret, Validity
 
@@ -21,8 +22,7 @@ _NOT_FOR_AUTHORITIES = ("rotate", "passphrase")
 """Fields of `defaults.key` that do not reach authorities."""
 
 
-@dataclass(slots=True)
-class Fields:
+class Fields(Struct):
     """Decodes shared fields; what many declarations inherit is decoded once."""
 
     context: Context

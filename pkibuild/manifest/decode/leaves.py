@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import cast
 
+from msgspec import Struct
+
 from pkibuild.core.diagnostics import Place
-from pkibuild.core.values import dataclass
 from pkibuild.manifest.decode.context import Context, Raw
 from pkibuild.manifest.decode.fields import LEAF_VALIDITY, Fields
 from pkibuild.manifest.decode.names import BadName, address_in, normal_dns, normal_email, normal_ip, normal_uri
@@ -18,8 +19,7 @@ MAX_COMMON_NAME = 64
 """RFC 5280 A.1, ub-common-name."""
 
 
-@dataclass(slots=True)
-class Leaves:
+class Leaves(Struct):
     """Decodes what is no authority."""
 
     context: Context

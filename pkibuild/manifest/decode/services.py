@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from pkibuild.core.diagnostics import Place
-from pkibuild.core.values import dataclass
 from pkibuild.documents.schema.validator import quote
 from pkibuild.manifest.decode.context import Context, Raw
 from pkibuild.manifest.decode.options import filled
@@ -15,8 +16,7 @@ from pkibuild.model.manifest import Service
 from pkibuild.packs.pack import COMMON, Pack
 
 
-@dataclass(slots=True)
-class Services:
+class Services(Struct):
     context: Context
     packs: Mapping[str, Pack]
     hosts: Mapping[str, Raw]

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import Struct, field
+
 from pkibuild.core.diagnostics import Place
-from pkibuild.core.values import dataclass, field
 from pkibuild.manifest.decode.context import Context, Raw
 from pkibuild.manifest.decode.countries import ASSIGNED, INSTEAD
 from pkibuild.manifest.decode.names import BadName, normal_email
@@ -20,8 +21,7 @@ _PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*")
 Values = dict[str, tuple[str, ...]]
 
 
-@dataclass(slots=True)
-class Subjects:
+class Subjects(Struct):
     context: Context
     defaults: Values = field(default_factory=dict)
     before: Attributes = ()

@@ -7,8 +7,11 @@ import posixpath
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from pkibuild.core.diagnostics import Diagnostic, Place, Problems, Span, UserError, nearest
-from pkibuild.core.values import dataclass, field, replace
+from pkibuild.core.values import Record
 from pkibuild.documents import Document, Memory, Source, read_document
 from pkibuild.documents.schema.validator import quote
 from pkibuild.documents.yaml.text import LIMIT
@@ -21,8 +24,7 @@ MAX_LEVELS = 20
 MAX_SIZE = 2 * LIMIT
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Record):
     """One declaration as it was written: under which name, in which file."""
 
     name: str
@@ -30,8 +32,7 @@ class Written:
     document: Document
 
 
-@dataclass(slots=True)
-class Gathered:
+class Gathered(Struct):
     """Every file of a manifest, its named sections merged."""
 
     root: Document
@@ -97,8 +98,7 @@ def gather(source: Source, path: str, name: str, problems: Problems, memory: Mem
     return gathered
 
 
-@dataclass(slots=True)
-class _Gatherer:
+class _Gatherer(Struct):
     source: Source
     gathered: Gathered
     problems: Problems

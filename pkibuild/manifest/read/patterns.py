@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 
 _RANGE = re.compile(r"\[([0-9]{1,9}):([0-9]{1,9})(?::([0-9]{1,9}))?\]")
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -17,8 +17,7 @@ class BadPattern(ValueError):
     """Why a name pattern is none, in words for a message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Record):
     """The numbers that a `[first:last:step]` in a text stands for."""
 
     before: str

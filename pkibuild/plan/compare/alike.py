@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pkibuild.artifacts.draft import Draft, Tally
 from pkibuild.artifacts.texts import TEMPLATE_LIMIT

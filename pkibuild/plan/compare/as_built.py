@@ -13,6 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from pkibuild.artifacts import registry
 from pkibuild.artifacts.certificate.generations import asked_end
 from pkibuild.artifacts.draft import Draft
@@ -20,7 +23,7 @@ from pkibuild.artifacts.issuers import IssuerView
 from pkibuild.artifacts.kind import Context, Facts
 from pkibuild.artifacts.texts import Texts
 from pkibuild.core.times import MINUTE
-from pkibuild.core.values import dataclass, field, replace
+from pkibuild.core.values import Record
 from pkibuild.model import layout
 from pkibuild.model.desired import KEY_MODE, Artifact, CertificateArtifact, ConfigArtifact, KeyArtifact, Unit
 from pkibuild.model.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts, Recorded
@@ -33,8 +36,7 @@ from pkibuild.resolve.units import Units
 from pkibuild.state.lock.lock import Lock
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltFile:
+class BuiltFile(Record):
     """A file of the old manifest that would lie in a host's or certificate's folder, or an authority's own."""
 
     id: str
@@ -43,8 +45,7 @@ class BuiltFile:
     """Of a certificate."""
 
 
-@dataclass(slots=True)
-class SimulatedUnit:
+class SimulatedUnit(Struct):
     """All that would lie in the folder of one unit, or be remembered of it."""
 
     files: list[BuiltFile] = field(default_factory=list)

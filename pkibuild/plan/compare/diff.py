@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pkibuild.artifacts.texts import TEMPLATE_LIMIT, OldTexts, Texts
 from pkibuild.core.diagnostics import Diagnostic, UserError

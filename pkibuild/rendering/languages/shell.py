@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.rendering.languages.base import Language, NotRepresentable, refuse_controls, text_of
 
 _BARE = re.compile(r"[A-Za-z0-9_@%+:,./\-]+")
@@ -15,8 +15,7 @@ _PARTS = re.compile(r"""[^\s\\"'#`$(<{;&|)]+|.""", re.DOTALL)
 """Characters that may change the context, and the text between them."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShellState:
+class ShellState(Record):
     quote: str = ""
     """The open quote, `#` in a comment, `\\\\` after a backslash."""
     begins: bool = True

@@ -10,7 +10,9 @@ import json
 import re
 from typing import Any
 
-from pkibuild.core.values import dataclass, replace
+from msgspec.structs import replace
+
+from pkibuild.core.values import Record
 from pkibuild.rendering.languages.base import (
     AFTER_BACKSLASH,
     BLANK,
@@ -32,8 +34,7 @@ _KEY_LIMIT = 90
 """YAML allows 1024 in a key on one line, and an escaped character takes ten."""
 
 
-@dataclass(frozen=True, slots=True)
-class YamlState:
+class YamlState(Record):
     line: str = ""
     quote: str = ""
     """The open quote, or `#` in a comment."""

@@ -17,9 +17,11 @@ from json.encoder import encode_basestring_ascii
 from types import NoneType
 from typing import Any, NamedTuple
 
+from msgspec import field
+
 from pkibuild.core.diagnostics import UserError, fail
 from pkibuild.core.times import format_time
-from pkibuild.core.values import dataclass, field
+from pkibuild.core.values import Record
 
 FIRST = "0" * 64
 """What stands for the digest of a line before the first one."""
@@ -46,8 +48,7 @@ class Draft(NamedTuple):
     """The line from `"time"` on."""
 
 
-@dataclass(frozen=True, slots=True)
-class JournalEntry:
+class JournalEntry(Record):
     """One line. Times are seconds since the epoch; what an event does not have is None or empty."""
 
     seq: int

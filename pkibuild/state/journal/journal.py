@@ -16,15 +16,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 
 from pkibuild.core.diagnostics import UserError, fail
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.model.facts import Revocation
 from pkibuild.state.journal.entries import END, FIRST, HEAD, Draft, JournalEntry, bound, damaged, decode, draft, quoted
 
 __all__ = ["FIRST", "Draft", "Issued", "Journal", "JournalEntry", "Writer", "draft", "parse"]
 
 
-@dataclass(frozen=True, slots=True)
-class Issued:
+class Issued(Record):
     """What the start of a certificate's line says."""
 
     index: int
@@ -34,8 +33,7 @@ class Issued:
     """ISO 8601 in UTC, as in the file, which sorts as text; empty where it is not recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Index:
+class _Index(Record):
     """Numbers of lines, by what stands at their start. Ids are as in the file, serials in ASCII."""
 
     newest: Mapping[bytes, int]

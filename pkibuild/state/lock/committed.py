@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from pkibuild.core.diagnostics import Diagnostic, UserError, fail
-from pkibuild.core.values import replace
 from pkibuild.state.lock.lock import Lock
 from pkibuild.world.disk import explain
 from pkibuild.world.files import read_file

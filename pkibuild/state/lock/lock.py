@@ -15,8 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
+from msgspec import field
+from msgspec.structs import replace
+
 from pkibuild.core.diagnostics import Diagnostic, Span, UserError, fail, warning
-from pkibuild.core.values import dataclass, field, replace
+from pkibuild.core.values import Record
 from pkibuild.model.desired import Artifact
 from pkibuild.model.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts
 from pkibuild.state.codec import from_json, json_text, to_json, to_text
@@ -43,8 +46,7 @@ _JOURNAL = b'{"journal":"'
 _MARKERS = (b"<<<<<<< ", b"=======", b">>>>>>> ", b"||||||| ")
 
 
-@dataclass(frozen=True, slots=True)
-class LockEntry:
+class LockEntry(Record):
     """What was observed of one node when it was built or last seen."""
 
     id: str
@@ -80,8 +82,7 @@ class LockEntry:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class JournalMark:
+class JournalMark(Record):
     """How far a journal had come, so that one that is behind or forked is noticed."""
 
     length: int
@@ -91,8 +92,7 @@ class JournalMark:
     """The last one, of any generation."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(Record):
     """A lock as read. `with_changes` gives another one; nothing changes in place."""
 
     manifest: str
@@ -102,7 +102,9 @@ class Lock:
     """By the journal's output path."""
     damaged: Diagnostic | None = None
     """The warning to show when a part could not be read: then the lock is set aside and made again."""
-    _lines: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    _lines: Mapping[str, bytes] = field(default_factory=dict)
+
+    UNPRINTED = frozenset({"_lines"})
 
     # -- reading ---------------------------------------------------------------
 

@@ -6,14 +6,13 @@ The extensions are those of profile.md. They are sections to choose from with `-
 from __future__ import annotations
 
 from pkibuild.core.times import DAY
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 
 _DIGESTS = {"ecdsa-p384": "sha384", "ecdsa-p521": "sha512", "ed25519": "default"}
 """Where it is not SHA-256; `default` leaves it to OpenSSL, for keys that take no digest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(Record):
     """What the config says of an authority. Paths are relative to its folder, spans in seconds."""
 
     name: str

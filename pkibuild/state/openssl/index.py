@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from pkibuild.core.diagnostics import Diagnostic, warning
 from pkibuild.core.times import END_OF_TIME, format_time
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.model.facts import CertificateFacts, Revocation
 from pkibuild.state.journal.journal import Journal
 from pkibuild.state.openssl import oneline
@@ -53,8 +53,7 @@ _ALWAYS = format_time(END_OF_TIME)
 _CERTIFICATE_NAME = re.compile(r"([0-9A-Fa-f]+)\.pem")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Record):
     """A row of the index. `revoked` is empty unless the status is R."""
 
     status: str
@@ -72,8 +71,7 @@ class Row:
 # -- from the journal -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Record):
     """What was written last of an authority's files. While they are the same, byte for byte, OpenSSL did nothing."""
 
     digest: str
@@ -205,8 +203,7 @@ def _hex(number: int) -> str:
 # -- back into the journal ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(Record):
     """A certificate that plain OpenSSL issued. Without its file only the row of the index is known of it."""
 
     serial: str
@@ -217,8 +214,7 @@ class Imported:
     facts: CertificateFacts | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Record):
     """What plain OpenSSL did since the journal was last brought up to date."""
 
     certificates: tuple[Imported, ...] = ()

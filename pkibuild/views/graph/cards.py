@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pkibuild.core.values import dataclass, replace
+from msgspec.structs import replace
+
+from pkibuild.core.values import Record
 from pkibuild.model.reports import GraphNode
 
 FEWEST = 3
 """So many cards must be alike before they are shown as one."""
 
 
-@dataclass(frozen=True, slots=True)
-class CardRow:
+class CardRow(Record):
     """One artifact on a card; `needs` are (id, facets) pairs."""
 
     id: str
@@ -29,8 +30,7 @@ class CardRow:
         return self.id.split("/", 2)[2] if self.id.count("/") > 1 else self.id
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(Record):
     id: str
     rows: tuple[CardRow, ...]
     parent: str = ""

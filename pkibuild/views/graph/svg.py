@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from pkibuild.core.values import dataclass
+from pkibuild.core.values import Record
 from pkibuild.views.graph.cards import Card, card_of, every
 from pkibuild.views.terminal import visible, width
 
@@ -33,8 +33,7 @@ _DOTS = {"key": "#dc2626", "certificate": "#16a34a", "crl": "#7c3aed", "crl-der"
 _OTHER_DOT = "#0284c7"
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(Record):
     """A placed card; lengths in SVG user units."""
 
     card: Card
