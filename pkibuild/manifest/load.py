@@ -13,7 +13,8 @@ import pkibuild
 from pkibuild.core.diagnostics import Diagnostic, Place, Problems, UserError
 from pkibuild.documents import Disk, Document, Memory, Source
 from pkibuild.documents.schema.masks import within
-from pkibuild.documents.schema.validator import Validator, quote
+from pkibuild.documents.schema.validator import Validator
+from pkibuild.documents.schema.words import quote
 from pkibuild.manifest.decode.authorities import (
     Authorities,
     check_issuers,

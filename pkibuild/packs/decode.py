@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pkibuild.documents.schema.compiled import resolve
+from pkibuild.documents.schema.pointer import resolve
 from pkibuild.model.desired import Rights
 from pkibuild.packs.pack import (
     ByPlatform,

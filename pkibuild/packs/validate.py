@@ -1,19 +1,23 @@
-"""A user's pack held against the schemas of descriptors and options. It imports jsonschema."""
+"""A user's pack validated against the schemas of descriptors and of options."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from pkibuild.core.diagnostics import Diagnostic, Place, nearest
 from pkibuild.documents import Document
-from pkibuild.documents.schema.validator import quote, resolve
+from pkibuild.documents.schema.engine import compile_schema
+from pkibuild.documents.schema.pointer import resolve
+from pkibuild.documents.schema.validator import Validator
+from pkibuild.documents.schema.words import quote
 from pkibuild.packs.pack import COMMON
 from pkibuild.world.files import read_file
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 _SHOWN = 80
 
@@ -27,8 +31,12 @@ def descriptor_schema() -> dict[str, Any]:
 
 def check_descriptor(document: Document) -> Iterator[Diagnostic]:
     """What is wrong with a descriptor, each at its line."""
-    validator = Draft202012Validator(descriptor_schema())
-    for error in validator.iter_errors(document.data):
+    schema = descriptor_schema()
+    if Validator(schema).accepts("#", document.data):
+        return
+    from jsonschema import Draft202012Validator
+
+    for error in Draft202012Validator(schema).iter_errors(document.data):
         yield from _told(_deepest(error), document)
 
 
@@ -87,11 +95,10 @@ def check_options(document: Document) -> Iterator[Diagnostic]:
         message = 'the schema of the options has to be a mapping with `"type": "object"`'
         yield Diagnostic("bad-pack", message, span=document.locate(()))
         return
-    try:
-        Draft202012Validator.check_schema(data)
-    except SchemaError as error:
-        span = document.locate(tuple(error.absolute_path))
-        yield Diagnostic("bad-pack", f"no valid JSON Schema: {error.message[:200]}", span=span)
+    refusal = _refusal(data)
+    error = _schema_error(data) if refusal or not all(map(_is_python_pattern, _patterns(data))) else None
+    if error is not None:
+        yield _not_a_schema(document, *error)
         return
     for name in COMMON:
         if name in data.get("properties", {}):
@@ -100,9 +107,57 @@ def check_options(document: Document) -> Iterator[Diagnostic]:
     if data.get("additionalProperties") is not False:
         message = "the schema needs `additionalProperties: false`, so that a misspelt option is told"
         yield Diagnostic("bad-pack", message, span=document.locate(()))
-    for place, message in _wrong_references(data, data, ()):
+    wrong = list(_wrong_references(data, data, ()))
+    for place, message in wrong:
         hint = "refer to a part of this schema: `$ref` with `#/$defs/NAME`"
         yield Diagnostic("bad-pack", message, hint=hint, span=document.locate(place))
+    if refusal is not None and not wrong:
+        yield _not_a_schema(document, *refusal)
+
+
+def _not_a_schema(document: Document, place: Place, message: str) -> Diagnostic:
+    return Diagnostic("bad-pack", f"not a valid JSON Schema: {message[:200]}", span=document.locate(place))
+
+
+def _refusal(schema: Mapping[str, Any]) -> tuple[Place, str] | None:
+    """Where and why jsonschema-rs does not take a schema."""
+    try:
+        compile_schema(schema)
+    except ValueError as error:
+        return tuple(getattr(error, "instance_path", ())), str(error).split("\n")[0]
+    return None
+
+
+def _schema_error(schema: Mapping[str, Any]) -> tuple[Place, str] | None:
+    """Where and why a schema is not one by its own schema."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        return tuple(error.absolute_path), error.message
+    return None
+
+
+def _patterns(schema: Any) -> Iterator[str]:
+    """Every regular expression of a schema."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str):
+            yield schema["pattern"]
+        if isinstance(schema.get("patternProperties"), dict):
+            yield from schema["patternProperties"]
+    for one in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from _patterns(one)
+
+
+def _is_python_pattern(pattern: str) -> bool:
+    """Whether Python reads a regular expression too: jsonschema, which explains what is wrong, uses its engine."""
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    return True
 
 
 def _wrong_references(schema: Any, root: Mapping[str, Any], place: Place) -> Iterator[tuple[Place, str]]:

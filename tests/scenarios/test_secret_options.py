@@ -483,7 +483,7 @@ def test_a_constant_of_a_schema_is_told_of_as_a_whole(
     _with_option(accounts, {"const": constant}, value)
     result = accounts.run_here("validate")
     assert result.status == 1
-    assert f"`{value}` is no valid `other`" in result.err
+    assert f"`{value}` is not a valid `other`" in result.err
     assert told in result.err
 
 

@@ -1,4 +1,4 @@
-"""Validation: the compiled checks agree with jsonschema, and the words are short."""
+"""Validation: jsonschema-rs and jsonschema agree, and the diagnostics are short."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pkibuild.core.diagnostics import Place, Problems
-from pkibuild.documents.schema.compiled import UnknownKeyword, compile_schema
-from pkibuild.documents.schema.validator import Validator, quote
+from pkibuild.documents.schema.engine import matches
+from pkibuild.documents.schema.strict import validator_class
+from pkibuild.documents.schema.validator import Validator
+from pkibuild.documents.schema.words import quote
 from pkibuild.manifest.read.compose import compose_schema
 from pkibuild.packs.loader import load_packs
 
@@ -25,8 +27,10 @@ def no_secret(_: Place) -> bool:
     return False
 
 
-def judged(pointer: str, value: Any) -> bool:
-    valid: bool = VALIDATOR._judge(pointer).is_valid(value)
+def accepted_by_jsonschema(pointer: str, value: Any) -> bool:
+    """What jsonschema says of a value, by the stricter rules."""
+    schema = SCHEMA if pointer == "#" else {"$ref": pointer, "$defs": SCHEMA["$defs"]}
+    valid: bool = validator_class()(schema).is_valid(value)
     return valid
 
 
@@ -85,10 +89,10 @@ def changed(draw: st.DrawFn, value: Any) -> Any:
 
 @settings(max_examples=250)
 @given(st.data())
-def test_compiled_checks_agree_with_jsonschema(data: st.DataObject) -> None:
+def test_both_libraries_agree(data: st.DataObject) -> None:
     pointer = data.draw(st.sampled_from(POINTERS))
     value = data.draw(near(pointer))
-    assert VALIDATOR.accepts(pointer, value) == judged(pointer, value), (pointer, json.dumps(value))
+    assert VALIDATOR.accepts(pointer, value) == accepted_by_jsonschema(pointer, value), (pointer, json.dumps(value))
 
 
 @settings(max_examples=100)
@@ -117,10 +121,11 @@ def walk(schema: Any) -> None:
             walk(one)
     if not isinstance(schema, dict):
         return
-    check = compile_schema({name: one for name, one in schema.items() if name != "$defs"}, SCHEMA)
+    part = {name: one for name, one in schema.items() if name != "$defs"}
+    validator = Validator({"$defs": {**SCHEMA["$defs"], "part": part}})
     examples = schema.get("examples", []) if isinstance(schema.get("examples", []), list) else []
     for one in [*examples, *([schema["default"]] if "default" in schema and "type" in schema else [])]:
-        assert check(one), (schema.get("description"), one)
+        assert validator.accepts("#/$defs/part", one), (schema.get("description"), one)
     for name, one in schema.items():
         if name == "properties":
             for part in one.values():
@@ -183,39 +188,92 @@ def test_schema_is_a_schema_and_closed() -> None:
         ({"uniqueItems": True}, [{"a": [1]}, {"a": [1]}]),
     ],
 )
-def test_refused_by_both_halves(schema: dict[str, Any], value: Any) -> None:
-    root = {"$defs": {"x": schema}}
-    assert not compile_schema(schema, root)(value)
-    validator = Validator(root)
-    assert not validator._judge("#/$defs/x").is_valid(value)
+def test_refused_with_a_diagnostic(schema: dict[str, Any], value: Any) -> None:
+    validator = Validator({"$defs": {"x": schema}})
+    assert not validator.accepts("#/$defs/x", value)
+    assert validator.problems("#/$defs/x", value, ("hosts", "web"), no_secret)
 
 
 @pytest.mark.parametrize("value", [[1, True], [1, 1.0], [0, False], [{"a": 1}, {"a": True}], [[1], [1.0]]])
 def test_equality_tells_types_apart(value: list[Any]) -> None:
-    root = {"$defs": {"x": {"uniqueItems": True}}}
-    assert compile_schema({"$ref": "#/$defs/x"}, root)(value)
-    assert Validator(root)._judge("#/$defs/x").is_valid(value)
+    assert Validator({"$defs": {"x": {"uniqueItems": True}}}).accepts("#/$defs/x", value)
 
 
-def test_dollar_in_the_middle_and_escaped_stays() -> None:
-    assert compile_schema({"pattern": r"a\$"}, {})("a$b")
-    assert compile_schema({"pattern": "^(a|b$)"}, {})("ab")
-
-
-def test_a_keyword_that_is_not_known_goes_to_jsonschema() -> None:
-    schema = {"dependentRequired": {"a": ["b"]}}
-    with pytest.raises(UnknownKeyword):
-        compile_schema(schema, {})
+@pytest.mark.parametrize(
+    ("schema", "value", "valid"),
+    [
+        ({"type": "number"}, 1.0, True),
+        ({"type": "number", "minimum": 2}, 1.0, False),
+        ({"type": "number"}, 0.5, True),
+        ({"enum": [1, 1.0]}, 1.0, True),
+        ({"not": {"type": "integer"}}, 1.0, True),
+        ({"items": {"properties": {"a": {"type": "integer"}}}}, [{"a": 1}, {"a": 1.0}], False),
+        ({"format": "ipv6"}, "fe80::1%eth0", False),
+        ({"format": "ipv4"}, "010.0.0.1", False),
+        ({"not": {"format": "email"}}, "x", False),
+        ({"type": "string"}, "\ud800", True),
+        ({"pattern": "x"}, "\ud800", False),
+        ({"type": "integer", "maximum": 5}, 10**300, False),
+        ({"const": 10**300}, 10**300 + 1, False),
+    ],
+)
+def test_numbers_formats_and_odd_texts(schema: dict[str, Any], value: Any, valid: bool) -> None:
     validator = Validator({"$defs": {"x": schema}})
+    assert validator.accepts("#/$defs/x", value) == valid
+    assert bool(validator.problems("#/$defs/x", value, ("hosts", "web"), no_secret)) != valid
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "match"),
+    [
+        (r"a\$", "a$b", True),
+        ("^(a|b$)", "ab", True),
+        ("^a$", "a\n", False),
+        ("^(a|b$)", "b\n", False),
+        (r"^\d$", "7", True),
+        (r"^\d$", "\u0663", False),  # ECMA 262: only ASCII digits
+        (r"^[[]a&&b]$", "[a&&b]", True),
+        (r"^[^\u0000-\u001f]+$(?!\n)", "a\u2028b", True),
+        (r"^(?!(.*/)\.\.?(/|$))/x$", "/x", True),
+        (r"(a+)+$", "a" * 60 + "b", False),  # tries are bounded
+    ],
+)
+def test_patterns_mean_the_same_to_both_libraries(pattern: str, text: str, match: bool) -> None:
+    assert matches(text, pattern) == match
+    schema = {"pattern": pattern}
+    assert Validator({"$defs": {"x": schema}}).accepts("#/$defs/x", text) == match
+    assert validator_class()(schema).is_valid(text) == match
+
+
+@pytest.mark.parametrize("name", ["a\n", "\u0663"])
+def test_a_name_that_only_one_library_refuses_is_refused_with_a_diagnostic(name: str) -> None:
+    schema = {"patternProperties": {r"^(a|\d)$": {}}, "additionalProperties": False}
+    validator = Validator({"$defs": {"x": schema}})
+    assert not validator.accepts("#/$defs/x", {name: 1})
+    assert validator.problems("#/$defs/x", {name: 1}, ("hosts", "web"), no_secret)
+
+
+def test_keywords_beyond_those_of_the_built_in_schemas() -> None:
+    validator = Validator({"$defs": {"x": {"dependentRequired": {"a": ["b"]}}}})
     assert not validator.accepts("#/$defs/x", {"a": 1})
     assert validator.accepts("#/$defs/x", {"a": 1, "b": 2})
 
 
 def test_a_schema_may_refer_to_itself() -> None:
     root = {"type": "object", "properties": {"a": {"$ref": "#"}}, "additionalProperties": False}
-    check = compile_schema(root, root)
-    assert check({"a": {"a": {}}})
-    assert not check({"a": {"b": {}}})
+    validator = Validator(root)
+    assert validator.accepts("#", {"a": {"a": {}}})
+    assert not validator.accepts("#", {"a": {"b": {}}})
+
+
+def test_a_very_deep_value_is_refused_and_not_followed() -> None:
+    value: Any = 1.5
+    for _ in range(5000):
+        value = {"a": value}
+    validator = Validator({"$defs": {"x": {"type": "object", "additionalProperties": False}}})
+    assert [one.message for one in validator.problems("#/$defs/x", value, ("hosts", "web"), no_secret)] == [
+        "unknown field `a` in `web`"
+    ]
 
 
 # -- words ------------------------------------------------------------------------------
@@ -255,29 +313,29 @@ WORDS = {
         ({"port": None}, "`port` must be a whole number, not nothing", "write a value, or take the field out"),
         ({"list": "a"}, "`list` must be a list, not text", "write a list: `[…]`"),
         ({"list": []}, "`list` must not be empty", ""),
-        ({"kind": "apach"}, "`apach` is no valid `kind`", "did you mean `apache`?"),
-        ({"kind": "z"}, "`z` is no valid `kind`", "one of `apache`, `nginx`"),
+        ({"kind": "apach"}, "`apach` is not a valid `kind`", "did you mean `apache`?"),
+        ({"kind": "z"}, "`z` is not a valid `kind`", "one of `apache`, `nginx`"),
         ({"text": 5}, "`text` must be text or nothing, not a whole number", "put it in quotes"),
         ({"text": ""}, "`text` must not be empty", ""),
         ({"text": "abcd"}, "`text` must have 3 characters or fewer", ""),
-        ({"name": "A" * 100}, f"`{'A' * 60}…` is no valid `name`", "a name in lower case"),
-        ({"name": "a\n"}, "`a\\u000a` is no valid `name`", "a name in lower case"),
-        ({"either": "a"}, "`a` is no valid `either`", "a number and `d`"),
+        ({"name": "A" * 100}, f"`{'A' * 60}…` is not a valid `name`", "a name in lower case"),
+        ({"name": "a\n"}, "`a\\u000a` is not a valid `name`", "a name in lower case"),
+        ({"either": "a"}, "`a` is not a valid `either`", "a number and `d`"),
         ({"either": {}}, "`either` needs the field `y`", ""),
         ({"either": 5}, "`either` must be text or a mapping, not a whole number", "a number and `d`"),
-        ({"address": "999.1.1.1"}, "`999.1.1.1` is no valid `address`", "IPv4 or IPv6"),
-        ({"address": "fe80::1%eth0"}, "`fe80::1%eth0` is no valid `address`", "IPv4 or IPv6"),
+        ({"address": "999.1.1.1"}, "`999.1.1.1` is not a valid `address`", "IPv4 or IPv6"),
+        ({"address": "fe80::1%eth0"}, "`fe80::1%eth0` is not a valid `address`", "IPv4 or IPv6"),
         ({"on": "yes"}, "`on` must be true or false, not text", "write `true` or `false`, without quotes"),
-        ({"size": "rsa-1024"}, "`rsa-1024` is no valid `size`", "one of `rsa-2048`, `rsa-3072`"),
+        ({"size": "rsa-1024"}, "`rsa-1024` is not a valid `size`", "one of `rsa-2048`, `rsa-3072`"),
         ({"names": {"A": 1}}, "`A` cannot be a name here", ""),
         ({"one": {}}, "`one` needs exactly one of `a`, `b`", ""),
         ({"one": {"a": 1, "b": 1}}, "`one` needs exactly one of `a`, `b`", ""),
         ({"items": ["a", "c"]}, "`c` cannot be an item of `items`", "one of `a`, `b`"),
         ({"items": ["a", "a"]}, "`items` has the same item twice", ""),
-        ({"secret": "hunter2"}, "this value (not shown) is no valid `secret`", "one of `x`"),
-        ({"fixed": 3}, "`3` is no valid `fixed`", "one of `2`"),
-        ({"word": "apach"}, "`apach` is no valid `word`", "did you mean `apache`?"),
-        ({"word": "z"}, "`z` is no valid `word`", "one of `apache`"),
+        ({"secret": "hunter2"}, "this value (not shown) is not a valid `secret`", "one of `x`"),
+        ({"fixed": 3}, "`3` is not a valid `fixed`", "one of `2`"),
+        ({"word": "apach"}, "`apach` is not a valid `word`", "did you mean `apache`?"),
+        ({"word": "z"}, "`z` is not a valid `word`", "one of `apache`"),
         ({"hidden": {"secret": {"HUNTER": 1}}}, "this value (not shown) cannot be a name here", ""),
     ],
 )

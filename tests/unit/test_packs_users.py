@@ -202,6 +202,10 @@ def test_a_secret_is_for_templates_alone_wherever_it_is(
         ('{"type": "object"}', "additionalProperties"),
         ('{"type": "string"}', "object"),
         ('{"type": "object", "additionalProperties": false, "properties": {"a": {"type": "strng"}}}', "JSON Schema"),
+        (r'{"type": "object", "additionalProperties": false, "properties": {"a": {"pattern": "(x"}}}', "(x"),
+        (r'{"type": "object", "additionalProperties": false, "properties": {"a": {"pattern": "x\\Z"}}}', "Z"),
+        (r'{"type": "object", "additionalProperties": false, "properties": {"a": {"pattern": "\\p{L}"}}}', "p{L}"),
+        (r'{"type": "object", "additionalProperties": false, "patternProperties": {"x\\Z": {}}}', "Z"),
         ("[1", ""),
     ],
 )

@@ -64,7 +64,7 @@ class Context(Struct):
 
     def bad_name(self, code: str, text: str, what: str, error: BadName, place: Place) -> None:
         """Report a text that is no name of its kind."""
-        from pkibuild.documents.schema.validator import quote
+        from pkibuild.documents.schema.words import quote
 
         self.error(code, f"{quote(text)} is no {what}: {error}", place, error.hint)
 

@@ -9,7 +9,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pkibuild.core.diagnostics import Diagnostic, Place
-from pkibuild.documents.schema.validator import IsSecret, Validator, quote
+from pkibuild.documents.schema.validator import Validator
+from pkibuild.documents.schema.words import IsSecret, quote
 from pkibuild.manifest.decode.context import Context, Raw
 from pkibuild.manifest.read.compose import service_definition
 from pkibuild.manifest.read.gather import SECTIONS, Written

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pkibuild.documents.schema.validator import resolve
+from pkibuild.documents.schema.pointer import resolve
 
 
 def filled(value: Any, schema: Any, root: Mapping[str, Any], folder: str) -> Any:

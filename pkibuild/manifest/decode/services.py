@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from pkibuild.core.diagnostics import Place
-from pkibuild.documents.schema.validator import quote
+from pkibuild.documents.schema.words import quote
 from pkibuild.manifest.decode.context import Context, Raw
 from pkibuild.manifest.decode.options import filled
 from pkibuild.manifest.read.patterns import glob, is_glob

@@ -35,14 +35,15 @@ def compose_schema(packs: Mapping[str, Pack], only: Collection[str] | None = Non
         "description": common["description"],
         "required": ["type"],
         "properties": {"type": {**common["properties"]["type"], "enum": types}},
-        "allOf": [
+    }
+    if given:  # an empty list is not a valid `allOf`
+        definitions["any-service"]["allOf"] = [
             {
                 "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
                 "then": {"$ref": f"#/$defs/{service_definition(name)}"},
             }
             for name in given
-        ],
-    }
+        ]
     return schema
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pkibuild.core.diagnostics import Diagnostic, Place, Problems, Span, UserError, nearest
 from pkibuild.core.values import Record
 from pkibuild.documents import Document, Memory, Source, read_document
-from pkibuild.documents.schema.validator import quote
+from pkibuild.documents.schema.words import quote
 from pkibuild.documents.yaml.text import LIMIT
 from pkibuild.world.disk import explain
 

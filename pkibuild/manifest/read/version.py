@@ -6,7 +6,7 @@ import re
 
 from pkibuild.core.diagnostics import Diagnostic, Span, UserError
 from pkibuild.documents import Document
-from pkibuild.documents.schema.validator import quote
+from pkibuild.documents.schema.words import quote
 from pkibuild.manifest.read.gather import SECTIONS
 
 
