@@ -30,7 +30,9 @@ def test_the_readme_shows_the_same_in_both_languages() -> None:
     assert english == chinese
 
 
-@pytest.mark.parametrize("page", [*pages(), ROOT / "CHANGELOG.md", *sorted(DOCS.glob("decisions/*.md"))])
+@pytest.mark.parametrize(
+    "page", [*pages(), ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("decisions/*.md"))]
+)
 def test_links_lead_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
