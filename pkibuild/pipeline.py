@@ -1,13 +1,19 @@
-"""The straight line: resolve → observe → plan → [show] → execute → record. No decisions here."""
+"""The straight line: load → resolve → observe → plan → execute → record. No decisions here, and no state."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from importlib import import_module
 
 from msgspec.structs import replace
 
 from pkibuild.artifacts import registry
+from pkibuild.artifacts.draft import Draft
+from pkibuild.artifacts.texts import Texts
+from pkibuild.cache import keys as memories
+from pkibuild.cache.answer import RUN_LOCK
+from pkibuild.cache.keys import Cache
 from pkibuild.core.diagnostics import Diagnostic, Problems, UserError
 from pkibuild.core.values import Record
 from pkibuild.execute.progress import Progress
@@ -15,14 +21,17 @@ from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Manifest
 from pkibuild.model.plan import Action, Pending, Plan, unit_of
 from pkibuild.model.reports import GraphNode, StatusRow, Why
+from pkibuild.observe.files import Files
+from pkibuild.observe.observed import Observed, observe, observe_files, observe_lock, refuse_clone
+from pkibuild.observe.workspace import Workspace
 from pkibuild.plan import saved as saving
 from pkibuild.plan import selection
 from pkibuild.plan.details import describe_new
-from pkibuild.plan.folder import Folder
 from pkibuild.plan.orphans import Wanted, find_orphans, prune
 from pkibuild.plan.planner import PassesOver, make_plan, with_orphans
 from pkibuild.plan.quiet import quiet
 from pkibuild.plan.saved import Saved
+from pkibuild.plan.settled import Passing, signatures
 from pkibuild.plan.status import status as states
 from pkibuild.plan.why import explain
 from pkibuild.resolve.units import Units
@@ -58,6 +67,16 @@ class Result(Record):
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
+class _Planned(Record):
+    """A plan, and what else was found out while it was made."""
+
+    plan: Plan
+    draft: Draft
+    """All that was decided, before `--only` and `--due` chose from it."""
+    passing: Passing | None
+    texts: Texts
+
+
 class States(Record):
     """What `status` tells."""
 
@@ -81,51 +100,60 @@ def examine(manifest: Manifest) -> tuple[list[Unit], Problems]:
 
 
 def plan(manifest: Manifest, world: World, options: Options) -> Plan:
-    """What `apply` would do. Changes nothing. Raises UserError."""
+    """What `apply` would do. Writes nothing but caches. Raises UserError."""
     now = options.at if options.at is not None else world.now()
-    folder = Folder.open(manifest, world, now, take_over=options.take_over, lock_only=options.lock_only)
     units = Units(manifest)
-    folder.notice_clone(units)
-    made = describe_new(_planned(manifest, units, folder, options, now, Forks(world.processors())), manifest)
-    folder.remember()
-    world.hold(manifest, units, folder, made)
-    ordinary = options == Options() and not folder.lock_only
-    return replace(made, quiet=quiet(manifest, units.paths(), folder, made)) if ordinary else made
+    workspace = Workspace.of(manifest, world)
+    memory = Cache() if options.lock_only else memories.read(workspace.tree)
+    observed = observe_lock(workspace, now) if options.lock_only else _observe(workspace, units, world, now, memory)
+    planned = _plan(workspace, units, observed, memory, options, now, world, Forks(world.processors()))
+    made = describe_new(planned.plan, manifest)
+    if isinstance(observed.source, Files):
+        files = observed.source
+        _remember(workspace, files, memory, planned.passing, observed.lock_file.digest)
+        if options == Options():
+            watched = quiet(workspace, units.paths(), files, planned.draft, planned.passing, made, world.started)
+            made = replace(made, quiet=watched)
+    world.hold(manifest, units, observed, planned)
+    return made
 
 
-def _planned(
-    manifest: Manifest,
+def _observe(
+    workspace: Workspace, units: Iterable[Unit], world: World, now: int, memory: Cache, what: str = "planned"
+) -> Observed:
+    workspace.check_owner(world)
+    workspace.check_marker()
+    return observe(workspace, units, now, memory, what)
+
+
+def _plan(
+    workspace: Workspace,
     units: Units,
-    folder: Folder,
+    observed: Observed,
+    memory: Cache,
     options: Options,
     now: int,
+    world: World,
     forks: Forks,
-) -> Plan:
+) -> _Planned:
+    manifest, source = workspace.manifest, observed.source
     dated = now
     if options.saved is not None:
         saving.check_moment(options.saved, now)
         dated = options.saved.now
-    passing = folder.make_passing(forks) if options.at is None and not options.only else None
-    draft, made = make_plan(
-        manifest,
-        units,
-        folder.observed,
-        folder.lock,
-        now,
-        folder.texts,
-        passing or PassesOver(),
-        dated,
-        forks,
-    )
-    folder.draft = draft
+    passing, texts = None, Texts()
+    if isinstance(source, Files) and options.at is None and not options.only:
+        digest, journals = observed.lock_file.digest, signatures(source)
+        passing = Passing(manifest, workspace.tree, digest, journals, now, world.started, memory.keys, forks)
+    draft, made = make_plan(manifest, units, source, observed.lock, now, texts, passing or PassesOver(), dated, forks)
     wanted = Wanted(units.paths(), draft.seen, made.actions)
-    orphans = find_orphans(folder.observed, manifest, wanted, now, passing.passed if passing else ())
+    orphans = find_orphans(source, manifest, wanted, now, passing.passed if passing else ())
     if passing is not None:
         passing.leave_out(unit_of(one.id) for one in orphans)
     made = with_risks(made, orphans, dated)
     removed: list[Action] = []
     if options.prune is not None:
-        removed, orphans = prune(orphans, options.prune, dated, folder.observed)
+        removed, orphans = prune(orphans, options.prune, dated, source)
     made = with_orphans(made, orphans, removed)
     selection.check_named(options.only, draft.seen)
     made = selection.only(made, options.only)
@@ -133,10 +161,10 @@ def _planned(
         made = selection.due(made)
     made = replace(
         made,
-        warnings=(*made.warnings, *folder.warnings),
-        notes=tuple(folder.notes),
-        lock_only=folder.lock_only,
-        lock=folder.lock_digest,
+        warnings=(*made.warnings, *observed.warnings),
+        notes=observed.notes,
+        lock_only=source.lock_only,
+        lock=observed.lock_file.digest,
     )
     if options.saved is not None:
         from pkibuild.views import plan_saved
@@ -145,7 +173,22 @@ def _planned(
     if options.strict and made.warnings:
         raise UserError(*(replace(one, severity="error") for one in made.warnings))
     selection.check_limit(made, options.max_reissue)
-    return made
+    return _Planned(made, draft, passing, texts)
+
+
+def _remember(workspace: Workspace, files: Files, memory: Cache, passing: Passing | None, lock: str) -> None:
+    """Keep what holds for the next run. A folder that may only be read is planned as well, only not as fast."""
+    tree = workspace.tree
+    if tree.stat_root() is None:
+        return
+    try:
+        if tree.stat(RUN_LOCK) is None and files.histories.paths():  # `.cache/` was deleted
+            tree.create(RUN_LOCK, b"", 0o600, durable=False)  # what is remembered is sealed with it
+        memories.write(tree, memory)
+        if passing is not None:
+            passing.close(lock, signatures(files))
+    except (OSError, UserError):
+        return
 
 
 def diff(old: str, new: str, world: World) -> Plan:
@@ -163,24 +206,52 @@ def apply(manifest: Manifest, world: World, options: Options, progress: Progress
     """Build what the plan says, as far as possible. Raises UserError."""
     units = Units(manifest)
     now = world.now()
-    folder = Folder.open(manifest, world, now, take_over=options.take_over)
-    folder.refuse_clone(units)
-    with folder.locked():
-        folder.refresh()
-        folder.accept_gaps(options.accept_lost_history)
+    workspace = Workspace.of(manifest, world)
+    workspace.check_owner(world)
+    memory = memories.read(workspace.tree)
+    if not options.take_over:
+        workspace.check_marker()
+    files, lock_file = observe_files(workspace, now, memory)
+    refuse_clone(workspace, units, files)
+    with workspace.locked():
+        workspace.tree.forget()  # another run may have written until now
+        if not options.take_over:
+            workspace.check_marker()
+        files, lock_file = observe_files(workspace, now, memory, lock_file)
+        if options.accept_lost_history:
+            from pkibuild.execute.lost_history import accept_lost_history
+
+            lock = accept_lost_history(workspace.tree, files.histories, files.lock, options.accept_lost_history, now)
+            lock_file = replace(lock_file, lock=lock)
+            files = Files(workspace.tree, lock, now, memory)
         # What builds is imported while forks still plan: a tenth of a build of a thousand hosts.
         forks = Forks(options.jobs or world.processors(), partial(import_module, "pkibuild.execute.run"), weight=120)
-        made = _planned(manifest, units, folder, options, now, forks)
+        planned = _plan(
+            workspace,
+            units,
+            Observed(files, lock_file),
+            memory,
+            options,
+            now,
+            world,
+            forks,
+        )
+        made, draft, passing = planned.plan, planned.draft, planned.passing
         selection.check_risks(made, options.fail_on)
         from pkibuild.execute.run import carry_out
+        from pkibuild.record.recorder import Recorder
 
-        done, pending, diagnostics = carry_out(manifest, units, folder, made, world, options.jobs, progress)
-        folder.remember()
-    world.hold(manifest, units, folder, made)
-    shown = tuple(map(manifest.located, diagnostics))
-    if options == Options() and not diagnostics:
-        made = replace(made, quiet=quiet(manifest, units.paths(), folder, made))
-    return replace(made, pending=(*made.pending, *pending)), Result(tuple(done), tuple(pending), shown)
+        skipped = passing.passed if passing is not None else ()
+        recorder = Recorder(workspace, units, lock_file, now, planned.texts, draft, skipped, memory)
+        outcome = carry_out(
+            manifest, units, workspace, files, made, draft.leftovers, recorder, world, options.jobs, progress
+        )
+        _remember(workspace, files, memory, passing, outcome.lock_file.digest)
+    world.hold(manifest, units, files, planned)
+    if options == Options() and not outcome.diagnostics:
+        made = replace(made, quiet=quiet(workspace, units.paths(), files, draft, passing, made, world.started))
+    shown = tuple(map(manifest.located, outcome.diagnostics))
+    return replace(made, pending=(*made.pending, *outcome.pending)), Result(outcome.done, outcome.pending, shown)
 
 
 def status(manifest: Manifest, world: World, at: int | None = None, within: int | None = None) -> States:
@@ -198,16 +269,20 @@ def status(manifest: Manifest, world: World, at: int | None = None, within: int 
 
 
 def _states(manifest: Manifest, world: World, units: list[Unit], now: int) -> States:
-    folder = Folder.open(manifest, world, now)
-    folder.notice_clone(units, "told")
-    return States(states(manifest, units, folder.observed, folder.lock, now), tuple(folder.notes))
+    workspace = Workspace.of(manifest, world)
+    observed = _observe(workspace, units, world, now, memories.read(workspace.tree), "told")
+    return States(states(manifest, units, observed.source, observed.lock, now), observed.notes)
 
 
 def bundle(manifest: Manifest, world: World, host: str) -> bytes:
     """One host's files as a tar stream. Raises UserError."""
     from pkibuild.deliver import bundle as bundles
 
-    return bundles.bundle(manifest, host, Units(manifest), Folder.open(manifest, world, world.now()))
+    now, workspace = world.now(), Workspace.of(manifest, world)
+    workspace.check_owner(world)
+    workspace.check_marker()
+    files, _ = observe_files(workspace, now, memories.read(workspace.tree))
+    return bundles.bundle(workspace, host, Units(manifest), files, now)
 
 
 def graph(manifest: Manifest) -> list[GraphNode]:

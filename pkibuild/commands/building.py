@@ -48,7 +48,7 @@ def recall(arguments: Namespace, world: World) -> Memory:
 def keep(documents: Memory, manifest: Manifest, world: World) -> None:
     """Keep them for the next run, unless it cannot know where they lie."""
     from pkibuild.cache import documents as memory
-    from pkibuild.plan.folder import output_root
+    from pkibuild.observe.workspace import output_root
 
     if posixpath.isabs(manifest.output):
         return

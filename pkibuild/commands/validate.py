@@ -91,7 +91,7 @@ def _unsayable(units: list[Unit], lock: Lock | None) -> list[Diagnostic]:
 
 def _lock(manifest: Manifest) -> Lock | None:
     """The lock, if it is there and can be read; what is wrong with it is told by itself (`_lock_problems`)."""
-    from pkibuild.plan.folder import lock_path
+    from pkibuild.observe.workspace import lock_path
     from pkibuild.state.lock.committed import read_lock
     from pkibuild.state.lock.lock import Lock
 
@@ -117,7 +117,7 @@ def _lock_problems(path: str, arguments: Namespace) -> list[Diagnostic]:
 
 
 def _lock_of(path: str, arguments: Namespace) -> str:
-    from pkibuild.plan.folder import lock_in
+    from pkibuild.observe.workspace import lock_in
 
     return lock_in(posixpath.dirname(path) if arguments.output is None else arguments.output, path)
 

@@ -17,7 +17,8 @@ from pkibuild.model.facts import sha
 from pkibuild.model.manifest import Host, Manifest
 from pkibuild.model.plan import Action, Plan
 from pkibuild.observe.files import Files
-from pkibuild.plan.folder import Folder
+from pkibuild.observe.observed import refuse_clone
+from pkibuild.observe.workspace import Workspace
 from pkibuild.plan.planner import draft_plan
 from pkibuild.plan.selection import due
 from pkibuild.resolve.units import Units
@@ -40,36 +41,37 @@ class Member(Record):
     """Where it points to, if it is a symbolic link (then there are no `data`)."""
 
 
-def bundle(manifest: Manifest, name: str, units: Units, folder: Folder) -> bytes:
+def bundle(workspace: Workspace, name: str, units: Units, files: Files, now: int) -> bytes:
     """The tar stream of a host's files; the same folder gives the same bytes.
 
     Raises UserError where they are not built, not as the manifest says, or altered.
     """
+    manifest = workspace.manifest
     host = manifest.hosts.get(name)
     if host is None:
         close = nearest(name, manifest.hosts)
         raise fail("unknown-host", f"host `{name}` is not declared", hint=f"did you mean `{close}`?" if close else "")
-    folder.refuse_clone(units)
-    plan = _plan(manifest, host, units, folder)
-    unit, source = units.of(host), folder.source
+    refuse_clone(workspace, units, files)
+    plan = _plan(manifest, host, units, files, now)
+    unit = units.of(host)
     wanted = rights_of(unit)
     _check_plan(host, plan, {node for node, _ in wanted.values()})
-    receipt = source.receipt(unit)
+    receipt = files.receipt(unit)
     missing = [path for path in wanted if path not in receipt.files]
     if missing:
         raise _refused(host, "not-built", f"`{missing[0]}` is not in its receipt")
-    return tar(_members(host, unit, receipt, wanted, source))
+    return tar(_members(host, unit, receipt, wanted, files))
 
 
-def _plan(manifest: Manifest, host: Host, units: Units, folder: Folder) -> Plan:
+def _plan(manifest: Manifest, host: Host, units: Units, files: Files, now: int) -> Plan:
     """What is to be done for this host, and for the authorities on which it depends."""
     chosen = [units.of(one) for one in (*manifest.authorities.values(), host)]
-    draft, _ = draft_plan(manifest, chosen, folder.source, folder.lock, folder.now, Texts())
+    draft, _ = draft_plan(manifest, chosen, files, files.lock, now, Texts())
     problems = [*units.problems.errors, *draft.problems.errors]
     if problems:
         raise UserError(*problems)
     actions, pending = tuple(draft.actions.values()), tuple(draft.pending)
-    return Plan(manifest.path, manifest.output, folder.now, actions, pending=pending)
+    return Plan(manifest.path, manifest.output, now, actions, pending=pending)
 
 
 def rights_of(unit: Unit) -> dict[str, tuple[str, Rights]]:

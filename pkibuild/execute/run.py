@@ -1,75 +1,123 @@
-"""One run of `apply`, after the plan is made: open, write, record."""
+"""One run of `apply`, after the plan is made: open the keys, carry the actions out, have all of it recorded."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from typing import Protocol
 
 from pkibuild.core.diagnostics import Diagnostic, warning
+from pkibuild.core.values import Record
 from pkibuild.execute.executor import Executor
 from pkibuild.execute.progress import Progress
 from pkibuild.execute.shares import build, split
 from pkibuild.execute.signers import Opened, Opener
+from pkibuild.model.desired import Unit
 from pkibuild.model.layout import STAGED, public_path
 from pkibuild.model.manifest import Manifest
-from pkibuild.model.plan import Action, Done, Pending, Plan
+from pkibuild.model.plan import Action, Built, Done, Pending, Plan, partner_of
 from pkibuild.model.recipes import MakeKey, Remove, Sign, SignCrl
-from pkibuild.plan.folder import Folder, marker_of
-from pkibuild.plan.quiet import RUNNING
-from pkibuild.plan.selection import without
-from pkibuild.record import records
-from pkibuild.record.made import Built
-from pkibuild.record.recorder import record, record_units
+from pkibuild.observe.files import Files
+from pkibuild.observe.workspace import RUNNING, Workspace, marker_of
 from pkibuild.resolve.units import Units
+from pkibuild.state import marker
 from pkibuild.state.journal.histories import Histories
+from pkibuild.state.lock.committed import LockFile
 from pkibuild.world import World
 from pkibuild.world.files import remove_leftover
 from pkibuild.world.tree import TEMPORARY
 
 
+class Recorder(Protocol):
+    """Records what was carried out; made by the caller (`record/`)."""
+
+    def record_units(self, histories: Histories, units: Iterable[Unit], done: Done) -> Built:
+        """In whatever process they were built: the receipts of units; what lock and cache are to say of them."""
+        ...
+
+    def record(self, histories: Histories, done: Done, others: Built, removed: Sequence[str]) -> LockFile:
+        """All the rest: what this process has done, and the lock with what workers have recorded."""
+        ...
+
+
+class Outcome(Record):
+    """How carrying out a plan went."""
+
+    lock_file: LockFile
+    done: tuple[str, ...] = ()
+    """Ids of the actions that were carried out."""
+    pending: tuple[Pending, ...] = ()
+    """What waits for a key that could not be opened."""
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
 def carry_out(
     manifest: Manifest,
     units: Units,
-    folder: Folder,
+    workspace: Workspace,
+    files: Files,
     plan: Plan,
+    leftovers: Iterable[str],
+    recorder: Recorder,
     world: World,
     jobs: int | None,
     progress: Progress,
-) -> tuple[list[str], list[Pending], list[Diagnostic]]:
-    """Do what can be done of a plan, and record it. What was done, what waits, and why."""
-    tree = folder.tree
+) -> Outcome:
+    """Do what can be done of a plan, and have it recorded, also where it ends early. Raises UserError.
+
+    `leftovers` are the paths of keys beside which a killed run has left one that nothing was ever signed for.
+    """
+    tree = workspace.tree
     opened = Opener(manifest, tree, world).open_all(plan.actions)
     closed = {one.id: why for one in plan.actions if (why := _blocked(one, opened))} if opened.closed else {}
     actions, waits = without(plan, closed)
-    waiting = [Pending(action.id, why.code, why.message, action.place) for action, why in waits]
-    _sweep(folder)
+    pending = tuple(Pending(action.id, why.code, why.message, action.place) for action, why in waits)
+    _sweep(workspace, leftovers)
     if not actions:
-        record(manifest, units, folder, Done(), Built(), Histories(tree), ())
-        return [], waiting, _told(opened)
-    records.mark_folder(tree, marker_of(manifest))
+        return Outcome(recorder.record(Histories(tree), Done(), Built(), ()), (), pending, _diagnostics(opened))
+    _mark_folder(workspace)
     tree.create(RUNNING, b"", 0o600, durable=False)
     generations = {
-        authority.id: folder.source.history(authority).generation or authority.key.generation
+        authority.id: files.history(authority).generation or authority.key.generation
         for authority in manifest.authorities.values()
     }
     processors = jobs or world.processors()
-    executor = Executor(tree, folder.source.histories, opened, folder.now, processors, generations, progress.step)
+    executor = Executor(tree, files.histories, opened, plan.now, processors, generations, progress.step)
     progress.start(len(actions))
     first, shares = split(units.made.values(), actions, processors)
     others = Built()
     try:
         executor.run(first)
-        for one in build(shares, executor, partial(record_units, folder, folder.source.histories), processors):
+        for one in build(shares, executor, partial(recorder.record_units, files.histories), processors):
             others.join(one)
             for id in one.ids:
                 progress.step(id)
     finally:
         if shares:  # other processes were here
             tree.forget()
-        gone = [action.id for action in actions if isinstance(action.recipe, Remove)]
-        record(manifest, units, folder, executor.done, others, executor.journals.histories(), gone)
+        removed = [action.id for action in actions if isinstance(action.recipe, Remove)]
+        lock_file = recorder.record(executor.journals.histories(), executor.done, others, removed)
         tree.flush()
     tree.remove(RUNNING)  # else the next run looks for what lies about half-written
-    return [*executor.done.ids, *others.ids], waiting, _told(opened)
+    return Outcome(lock_file, (*executor.done.ids, *others.ids), pending, _diagnostics(opened))
+
+
+def without(plan: Plan, blocked: Mapping[str, Diagnostic]) -> tuple[list[Action], list[tuple[Action, Diagnostic]]]:
+    """The actions that can be carried out, and those that depend on blocked ones, each with what blocks it."""
+    if not blocked:
+        return list(plan.actions), []
+    lost: dict[str, Diagnostic] = {}
+    go: list[Action] = []
+    wait: list[tuple[Action, Diagnostic]] = []
+    for action in plan.actions:
+        why = blocked.get(action.id) or next((lost[need] for need in action.needs if need in lost), None)
+        if why is None:
+            go.append(action)
+        else:
+            lost[action.id] = why
+            wait.append((action, why))
+    wait += [(action, lost[partner_of(action.id)]) for action in go if partner_of(action.id) in lost]
+    return [action for action in go if partner_of(action.id) not in lost], wait
 
 
 def _blocked(action: Action, opened: Opened) -> Diagnostic | None:
@@ -86,21 +134,31 @@ def _blocked(action: Action, opened: Opened) -> Diagnostic | None:
     return None
 
 
-def _told(opened: Opened) -> list[Diagnostic]:
+def _diagnostics(opened: Opened) -> tuple[Diagnostic, ...]:
     closed = [warning(one.code, one.message, one.place, one.hint) for one in opened.closed.values()]
-    return [*opened.warnings, *closed]
+    return (*opened.warnings, *closed)
 
 
-def _sweep(folder: Folder) -> None:
+def _sweep(workspace: Workspace, leftovers: Iterable[str]) -> None:
     """Remove what a killed run left half-written, and staged keys of which nothing came."""
-    tree = folder.tree
-    for path in folder.draft.leftovers if folder.draft else ():
+    tree = workspace.tree
+    for path in leftovers:
         tree.remove(public_path(path) + STAGED)
         tree.remove(path + STAGED)
-    remove_leftover(folder.lock_path)
+    remove_leftover(workspace.lock_path)
     if tree.stat(RUNNING) is None:
         return
     for path in list(tree.walk()):
         if path.rpartition("/")[2].startswith(TEMPORARY):
             tree.remove(path)
     tree.remove(RUNNING)
+
+
+def _mark_folder(workspace: Workspace) -> None:
+    """Say whose folder this is, and keep keys out of git, before anything secret is in it."""
+    tree = workspace.tree
+    own = marker.Marker(marker_of(workspace.manifest)).serialise()
+    if tree.read(marker.MARKER) != own:
+        tree.write(marker.MARKER, own, durable=True)
+    if tree.read(".gitignore") is None:
+        tree.write(".gitignore", marker.GITIGNORE, durable=True)

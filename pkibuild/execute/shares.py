@@ -16,9 +16,8 @@ from pkibuild.core.values import Record
 from pkibuild.execute.executor import TOGETHER, Executor
 from pkibuild.execute.ledger import Asking, Drafts
 from pkibuild.model.desired import Unit
-from pkibuild.model.plan import Action, Done, unit_of
+from pkibuild.model.plan import Action, Built, Done, unit_of
 from pkibuild.model.recipes import Assemble, FinishKey, Link, MakeKey, SetMode, Sign, Write
-from pkibuild.record.made import Built
 from pkibuild.world.forks import Channel, crew, ready
 
 ALONE = 96

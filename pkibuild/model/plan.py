@@ -162,6 +162,11 @@ def unit_of(id: str) -> str:
     return f"host/{name.rpartition('@')[2]}" if kind == "service" else f"{kind}/{name}"
 
 
+def partner_of(id: str) -> str:
+    """The certificate with which alone a new key comes to its place; empty for what is no key."""
+    return f"{id.removesuffix('/key')}/certificate" if id.endswith("/key") else ""
+
+
 class Done(Struct):
     """What was carried out, for the records."""
 
@@ -176,3 +181,24 @@ class Done(Struct):
     """By serial: what OpenSSL's index calls certificates that were issued."""
     digests: dict[str, str] = field(default_factory=dict)
     """By path: SHA-256 of what was written, keys apart. What has a secret in it is recorded without."""
+
+
+class Built(Struct):
+    """What was built and recorded: by a worker, or by several."""
+
+    ids: list[str] = field(default_factory=list)
+    units: set[str] = field(default_factory=set)
+    lines: dict[str, bytes] = field(default_factory=dict)
+    """Of the lock, by node."""
+    keys: dict[str, tuple[int, int, int, int, str, str]] = field(default_factory=dict)
+    """What its keys are, for the cache."""
+    subjects: dict[str, str] = field(default_factory=dict)
+    """As in `Done`."""
+
+    def join(self, other: Built) -> None:
+        """Add what another has built."""
+        self.ids.extend(other.ids)
+        self.units.update(other.units)
+        self.lines.update(other.lines)
+        self.keys.update(other.keys)
+        self.subjects.update(other.subjects)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
 from msgspec.structs import replace
 
 from pkibuild.core.diagnostics import Diagnostic, UserError, fail, nearest, warning
 from pkibuild.core.times import plural
-from pkibuild.model.plan import BY_TIME, Action, Plan, unit_of
+from pkibuild.model.plan import BY_TIME, Action, Plan, partner_of, unit_of
 from pkibuild.review.risks import found_risks
 
 FOLLOWING = frozenset({"key-changed", "parts-changed", "list-changed"})
@@ -41,15 +41,10 @@ def only(plan: Plan, patterns: Iterable[str]) -> Plan:
         if id not in chosen:
             chosen.add(id)
             stack.extend(by_id[id].needs)
-            partner = _partner(id)
+            partner = partner_of(id)
             if partner in by_id:
                 stack.append(partner)
     return replace(plan, actions=tuple(action for action in plan.actions if action.id in chosen))
-
-
-def _partner(id: str) -> str:
-    """A new key comes to its place only with its certificate."""
-    return f"{id.removesuffix('/key')}/certificate" if id.endswith("/key") else ""
 
 
 def matches(id: str, pattern: str) -> bool:
@@ -73,7 +68,7 @@ def due(plan: Plan) -> Plan:
         elif codes & BY_TIME:
             edited.append(action.id)
     planned = {action.id for action in plan.actions}
-    lonely = {id for id in kept if _partner(id) in planned and _partner(id) not in kept}
+    lonely = {id for id in kept if partner_of(id) in planned and partner_of(id) not in kept}
     kept = {id: action for id, action in kept.items() if id not in lonely}
     warnings = plan.warnings
     if edited:
@@ -109,21 +104,3 @@ def check_risks(plan: Plan, codes: Iterable[str]) -> None:
     found = stopping(plan, codes)
     if found:
         raise UserError(*found, status=STOPPED)
-
-
-def without(plan: Plan, blocked: Mapping[str, Diagnostic]) -> tuple[list[Action], list[tuple[Action, Diagnostic]]]:
-    """The actions that can be carried out, and those that hang on blocked ones, each with what blocks it."""
-    if not blocked:
-        return list(plan.actions), []
-    lost: dict[str, Diagnostic] = {}
-    go: list[Action] = []
-    wait: list[tuple[Action, Diagnostic]] = []
-    for action in plan.actions:
-        why = blocked.get(action.id) or next((lost[need] for need in action.needs if need in lost), None)
-        if why is None:
-            go.append(action)
-        else:
-            lost[action.id] = why
-            wait.append((action, why))
-    wait += [(action, lost[_partner(action.id)]) for action in go if _partner(action.id) in lost]
-    return [action for action in go if _partner(action.id) not in lost], wait

@@ -25,6 +25,7 @@ from pkibuild.cache.store import keep, recall
 from pkibuild.manifest.decode.options import files_in
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Declaration, Manifest, Service
+from pkibuild.observe.files import Files as FileSource
 from pkibuild.plan.planner import PassesOver
 from pkibuild.world.forks import ALONE, Forks
 from pkibuild.world.tree import Tree
@@ -88,6 +89,11 @@ def ground_of(manifest: Manifest, views: Mapping[str, IssuerView], lock: str, jo
         repr(journals),
     )
     return sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def signatures(files: FileSource) -> list[tuple[str, Signature | None]]:
+    """Every journal of the folder with its size, times, inode and mode."""
+    return [(path, signature(f"{files.tree.root}/{path}")) for path in files.histories.paths()]
 
 
 def _with_same_files(units: Mapping[str, Memory], root: str, forks: Forks) -> set[str]:

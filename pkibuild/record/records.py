@@ -1,4 +1,4 @@
-"""What a run remembers besides the artifacts: receipts, the files of plain OpenSSL, the lock, whose folder it is.
+"""What a run records besides the artifacts: receipts, the files of plain OpenSSL, the lock.
 
 Records follow from what is there now; each is written only when its bytes differ.
 """
@@ -18,7 +18,6 @@ from pkibuild.model.manifest import Authority, Declaration, Manifest
 from pkibuild.observe.after_run import AfterRun
 from pkibuild.observe.files import Files
 from pkibuild.packs.expansion import Expansion
-from pkibuild.state import marker as output
 from pkibuild.state.lock.lock import JournalMark, LockEntry, lines_of
 from pkibuild.state.openssl import config as openssl_config
 from pkibuild.state.openssl import index as openssl
@@ -27,17 +26,10 @@ from pkibuild.state.receipt import NAME, Receipt, ReceiptBuild, ReceiptCommand, 
 from pkibuild.world.tree import Tree
 
 
-def put(tree: Tree, path: str, data: bytes, mode: int = 0o644, *, durable: bool = False) -> None:
+def put(tree: Tree, path: str, data: bytes) -> None:
     """Write a record, unless it says the same already."""
     if tree.read(path) != data:
-        tree.write(path, data, mode, durable=durable)
-
-
-def mark_folder(tree: Tree, manifest: str) -> None:
-    """Say whose folder this is, and keep keys out of git, before anything secret is in it."""
-    put(tree, output.MARKER, output.Marker(manifest).serialise(), durable=True)
-    if tree.read(".gitignore") is None:
-        put(tree, ".gitignore", output.GITIGNORE, durable=True)
+        tree.write(path, data)
 
 
 def record(unit: Unit, source: AfterRun, texts: Texts) -> dict[str, bytes]:

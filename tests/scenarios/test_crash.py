@@ -26,7 +26,7 @@ import pytest
 from estate import AUTHORITIES, Estate, public_of
 from helpers import Project, environment
 
-from pkibuild.plan.quiet import RUNNING
+from pkibuild.observe.workspace import RUNNING
 from pkibuild.world.tree import Tree
 
 MANIFEST = (

@@ -1,18 +1,15 @@
-"""The lock is read once in a run, and again where anybody could have written it meanwhile."""
+"""The lock's file is parsed once in a run, and again where another run has written it meanwhile."""
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 
 import pytest
 from helpers import Project
 
-from pkibuild.cache.answer import TICK
 from pkibuild.manifest import load
-from pkibuild.plan import folder as folders
-from pkibuild.plan.folder import Folder
+from pkibuild.observe.workspace import Workspace
+from pkibuild.state.lock.committed import LockFile, load_lock, store_lock
 from pkibuild.state.lock.lock import Lock
 from pkibuild.world import World
 
@@ -20,68 +17,50 @@ MANIFEST = """\
 version: 1
 authorities: {ca: {subject: {common_name: CA}, key: ecdsa-p256}}
 """
+EMPTY = Lock("pki.yaml", "pki")
 
 
 @pytest.fixture
-def opened(project: Project, monkeypatch: pytest.MonkeyPatch) -> Folder:
-    """As a run sees it before it holds the folder."""
+def before(project: Project, monkeypatch: pytest.MonkeyPatch) -> LockFile:
+    """As a run reads it before it holds the folder."""
     project.write(MANIFEST)
     project.run_here("apply").ok()
     monkeypatch.chdir(project.folder)
-    time.sleep(TICK / 1e9 * 2)
     world = World()
-    return Folder.open(load("pki.yaml", world), world, world.now())
+    workspace = Workspace.of(load("pki.yaml", world), world)
+    return load_lock(workspace.lock_path, workspace.lock_name, EMPTY)
 
 
-def reads(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Which files are read as the lock when a run looks again."""
-    found: list[str] = []
-    real = folders.read_lock
-    monkeypatch.setattr(folders, "read_lock", lambda path, name: (found.append(path), real(path, name))[1])
-    folder.refresh()
-    return found
+def again(before: LockFile) -> LockFile:
+    return load_lock(before.path, "pki.lock", EMPTY, before)
 
 
-def test_it_is_read_once(opened: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = opened.lock
-    assert reads(opened, monkeypatch) == []
-    assert opened.lock is before
+def test_the_same_bytes_are_not_parsed_again(before: LockFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(Lock, "parse")
+    assert again(before) is before
 
 
-def test_what_another_run_writes_is_read(opened: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even with the size and the time of the one before."""
-    path = Path(opened.lock_path)
-    old, digest = path.stat(), opened.lock_digest
+def test_what_another_run_writes_is_read(before: LockFile) -> None:
+    path = Path(before.path)
     path.write_bytes(path.read_bytes().replace(b"authority/ca/key", b"authority/cb/key"))
-    os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))
-    assert len(reads(opened, monkeypatch)) == 1
-    assert "authority/cb/key" in opened.lock
-    assert opened.lock_digest != digest
+    after = again(before)
+    assert "authority/cb/key" in after.lock
+    assert after.digest != before.digest
 
 
-def test_one_that_was_written_just_now_is_read_again(opened: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened.world.started = time.time() - 60
-    Path(opened.lock_path).touch()
-    assert len(reads(opened, monkeypatch)) == 1
-    assert len(reads(opened, monkeypatch)) == 1
-
-
-def test_one_that_goes_or_comes_is_noticed(opened: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = Path(opened.lock_path)
-    data = path.read_bytes()
+def test_one_that_goes_or_comes_is_noticed(before: LockFile) -> None:
+    path = Path(before.path)
     path.unlink()
-    opened.refresh()
-    assert (len(opened.lock), opened.lock_digest) == (0, "")
-    path.write_bytes(data)
-    opened.refresh()
-    assert "authority/ca/key" in opened.lock
+    gone = again(before)
+    assert (gone.lock, gone.digest) == (EMPTY, "")
+    path.write_bytes(before.data)
+    assert "authority/ca/key" in again(gone).lock
 
 
-def test_what_is_written_counts_as_read(opened: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    digest = opened.lock_digest
-    opened.write_lock(opened.lock)
-    assert opened.lock_digest == digest
-    longer = opened.lock.with_changes({"host/x/key": b'{"id":"host/x/key","kind":"key"}'})
-    opened.write_lock(longer)
-    assert opened.lock_digest != digest
-    assert "host/x/key" in Lock.parse(Path(opened.lock_path).read_bytes(), "pki.lock")
+def test_what_is_written_counts_as_read(before: LockFile) -> None:
+    assert store_lock(before, before.lock) is before
+    longer = before.lock.with_changes({"host/x/key": b'{"id":"host/x/key","kind":"key"}'})
+    after = store_lock(before, longer)
+    assert after.digest != before.digest
+    assert again(after) is after
+    assert "host/x/key" in Lock.parse(Path(before.path).read_bytes(), "pki.lock")

@@ -16,7 +16,7 @@ from helpers import Project, Result, environment
 from users import as_nobody, hand_over, needs_root
 
 from pkibuild import cli
-from pkibuild.plan.folder import Folder
+from pkibuild.observe.workspace import Workspace
 from pkibuild.world import World
 from pkibuild.world.tree import Tree
 
@@ -80,14 +80,14 @@ def test_two_manifests_do_not_take_one_new_folder(project: Project, monkeypatch:
     estate = Estate(project)
     estate.write(MANIFEST)
     project.write(MANIFEST, "other.yaml")
-    held = Folder.locked
+    locked = Workspace.locked
 
-    def late(folder: Folder) -> AbstractContextManager[None]:
-        monkeypatch.setattr(Folder, "locked", held)
+    def late(workspace: Workspace) -> AbstractContextManager[None]:
+        monkeypatch.setattr(Workspace, "locked", locked)
         assert estate.run("apply", "other.yaml").status == 0
-        return held(folder)
+        return locked(workspace)
 
-    monkeypatch.setattr(Folder, "locked", late)
+    monkeypatch.setattr(Workspace, "locked", late)
     result = estate.run("apply")
     assert result.status == 1
     assert "error[output-taken]" in result.err

@@ -1,4 +1,4 @@
-"""The lock as git has it: what is wrong with it where there is no output folder to make it again from."""
+"""The lock's file: reading and writing it, and what is wrong with it where there is nothing to make it again from."""
 
 from __future__ import annotations
 
@@ -7,9 +7,44 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from pkibuild.core.diagnostics import Diagnostic, UserError, fail
+from pkibuild.core.values import Record
+from pkibuild.model.facts import sha
 from pkibuild.state.lock.lock import Lock
 from pkibuild.world.disk import explain
-from pkibuild.world.files import read_file
+from pkibuild.world.files import read_file, write_file
+
+
+class LockFile(Record):
+    """A lock, and the bytes from which it was read or as which it was written."""
+
+    path: str
+    lock: Lock
+    data: bytes = b""
+    """Empty where there is no such file."""
+    digest: str = ""
+    """SHA-256 of the data in hex; empty where there are none."""
+
+
+def load_lock(path: str, name: str, empty: Lock, before: LockFile | None = None) -> LockFile:
+    """The lock at `path`, called `name` in messages; `empty` where there is none. Raises UserError.
+
+    Where the bytes are those that were read `before`, they are not parsed again.
+    """
+    data = read_lock(path, name)
+    if data is None:
+        return LockFile(path, empty)
+    if before is not None and before.digest and before.data == data:
+        return before
+    return LockFile(path, Lock.parse(data, name), data, sha(data) if data else "")
+
+
+def store_lock(before: LockFile, lock: Lock) -> LockFile:
+    """Write a lock in place of another, unless it says the same or nothing. Raises UserError."""
+    data = lock.serialise()
+    if not len(lock) or data == before.data:
+        return before
+    write_file(before.path, data)
+    return LockFile(before.path, lock, data, sha(data))
 
 
 def read_lock(path: str, name: str) -> bytes | None:

@@ -1,0 +1,63 @@
+"""`--accept-lost-history`: an authority's journal has lost its end, and goes on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pkibuild.core.diagnostics import fail
+from pkibuild.core.times import END_OF_TIME
+from pkibuild.model.facts import CrlFacts
+from pkibuild.state.journal.entries import Draft
+from pkibuild.state.journal.histories import Histories, journal_of
+from pkibuild.state.journal.journal import Journal, Writer, draft
+from pkibuild.state.lock.lock import Lock
+from pkibuild.world.tree import Tree
+
+
+def accept_lost_history(tree: Tree, histories: Histories, lock: Lock, authorities: Iterable[str], now: int) -> Lock:
+    """Write into the journals of authorities that they lost their ends; the lock without its marks of them.
+
+    Raises UserError where a journal has lost nothing.
+    """
+    for name in authorities:
+        path = journal_of(name)
+        mark = lock.journals.get(path)
+        journal = histories.at(path)
+        if mark is None or journal.contains(mark.length, mark.head):
+            raise fail(
+                "no-lost-history",
+                f"the journal of `{name}` lacks nothing that the lock knows",
+                hint="`--accept-lost-history` is for an authority named by `error[journal-behind]`",
+            )
+        writer = Writer(journal)
+        detail = {"length": mark.length, "head": mark.head}
+        writer.add(draft("gap", now, f"authority/{name}/certificate", detail=detail))
+        for entry in _lost_revocations(lock, name, journal, now):
+            writer.add(entry)
+        if journal.torn_at is not None:
+            tree.truncate(path, journal.torn_at)
+        tree.append(path, writer.taken())
+        lock = lock.with_journals({other: mark for other, mark in lock.journals.items() if other != path})
+    return lock
+
+
+def _lost_revocations(lock: Lock, authority: str, journal: Journal, now: int) -> Iterator[Draft]:
+    """What the lock's CRLs revoke and the journal has lost: no loss makes a certificate valid again.
+
+    Nothing else is known of such a certificate, so it stays in the CRLs for good.
+    """
+    recorded = {one.serial for one in journal.revocations()}
+    crl = f"authority/{authority}/crl"
+    for node in lock.ids():
+        entry = lock.entry(node) if node == crl or node.startswith(f"{crl}@") else None
+        if entry is None or not isinstance(entry.facts, CrlFacts):
+            continue
+        for one in entry.facts.revoked:
+            if one.serial in recorded:
+                continue
+            recorded.add(one.serial)
+            id = f"openssl/{authority}/{one.serial}"
+            if not journal.has_serial(one.serial):
+                detail = {"issuer_generation": entry.generation} if (entry.generation or 1) != 1 else None
+                yield draft("issue", now, id, serial=one.serial, not_after=END_OF_TIME, detail=detail)
+            yield draft("revoke", now, id, serial=one.serial, detail={"on": one.on, "reason": one.reason})
