@@ -22,6 +22,7 @@ from pkibuild.model.manifest import Manifest
 from pkibuild.model.plan import Action, Pending, Plan, unit_of
 from pkibuild.model.reports import GraphNode, StatusRow, Why
 from pkibuild.observe.files import Files
+from pkibuild.observe.lost_history import accept_lost_history
 from pkibuild.observe.observed import Observed, observe, observe_files, observe_lock, refuse_clone
 from pkibuild.observe.workspace import Workspace
 from pkibuild.plan import saved as saving
@@ -218,12 +219,11 @@ def apply(manifest: Manifest, world: World, options: Options, progress: Progress
         if not options.take_over:
             workspace.check_marker()
         files, lock_file = observe_files(workspace, now, memory, lock_file)
-        if options.accept_lost_history:
-            from pkibuild.execute.lost_history import accept_lost_history
-
-            lock = accept_lost_history(workspace.tree, files.histories, files.lock, options.accept_lost_history, now)
+        histories = files.histories
+        lock, gaps = accept_lost_history(histories, files.lock, options.accept_lost_history, now)
+        if gaps:
             lock_file = replace(lock_file, lock=lock)
-            files = Files(workspace.tree, lock, now, memory)
+            files = Files(workspace.tree, lock, now, memory, histories)
         # What builds is imported while forks still plan: a tenth of a build of a thousand hosts.
         forks = Forks(options.jobs or world.processors(), partial(import_module, "pkibuild.execute.run"), weight=120)
         planned = _plan(
@@ -236,7 +236,8 @@ def apply(manifest: Manifest, world: World, options: Options, progress: Progress
             world,
             forks,
         )
-        made, draft, passing = planned.plan, planned.draft, planned.passing
+        draft, passing = planned.draft, planned.passing
+        made = replace(planned.plan, actions=(*gaps, *planned.plan.actions))
         selection.check_risks(made, options.fail_on)
         from pkibuild.execute.run import carry_out
         from pkibuild.record.recorder import Recorder

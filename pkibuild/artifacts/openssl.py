@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pkibuild.artifacts.kind import Context
 from pkibuild.core.times import plural
 from pkibuild.model.manifest import Authority
@@ -37,7 +39,17 @@ def _plan_import(context: Context, authority: Authority, history: History) -> No
     if found.crl_number is not None:
         reasons.append(Reason("openssl-crl", f"plain OpenSSL made revocation list number {found.crl_number}"))
     context.draft.signing.setdefault(authority.id, []).append(f"{authority.id}/import")  # it writes to the journal
-    recipe = Import(authority.name, journal_of(authority.name))
+    recipe = Import(
+        authority.name,
+        journal_of(authority.name),
+        history.generation or authority.key.generation,
+        found.certificates,
+        tuple(
+            (id, replace(one, on=min(one.on, context.dated)))
+            for id, one in zip(found.revoked_ids, found.revocations, strict=True)
+        ),
+        found.crl_number,
+    )
     context.draft.add(
         Action(f"{authority.id}/import", "import", "import", tuple(reasons), recipe, (), place=authority.place)
     )

@@ -8,22 +8,21 @@ them, the receipts and the lock. Pairs that do not need each other are taken tog
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-
-from msgspec.structs import replace
+from collections.abc import Callable, Iterable
 
 from pkibuild.artifacts import registry
 from pkibuild.core.diagnostics import fail
 from pkibuild.core.times import format_date
 from pkibuild.execute.ledger import Journals, Ledger
 from pkibuild.execute.signers import Opened
-from pkibuild.execute.workers import Made, PairJob, Signer, make, workers
+from pkibuild.execute.workers import Made, OpenSigner, PairJob, make, workers
 from pkibuild.keys import backend, pem
 from pkibuild.model.desired import KEY_MODE
 from pkibuild.model.facts import KeyFacts, Recorded, sha
 from pkibuild.model.layout import STAGED, public_path
 from pkibuild.model.plan import Action, Done
 from pkibuild.model.recipes import (
+    AcceptGap,
     Adopt,
     Assemble,
     FinishKey,
@@ -35,10 +34,10 @@ from pkibuild.model.recipes import (
     SetMode,
     Sign,
     SignCrl,
+    Signer,
     Stay,
     Write,
 )
-from pkibuild.observe.openssl import openssl_changes
 from pkibuild.observe.parts import certificate_part, key_part
 from pkibuild.state.journal.histories import Histories
 from pkibuild.state.journal.journal import draft
@@ -64,7 +63,6 @@ class Executor:
         opened: Opened,
         now: int,
         processors: int,
-        generations: Mapping[str, int],
         step: Callable[[str], None],
     ) -> None:
         self._tree = tree
@@ -72,12 +70,11 @@ class Executor:
         self._opened = opened
         self._now = now
         self._processors = processors
-        self._generations = dict(generations)
-        """Authority's id → generation of its present key."""
         self._step = step
         self.journals = Journals(tree, histories)
         self._ledger: Ledger = self.journals
-        self._signers: dict[str, Signer] = {}
+        self._signers: dict[str, OpenSigner] = {}
+        """By the path of the key."""
         self._making: dict[str, Action] = {}
         """Keys to be made, by path, until their certificate comes."""
         self._batch: list[tuple[Action | None, Action]] = []
@@ -94,12 +91,12 @@ class Executor:
         for recipe in (action.recipe for action in actions):
             if isinstance(recipe, Sign):
                 self.journals.writer(recipe.journal)
-                if recipe.issuer != recipe.unit:
-                    self._signer(recipe.issuer)
+                if recipe.signer.unit != recipe.unit:
+                    self._signer(recipe.signer)
 
     def deputy(self, ledger: Ledger) -> Executor:
         """One that does the same in a fork of this process, but commits through another ledger."""
-        own = Executor(self._tree, self._histories, self._opened, self._now, 1, self._generations, lambda _: None)
+        own = Executor(self._tree, self._histories, self._opened, self._now, 1, lambda _: None)
         own.journals, own._ledger, own._signers = self.journals, ledger, dict(self._signers)
         return own
 
@@ -178,7 +175,7 @@ class Executor:
         """The opened key of a certificate that signs itself, or that was staged."""
         recipe = action.recipe
         assert isinstance(recipe, Sign)
-        return self._opened.keys.get(recipe.key_path) if key is not None or recipe.issuer == recipe.unit else None
+        return self._opened.keys.get(recipe.key_path) if key is not None or recipe.signer.unit == recipe.unit else None
 
     def _job(self, key: Action | None, action: Action) -> PairJob:
         recipe = action.recipe
@@ -195,7 +192,7 @@ class Executor:
             serial=new_serial(self.journals.writer(recipe.journal).has_serial),
             not_before=recipe.not_before,
             not_after=recipe.not_after,
-            signer="" if recipe.issuer == recipe.unit else self._signer(recipe.issuer),
+            signer="" if recipe.signer.unit == recipe.unit else self._signer(recipe.signer),
             old=newest.der if newest else b"",
             keep_key_id=recipe.keep_key_id,
         )
@@ -211,13 +208,13 @@ class Executor:
             key = backend.load(self._tree.read(recipe.key_path) or b"", validate=False)
         return backend.public_der(key)
 
-    def _signer(self, issuer: str) -> str:
-        if issuer not in self._signers:
-            name = issuer.removeprefix("authority/")
-            key = self._opened.keys[f"authorities/{name}/private/{name}.key"]
-            certificate = self._tree.read(f"authorities/{name}/{name}.crt") or b""
-            self._signers[issuer] = Signer(Issuer.of(pem.only_der(certificate, pem.CERTIFICATE)), key)
-        return issuer
+    def _signer(self, signer: Signer) -> str:
+        """The name (its key's path) of a signer that is ready to sign."""
+        if signer.key_path not in self._signers:
+            certificate = self._tree.read(signer.certificate_path) or b""
+            issuer = Issuer.of(pem.only_der(certificate, pem.CERTIFICATE))
+            self._signers[signer.key_path] = OpenSigner(issuer, self._opened.keys[signer.key_path])
+        return signer.key_path
 
     def _commit(self, made: list[tuple[Action | None, Action, Made]]) -> None:
         """Bring keys and certificates to their places, in the order that survives a kill."""
@@ -236,11 +233,9 @@ class Executor:
             assert isinstance(recipe, Sign)
             self._put_certificate(action.id, recipe, one)
             self._finish(action)
-            self._signers.pop(recipe.unit, None)
-            if recipe.unit.startswith("authority/"):
-                self._generations[recipe.unit] = recipe.generation
-                if key is not None:
-                    self._reopen(recipe, one)
+            self._signers.pop(recipe.key_path, None)
+            if recipe.unit.startswith("authority/") and key is not None:
+                self._reopen(recipe, one)
 
     def _put_certificate(self, id: str, recipe: Sign, one: Made) -> None:
         block = pem.to_block(one.der, pem.CERTIFICATE)
@@ -302,7 +297,7 @@ class Executor:
             detail = {"algorithm": facts.algorithm}
             made = draft("key", self._now, key.id, generation=recipe.generation, public=facts.public, detail=detail)
             self._ledger.add(own, made)
-        by = recipe.generation if recipe.issuer == recipe.unit else self._generations.get(recipe.issuer, 1)
+        by = recipe.signer.generation
         issued = draft(
             "issue",
             self._after_the_last(action.id, recipe.journal),
@@ -357,6 +352,8 @@ class Executor:
                 self._adopt(action, recipe)
             case Import():
                 self._import(recipe)
+            case AcceptGap():
+                self._accept_gap(recipe)
             case Remove():
                 self._remove(recipe)
             case _:
@@ -367,28 +364,19 @@ class Executor:
         self.done.ids.append(action.id)
 
     def _sign_crl(self, recipe: SignCrl) -> None:
-        key = self._opened.keys[recipe.key_path]
-        certificate = pem.only_der(self._tree.read(recipe.certificate_path) or b"", pem.CERTIFICATE)
-        writer = self.journals.writer(recipe.journal)
-        journal = writer.journal()
-        number = max(journal.crl_number() + 1, recipe.this_update)
-        own = journal.revocations(recipe.generation)
-        # The clock may have gone back a little since; a list tells of nothing later than itself.
-        revoked = [
-            replace(one, on=min(one.on, recipe.this_update))
-            for one in journal.to_be_listed(own, recipe.generation, self._now, {})
-        ]
+        certificate = pem.only_der(self._tree.read(recipe.signer.certificate_path) or b"", pem.CERTIFICATE)
         der = sign_crl(
             Issuer.of(certificate),
-            key,
-            number=number,
+            self._opened.keys[recipe.signer.key_path],
+            number=recipe.number,
             this_update=recipe.this_update,
             next_update=recipe.next_update,
-            revoked=revoked,
+            revoked=recipe.revoked,
         )
-        detail = {"number": number, "this_update": recipe.this_update, "next_update": recipe.next_update}
+        detail = {"number": recipe.number, "this_update": recipe.this_update, "next_update": recipe.next_update}
         id = f"authority/{recipe.authority}/crl"
-        writer.add(draft("crl", self._now, id, generation=recipe.generation, der=der, detail=detail))
+        line = draft("crl", self._now, id, generation=recipe.signer.generation, der=der, detail=detail)
+        self.journals.add(recipe.journal, line)
         self.journals.commit()
         self._tree.write(recipe.path, pem.to_pem(der, pem.CRL))
 
@@ -452,12 +440,8 @@ class Executor:
 
     def _import(self, recipe: Import) -> None:
         """Take what plain OpenSSL did into the journal, with the certificates themselves."""
-        writer = self.journals.writer(recipe.journal)
-        generation = self._generations.get(f"authority/{recipe.authority}", 1)
-        own = self._histories.newest(f"authority/{recipe.authority}/certificate")
-        found = openssl_changes(self._tree, recipe.authority, writer.journal(), own)
-        by = {"issuer_generation": generation} if generation != 1 else {}
-        for one in found.certificates:
+        by = {"issuer_generation": recipe.generation} if recipe.generation != 1 else {}
+        for one in recipe.certificates:
             facts = one.facts
             issued = draft(
                 "issue",
@@ -470,13 +454,17 @@ class Executor:
                 der=one.der,
                 detail={**by, **({} if one.der else {"subject": one.subject})},
             )
-            writer.add(issued)
-        for revoked in found.revocations:
-            entry = writer.journal().by_serial(revoked.serial)
-            id = entry.id if entry else f"openssl/{recipe.authority}/{revoked.serial}"
-            detail = {"on": min(revoked.on, self._now), "reason": revoked.reason}
-            writer.add(draft("revoke", self._now, id, serial=revoked.serial, detail=detail))
-        if found.crl_number is not None:
+            self.journals.add(recipe.journal, issued)
+        for id, revoked in recipe.revocations:
+            detail = {"on": revoked.on, "reason": revoked.reason}
+            self.journals.add(recipe.journal, draft("revoke", self._now, id, serial=revoked.serial, detail=detail))
+        if recipe.crl_number is not None:
             id = f"authority/{recipe.authority}/crl"
-            writer.add(draft("crl", self._now, id, generation=generation, detail={"number": found.crl_number}))
+            line = draft("crl", self._now, id, generation=recipe.generation, detail={"number": recipe.crl_number})
+            self.journals.add(recipe.journal, line)
         self.journals.commit()
+
+    def _accept_gap(self, recipe: AcceptGap) -> None:
+        if recipe.torn_at is not None:
+            self._tree.truncate(recipe.journal, recipe.torn_at)
+        self._tree.append(recipe.journal, recipe.lines)

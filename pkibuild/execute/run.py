@@ -77,12 +77,8 @@ def carry_out(
         return Outcome(recorder.record(Histories(tree), Done(), Built(), ()), (), pending, _diagnostics(opened))
     _mark_folder(workspace)
     tree.create(RUNNING, b"", 0o600, durable=False)
-    generations = {
-        authority.id: files.history(authority).generation or authority.key.generation
-        for authority in manifest.authorities.values()
-    }
     processors = jobs or world.processors()
-    executor = Executor(tree, files.histories, opened, plan.now, processors, generations, progress.step)
+    executor = Executor(tree, files.histories, opened, plan.now, processors, progress.step)
     progress.start(len(actions))
     first, shares = split(units.made.values(), actions, processors)
     others = Built()
@@ -126,11 +122,9 @@ def _blocked(action: Action, opened: Opened) -> Diagnostic | None:
     if isinstance(recipe, MakeKey):
         return opened.closed.get(recipe.path)
     if isinstance(recipe, SignCrl):
-        return opened.closed.get(recipe.key_path)
+        return opened.closed.get(recipe.signer.key_path)
     if isinstance(recipe, Sign):
-        name = recipe.issuer.removeprefix("authority/")
-        signer = f"authorities/{name}/private/{name}.key" if recipe.issuer.startswith("authority/") else recipe.key_path
-        return opened.closed.get(signer) or opened.closed.get(recipe.key_path)
+        return opened.closed.get(recipe.signer.key_path) or opened.closed.get(recipe.key_path)
     return None
 
 

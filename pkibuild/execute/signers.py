@@ -61,13 +61,9 @@ class Opener:
                     finished.add(recipe.path)
             elif isinstance(recipe, Write):
                 self._restored[recipe.path] = recipe.data
-            elif isinstance(recipe, SignCrl):
-                needed[recipe.key_path] = (f"authority/{recipe.authority}", recipe.certificate_path)
-            elif isinstance(recipe, Sign) and recipe.issuer.startswith("authority/"):
-                name = recipe.issuer.removeprefix("authority/")
-                needed[f"authorities/{name}/private/{name}.key"] = (recipe.issuer, f"authorities/{name}/{name}.crt")
-            elif isinstance(recipe, Sign) and recipe.issuer == recipe.unit:
-                needed[recipe.key_path] = (recipe.unit, recipe.path)
+            elif isinstance(recipe, Sign | SignCrl):
+                signer = recipe.signer
+                needed[signer.key_path] = (signer.unit, signer.certificate_path)
         for path, (action, recipe) in made.items():
             if recipe.passphrase is not None or recipe.staged:
                 self._prepare(path, action, recipe)

@@ -44,12 +44,12 @@ class Made(Record):
     facts: CertificateFacts
 
 
-class Signer(Record):
+class OpenSigner(Record):
     issuer: Issuer
     key: backend.PrivateKey
 
 
-def make(job: PairJob, signers: Mapping[str, Signer], own: backend.PrivateKey | None = None) -> Made:
+def make(job: PairJob, signers: Mapping[str, OpenSigner], own: backend.PrivateKey | None = None) -> Made:
     """Make one. `own` is the key of a certificate that signs itself. Raises ValueError for what cannot be encoded."""
     key = own if own is not None else backend.generate(job.algorithm) if job.algorithm else None
     public = key.public_key() if key is not None else backend.load_public(job.key)
@@ -61,7 +61,7 @@ def make(job: PairJob, signers: Mapping[str, Signer], own: backend.PrivateKey | 
     else:
         assert key is not None
         fresh = Issuer.new(job.profile, public)
-        signer = Signer(Issuer.named(subject or fresh.subject, key_id or fresh.key_id), key)
+        signer = OpenSigner(Issuer.named(subject or fresh.subject, key_id or fresh.key_id), key)
     issued = issue_certificate(
         job.profile,
         public_key=public,
@@ -79,7 +79,7 @@ def make(job: PairJob, signers: Mapping[str, Signer], own: backend.PrivateKey | 
 
 
 @contextmanager
-def workers(signers: Mapping[str, Signer], jobs: Sequence[PairJob], processors: int) -> Iterator[Iterator[Made]]:
+def workers(signers: Mapping[str, OpenSigner], jobs: Sequence[PairJob], processors: int) -> Iterator[Iterator[Made]]:
     """Make all jobs, in order, on as many processors as help."""
     rsa = any(job.algorithm.startswith("rsa") for job in jobs)
     if processors < 2 or len(jobs) < 2 or not rsa:

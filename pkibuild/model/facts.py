@@ -60,6 +60,17 @@ class Revocation(Record):
     """As in the manifest: `unspecified`, `key_compromise`, …"""
 
 
+class OpensslCertificate(Record):
+    """A certificate that plain OpenSSL issued. Without its file only the row of the index is known of it."""
+
+    serial: str
+    not_after: int
+    subject: str
+    """OpenSSL's one-line form; goes into the entry's detail as `subject` when there is no DER."""
+    der: bytes = b""
+    facts: CertificateFacts | None = None
+
+
 class CrlFacts(Record):
     issuer_digest: str
     issuer_key_id: str

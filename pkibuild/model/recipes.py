@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pkibuild.core.values import Record
-from pkibuild.model.facts import Profile
+from pkibuild.model.facts import OpensslCertificate, Profile, Revocation
 from pkibuild.model.manifest import Secret
 
 
@@ -36,6 +36,17 @@ class FinishKey(Record):
     """The key itself is in place, only its public half is not."""
 
 
+class Signer(Record):
+    """A key that signs, in a file, and the certificate under which it does."""
+
+    unit: str
+    """Id of the unit whose key it is: `authority/myrootca`, or of a self-signed certificate its own."""
+    key_path: str
+    certificate_path: str
+    generation: int
+    """That of the key."""
+
+
 class Sign(Record):
     """Issue a certificate and write it."""
 
@@ -46,8 +57,7 @@ class Sign(Record):
     key_path: str
     public_path: str
     """Where the public half lies when the key is encrypted."""
-    issuer: str
-    """`authority/NAME`, or the unit itself when self-signed."""
+    signer: Signer
     journal: str
     """The journal that it is written to."""
     not_before: int
@@ -61,15 +71,18 @@ class Sign(Record):
 
 
 class SignCrl(Record):
+    """Sign a revocation list and write it in PEM."""
+
     path: str
     authority: str
-    generation: int
+    signer: Signer
     journal: str
+    number: int
+    """Its CRL number (RFC 5280 5.2.3)."""
     this_update: int
     next_update: int
-    key_path: str
-    public_path: str
-    certificate_path: str
+    revoked: tuple[Revocation, ...]
+    """Its entries, sorted by serial."""
 
 
 class Part(Record):
@@ -137,6 +150,25 @@ class Import(Record):
 
     authority: str
     journal: str
+    generation: int
+    """That of the authority's key."""
+    certificates: tuple[OpensslCertificate, ...]
+    revocations: tuple[tuple[str, Revocation], ...]
+    """Each with the id of the revoked certificate."""
+    crl_number: int | None
+    """The number of the last list that OpenSSL made, where it is higher than the journal's."""
+
+
+class AcceptGap(Record):
+    """Go on with a journal that has lost its end, as its administrator says."""
+
+    journal: str
+    torn_at: int | None
+    """Where an unfinished line begins, which is cut off first."""
+    lines: bytes
+    """What is appended: the gap, and the revocations that the lock remembers."""
+
+    UNPRINTED = frozenset({"lines"})
 
 
 class Remove(Record):
@@ -145,4 +177,18 @@ class Remove(Record):
     """Where it is moved to instead (keys); empty when it is deleted."""
 
 
-Recipe = MakeKey | FinishKey | Sign | SignCrl | Assemble | Write | Link | SetMode | Stay | Adopt | Import | Remove
+Recipe = (
+    MakeKey
+    | FinishKey
+    | Sign
+    | SignCrl
+    | Assemble
+    | Write
+    | Link
+    | SetMode
+    | Stay
+    | Adopt
+    | Import
+    | AcceptGap
+    | Remove
+)

@@ -48,10 +48,10 @@ class Files:
 
     lock_only = False
 
-    def __init__(self, tree: Tree, lock: Lock, now: int, memory: Cache) -> None:
+    def __init__(self, tree: Tree, lock: Lock, now: int, memory: Cache, histories: Histories | None = None) -> None:
         self.tree = tree
         self.lock = lock
-        self.histories = Histories(tree)
+        self.histories = histories or Histories(tree)
         self._keys = KeyFiles(tree, memory.keys)
         self._written = memory.written
         self._now = now
@@ -325,6 +325,7 @@ class Files:
             older=older,
             revoked=self._living(journal, present, present, imported),
             revoked_by_older=tuple((one.number, self._living(journal, one.number, present, imported)) for one in older),
+            crl_number=max(journal.crl_number(), imported.crl_number or 0),
             imported=imported,
         )
 

@@ -25,6 +25,7 @@ from pkibuild.observe.source import (
     KeySeen,
     State,
 )
+from pkibuild.state.journal.histories import journal_of
 from pkibuild.state.lock.lock import Lock, LockEntry
 from pkibuild.world.tree import Tree
 
@@ -147,12 +148,14 @@ class Remembered:
 
     def history(self, authority: Authority) -> History:
         entry = self.lock.entry(f"{authority.id}/certificate")
+        mark = self.lock.journals.get(journal_of(authority.name))
         return History(
             generation=entry.generation if entry else None,
             known=entry is not None,
             remembered=entry is not None,
             older=tuple(self._older(authority, entry.generation or 1)) if entry else (),
             revoked=None,
+            crl_number=mark.crl_number if mark else 0,
         )
 
     def _older(self, authority: Authority, present: int) -> list[Generation]:

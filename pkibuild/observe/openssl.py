@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from pkibuild.state.journal.entries import JournalEntry
 from pkibuild.state.journal.journal import Journal
 from pkibuild.state.openssl.index import Changes, Written, changes, unknown
@@ -32,7 +34,7 @@ def openssl_changes(
         data = tree.read(f"{folder}/newcerts/{name}")
         if data is not None:
             files[name] = data
-    return changes(
+    found = changes(
         index,
         crlnumber,
         files,
@@ -40,6 +42,9 @@ def openssl_changes(
         issuer_digest=_subject(certificate.der) if files and certificate else "",
         name=f"{tree.root}/{folder}/index.txt",
     )
+    entries = [(one.serial, journal.by_serial(one.serial)) for one in found.revocations]
+    ids = tuple(entry.id if entry else f"openssl/{authority}/{serial}" for serial, entry in entries)
+    return replace(found, revoked_ids=ids)
 
 
 def _subject(der: bytes) -> str:

@@ -120,6 +120,8 @@ class History(Record):
     revoked: tuple[Revocation, ...] | None = ()
     """By the present generation, with what is to be taken in; None where it cannot be known."""
     revoked_by_older: tuple[tuple[int, tuple[Revocation, ...]], ...] = ()
+    crl_number: int = 0
+    """The highest of its lists so far, in whichever generation."""
     imported: Changes = NOTHING
     """What plain OpenSSL has issued and revoked since."""
 

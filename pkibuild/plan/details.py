@@ -20,8 +20,8 @@ def _described(action: Action, manifest: Manifest) -> Action:
     recipe = action.recipe
     if not isinstance(recipe, Sign):
         return action
-    issuer = (
-        manifest.authorities.get(recipe.issuer.removeprefix("authority/")) if recipe.issuer != recipe.unit else None
-    )
+    issuer = manifest.authorities.get(recipe.signer.unit.removeprefix("authority/"))
+    if recipe.signer.unit == recipe.unit:
+        issuer = None
     fields = new_certificate(recipe.profile, recipe.not_after, issuer.subject if issuer else recipe.profile.subject)
     return replace(action, changes=(*action.changes, *fields))

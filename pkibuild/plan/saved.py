@@ -185,14 +185,16 @@ def _essence(action: Mapping[str, Any], texts: bool) -> dict[str, Any]:
 
     A plan from the lock alone may lack the old texts of configs, so they are left out; what is rendered counts anyway.
     """
-    changes = action.get("changes")
+    changes, makes = action.get("changes"), action.get("makes")
     if not texts and action.get("kind") == "config":
         changes = []
+    if not texts and isinstance(makes, dict):  # nor does the lock alone tell what a list has to hold
+        makes = {name: value for name, value in makes.items() if name != "revoked"}
     return {
         "action": action.get("action"),
         "reasons": _without_causes(action.get("reasons")),
         "detail": action.get("detail"),
-        "makes": action.get("makes"),
+        "makes": makes,
         "paths": action.get("paths"),
         "risks": _without_causes(action.get("risks")),
         "changes": changes,

@@ -11,7 +11,7 @@ from pkibuild.model.plan import Action, Plan
 from pkibuild.model.recipes import MakeKey, Recipe
 from pkibuild.views import plan_json
 
-_UNTOLD = frozenset({"passphrase", "data", "path"})
+_LEFT_OUT = frozenset({"passphrase", "data", "der", "lines", "path"})
 """Fields of a recipe that are not saved: bytes may hold secrets, a passphrase's source belongs to a machine."""
 
 
@@ -46,7 +46,7 @@ def _makes(one: Action) -> dict[str, Any]:
 def _plain(value: Recipe | object) -> Any:
     """Plain data, with what is empty left out."""
     if isinstance(value, Struct):
-        found = {name: _plain(getattr(value, name)) for name in value.__struct_fields__ if name not in _UNTOLD}
+        found = {name: _plain(getattr(value, name)) for name in value.__struct_fields__ if name not in _LEFT_OUT}
         return {name: told for name, told in found.items() if told not in (None, "", [], {}, False)}
     if isinstance(value, tuple):
         return [_plain(one) for one in value]

@@ -28,7 +28,7 @@ from pkibuild.model.desired import CertificateArtifact
 from pkibuild.model.facts import CertificateFacts
 from pkibuild.model.manifest import Authority
 from pkibuild.model.plan import NOT_BUILT, Action, Pending, Reason
-from pkibuild.model.recipes import Adopt, Sign, Stay, Write
+from pkibuild.model.recipes import Adopt, Sign, Signer, Stay, Write
 from pkibuild.observe.source import Former
 from pkibuild.review.fields import name_list
 from pkibuild.state.journal.histories import TOP, journal_of
@@ -195,7 +195,7 @@ def issue(
         unit=certificate.unit,
         key_path=certificate.key.path,
         public_path=certificate.key.public_path,
-        issuer=signer,
+        signer=_signer(case, verdict),
         journal=issuer.journal if issuer else journal_of_self(case.authority),
         not_before=desired.not_before,
         not_after=desired.not_after,
@@ -242,6 +242,14 @@ def _risks(case: Case, reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
     issuer = case.issuer.authority.id if case.issuer else ""
     before, asked_end = (held.facts, held.asked_end) if held else (None, None)
     return issued_risks(Issued(before, asked_end, certificate.profile, certificate.validity, issuer, reasons))
+
+
+def _signer(case: Case, verdict: KeyVerdict) -> Signer:
+    own = case.issuer.own if case.issuer else None
+    if own is None:
+        certificate = case.certificate
+        return Signer(certificate.unit, certificate.key.path, certificate.path, verdict.generation)
+    return Signer(own.certificate.unit, own.certificate.key.path, own.certificate.path, own.generation)
 
 
 def journal_of_self(authority: Authority | None) -> str:

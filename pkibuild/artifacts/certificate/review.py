@@ -117,7 +117,7 @@ _NAMES = {"DNS": "dns", "IP": "ip", "email": "email", "URI": "uri"}
 def certificate_causes(reason: str, action: Action, causes: Causes) -> tuple[str, ...]:
     """The causes of a reason (its code); empty where there is none."""
     own = causes.declaration(action)
-    issuer = action.recipe.issuer if isinstance(action.recipe, Sign) else ""
+    issuer = action.recipe.signer.unit if isinstance(action.recipe, Sign) else ""
     match reason:
         case "key-changed":
             return causes.first(f"{action.id.rpartition('/')[0]}/key")

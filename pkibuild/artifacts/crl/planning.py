@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
+
+from msgspec.structs import replace
 
 from pkibuild.artifacts.certificate.generations import older_generations
 from pkibuild.artifacts.crl.policies import DesiredCrl, crl_changes, crl_reasons, list_renews_at, list_risks
@@ -17,7 +20,7 @@ from pkibuild.model.desired import CertificateArtifact, CrlArtifact
 from pkibuild.model.facts import sha
 from pkibuild.model.manifest import Authority, Crl
 from pkibuild.model.plan import NOT_BUILT, Action, Pending, Reason, Verb
-from pkibuild.model.recipes import Assemble, Part, SignCrl, Write
+from pkibuild.model.recipes import Assemble, Part, SignCrl, Signer, Write
 from pkibuild.observe.source import CrlSeen
 from pkibuild.state.journal.histories import journal_of
 from pkibuild.state.lock.lock import LockEntry
@@ -58,8 +61,9 @@ def plan_lists(context: Context, artifact: CrlArtifact, needs: tuple[str, ...]) 
     """Decide on the list of each living generation, and on its DER form."""
     certificate = next(context.unit.of(CertificateArtifact))
     view = context.certificates[certificate.id]
+    numbers = count(max(context.source.history(artifact.authority).crl_number + 1, context.dated))
     for one in _lists(context, artifact.authority, certificate, view):
-        seen = _plan_list(context, one, view, needs)
+        seen = _plan_list(context, one, view, needs, numbers)
         _plan_der(context, one, seen)
 
 
@@ -93,7 +97,9 @@ def _hindrance(context: Context, authority: Authority, view: CertificateView) ->
     return None
 
 
-def _plan_list(context: Context, one: GenerationList, view: CertificateView, needs: tuple[str, ...]) -> CrlSeen:
+def _plan_list(
+    context: Context, one: GenerationList, view: CertificateView, needs: tuple[str, ...], numbers: Iterator[int]
+) -> CrlSeen:
     """What is there of the list; what becomes of it is noted in the draft."""
     seen = context.source.crl(one.id, one.path(), False, one.authority, one.generation)
     facts = seen.facts
@@ -108,7 +114,7 @@ def _plan_list(context: Context, one: GenerationList, view: CertificateView, nee
         if one.hindrance[0] == "key-missing":
             context.draft.once(missing_key(view.certificate.key))
     else:
-        _sign_list(context, one, seen, reasons, needs)
+        _sign_list(context, one, seen, reasons, needs, next(numbers))
     return seen
 
 
@@ -137,25 +143,29 @@ def _restored(context: Context, one: GenerationList, seen: CrlSeen) -> Action | 
 
 
 def _sign_list(
-    context: Context, one: GenerationList, seen: CrlSeen, reasons: tuple[Reason, ...], needs: tuple[str, ...]
+    context: Context,
+    one: GenerationList,
+    seen: CrlSeen,
+    reasons: tuple[Reason, ...],
+    needs: tuple[str, ...],
+    number: int,
 ) -> None:
     verb: Verb = "refresh" if seen.state != "absent" else "new"
     next_update = context.dated + one.crl.validity
-    key_path = one.path("key")
+    revoked = one.desired.revoked
     recipe = SignCrl(
-        one.path(),
-        one.authority.name,
-        one.generation,
-        journal_of(one.authority.name),
-        context.dated,
-        next_update,
-        key_path,
-        layout.public_path(key_path),
-        one.path("certificate"),
+        path=one.path(),
+        authority=one.authority.name,
+        signer=Signer(one.authority.id, one.path("key"), one.path("certificate"), one.generation),
+        journal=journal_of(one.authority.name),
+        number=number,
+        this_update=context.dated,
+        next_update=next_update,
+        # The clock may have gone back a little since; a list tells of nothing later than itself.
+        revoked=tuple(replace(entry, on=min(entry.on, context.dated)) for entry in revoked or ()),
     )
     context.draft.signing.setdefault(one.authority.id, []).append(one.id)
     context.renews(one.id, one.id, next_update - one.crl.refresh_before)
-    revoked = one.desired.revoked
     serials = None if revoked is None else tuple(revocation.serial for revocation in revoked)
     own = f"{one.authority.id}/certificate@g{one.older}" if one.older is not None else ""
     context.draft.add(

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from pkibuild.core.diagnostics import Diagnostic, warning
 from pkibuild.core.times import END_OF_TIME, format_time
 from pkibuild.core.values import Record
-from pkibuild.model.facts import CertificateFacts, Revocation
+from pkibuild.model.facts import OpensslCertificate, Revocation
 from pkibuild.state.journal.journal import Journal
 from pkibuild.state.openssl import oneline
 
@@ -203,25 +203,16 @@ def _hex(number: int) -> str:
 # -- back into the journal ------------------------------------------------------------------------------------------
 
 
-class Imported(Record):
-    """A certificate that plain OpenSSL issued. Without its file only the row of the index is known of it."""
-
-    serial: str
-    not_after: int
-    subject: str
-    """OpenSSL's one-line form; goes into the entry's detail as `subject` when there is no DER."""
-    der: bytes = b""
-    facts: CertificateFacts | None = None
-
-
 class Changes(Record):
     """What plain OpenSSL did since the journal was last brought up to date."""
 
-    certificates: tuple[Imported, ...] = ()
+    certificates: tuple[OpensslCertificate, ...] = ()
     revocations: tuple[Revocation, ...] = ()
     crl_number: int | None = None
     """The number of the last CRL that OpenSSL made, when it is higher than the journal's."""
     problems: tuple[Diagnostic, ...] = ()
+    revoked_ids: tuple[str, ...] = ()
+    """Of each revocation, the id of the certificate."""
 
     def __bool__(self) -> bool:
         return bool(self.certificates or self.revocations or self.crl_number is not None)
@@ -250,7 +241,7 @@ def changes(
     """
     rows, problems = read_index(index, name)
     by_serial = {row.serial: row for row in rows}
-    certificates: dict[str, Imported] = {}
+    certificates: dict[str, OpensslCertificate] = {}
     for file, data in sorted(newcerts.items()):
         found = _certificate(file, data, issuer_digest)
         if isinstance(found, Diagnostic):
@@ -259,7 +250,7 @@ def changes(
             certificates[found.serial] = found
     for row in rows:
         if row.serial not in certificates and not journal.has_serial(row.serial):
-            certificates[row.serial] = Imported(row.serial, _seconds(row.not_after), row.subject)
+            certificates[row.serial] = OpensslCertificate(row.serial, _seconds(row.not_after), row.subject)
             problems.append(_missing(row, name))
     ordered = sorted(certificates.values(), key=lambda one: (one.facts.not_before if one.facts else 0, one.serial))
     return Changes(
@@ -312,7 +303,7 @@ def _seconds(date: str) -> int:
     return max(0, calendar.timegm((int(date[:4]), *rest)))
 
 
-def _certificate(file: str, data: bytes, issuer_digest: str) -> Imported | Diagnostic:
+def _certificate(file: str, data: bytes, issuer_digest: str) -> OpensslCertificate | Diagnostic:
     from pkibuild.keys import pem
     from pkibuild.x509 import inspect
 
@@ -325,7 +316,7 @@ def _certificate(file: str, data: bytes, issuer_digest: str) -> Imported | Diagn
         return warning("openssl-certificate", f"`newcerts/{file}` is passed over: its serial is {facts.serial}")
     if issuer_digest and facts.issuer_digest != issuer_digest:
         return warning("openssl-certificate", f"`newcerts/{file}` is passed over: another authority issued it")
-    return Imported(facts.serial, facts.not_after, oneline.subject(der), der, facts)
+    return OpensslCertificate(facts.serial, facts.not_after, oneline.subject(der), der, facts)
 
 
 def _missing(row: Row, name: str) -> Diagnostic:

@@ -7,18 +7,22 @@ from collections.abc import Iterable, Iterator
 from pkibuild.core.diagnostics import fail
 from pkibuild.core.times import END_OF_TIME
 from pkibuild.model.facts import CrlFacts
+from pkibuild.model.plan import Action, Reason
+from pkibuild.model.recipes import AcceptGap
 from pkibuild.state.journal.entries import Draft
 from pkibuild.state.journal.histories import Histories, journal_of
 from pkibuild.state.journal.journal import Journal, Writer, draft
 from pkibuild.state.lock.lock import Lock
-from pkibuild.world.tree import Tree
 
 
-def accept_lost_history(tree: Tree, histories: Histories, lock: Lock, authorities: Iterable[str], now: int) -> Lock:
-    """Write into the journals of authorities that they lost their ends; the lock without its marks of them.
+def accept_lost_history(
+    histories: Histories, lock: Lock, authorities: Iterable[str], now: int
+) -> tuple[Lock, tuple[Action, ...]]:
+    """The actions that go on with journals that lost their ends, and the lock without its marks of them.
 
-    Raises UserError where a journal has lost nothing.
+    `histories` are given the journals as they will be then. Raises UserError where a journal has lost nothing.
     """
+    actions = []
     for name in authorities:
         path = journal_of(name)
         mark = lock.journals.get(path)
@@ -34,11 +38,14 @@ def accept_lost_history(tree: Tree, histories: Histories, lock: Lock, authoritie
         writer.add(draft("gap", now, f"authority/{name}/certificate", detail=detail))
         for entry in _lost_revocations(lock, name, journal, now):
             writer.add(entry)
-        if journal.torn_at is not None:
-            tree.truncate(path, journal.torn_at)
-        tree.append(path, writer.taken())
+        reason = Reason(
+            "lost-history", f"its journal has lost entries after line {journal.length}, and goes on from there"
+        )
+        recipe = AcceptGap(path, journal.torn_at, writer.taken())
+        actions.append(Action(f"authority/{name}/journal", "journal", "adopt", (reason,), recipe, ()))
+        histories.put(path, writer.journal())
         lock = lock.with_journals({other: mark for other, mark in lock.journals.items() if other != path})
-    return lock
+    return lock, tuple(actions)
 
 
 def _lost_revocations(lock: Lock, authority: str, journal: Journal, now: int) -> Iterator[Draft]:
