@@ -29,10 +29,11 @@ from pkibuild.plan import saved as saving
 from pkibuild.plan import selection
 from pkibuild.plan.details import describe_new
 from pkibuild.plan.orphans import Wanted, find_orphans, prune
-from pkibuild.plan.planner import PassesOver, make_plan, with_orphans
+from pkibuild.plan.planner import make_plan, with_orphans
 from pkibuild.plan.quiet import quiet
 from pkibuild.plan.saved import Saved
 from pkibuild.plan.settled import Passing, signatures
+from pkibuild.plan.skip import SkipPolicy
 from pkibuild.plan.status import status as states
 from pkibuild.plan.why import explain
 from pkibuild.resolve.units import Units
@@ -146,7 +147,7 @@ def _plan(
     if isinstance(source, Files) and options.at is None and not options.only:
         digest, journals = observed.lock_file.digest, signatures(source)
         passing = Passing(manifest, workspace.tree, digest, journals, now, world.started, memory.keys, forks)
-    draft, made = make_plan(manifest, units, source, observed.lock, now, texts, passing or PassesOver(), dated, forks)
+    draft, made = make_plan(manifest, units, source, observed.lock, now, texts, passing or SkipPolicy(), dated, forks)
     wanted = Wanted(units.paths(), draft.seen, made.actions)
     orphans = find_orphans(source, manifest, wanted, now, passing.passed if passing else ())
     if passing is not None:

@@ -55,7 +55,7 @@ class Texts:
         self._renderer: Renderer | None = None
         self._encoded: tuple[Any, str] = (None, "null")
         """The last context as JSON: the files of a service on a host see the same one."""
-        self.known: dict[tuple[str, Digest], str] = {}
+        self.digests: dict[tuple[str, Digest], str] = {}
         """Digests that were asked for, by id and of what they are."""
 
     def _template(self, artifact: ConfigArtifact) -> _Template:
@@ -87,14 +87,14 @@ class Texts:
         if artifact.link:
             return sha(f"link\n{artifact.link}".encode())
         of: Digest = "public" if public and artifact.file.secrets else "inputs"
-        known = self.known.get((artifact.id, of))
-        if known is None:
+        digest = self.digests.get((artifact.id, of))
+        if digest is None:
             seen = _masked(artifact) if of == "public" else artifact.context
             if seen is not self._encoded[0]:
                 self._encoded = (seen, _ENCODER.encode(seen))
-            known = sha(f"{self.template(artifact)}\n{artifact.file.language}\n{self._encoded[1]}".encode())
-            self.known[artifact.id, of] = known
-        return known
+            digest = sha(f"{self.template(artifact)}\n{artifact.file.language}\n{self._encoded[1]}".encode())
+            self.digests[artifact.id, of] = digest
+        return digest
 
     def masked(self, artifact: ConfigArtifact) -> str:
         """Digest of the config with a mask in place of every secret, for the lock; empty where there is no such text.
@@ -103,14 +103,14 @@ class Texts:
         """
         if not artifact.secret:
             return ""
-        known = self.known.get((artifact.id, "masked"))
-        if known is None:
+        digest = self.digests.get((artifact.id, "masked"))
+        if digest is None:
             try:
-                known = sha(self.shown(artifact))
+                digest = sha(self.shown(artifact))
             except UserError:  # the template does more with a secret than to put it out
-                known = ""
-            self.known[artifact.id, "masked"] = known
-        return known
+                digest = ""
+            self.digests[artifact.id, "masked"] = digest
+        return digest
 
     def render(self, artifact: ConfigArtifact) -> bytes:
         """The config's bytes. Raises UserError with the place of a value that cannot be represented."""

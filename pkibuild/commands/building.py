@@ -17,11 +17,11 @@ from pkibuild.model.plan import Plan
 from pkibuild.world import World
 
 if TYPE_CHECKING:
-    from pkibuild.documents import Memory
+    from pkibuild.documents import ParsedDocuments
     from pkibuild.pipeline import Options
 
 
-def load(arguments: Namespace, world: World, memory: Memory | None = None) -> Manifest:
+def load(arguments: Namespace, world: World, memory: ParsedDocuments | None = None) -> Manifest:
     """The manifest that the arguments name, with the help of `memory`. Raises UserError with all of its problems."""
     from pkibuild import manifest
 
@@ -30,22 +30,22 @@ def load(arguments: Namespace, world: World, memory: Memory | None = None) -> Ma
     return loaded
 
 
-def recall(arguments: Namespace, world: World) -> Memory:
+def recall(arguments: Namespace, world: World) -> ParsedDocuments:
     """Large documents as the last run read them."""
     from pkibuild.cache import documents as memory
     from pkibuild.cache.answer import output_of
-    from pkibuild.documents import Memory
+    from pkibuild.documents import ParsedDocuments
 
     if arguments.output is not None:
-        return Memory()
+        return ParsedDocuments()
     try:
         root = output_of(options.manifest_path(arguments))
-        return Memory() if root is None else memory.read(world.tree(posixpath.join(world.folder(), root)))
+        return ParsedDocuments() if root is None else memory.read(world.tree(posixpath.join(world.folder(), root)))
     except (OSError, ValueError, UserError):  # there is none, or the long way tells what is wrong
-        return Memory()
+        return ParsedDocuments()
 
 
-def keep(documents: Memory, manifest: Manifest, world: World) -> None:
+def keep(documents: ParsedDocuments, manifest: Manifest, world: World) -> None:
     """Keep them for the next run, unless it cannot know where they lie."""
     from pkibuild.cache import documents as memory
     from pkibuild.observe.workspace import output_root

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from pkibuild.documents.document import Document, read_document
 from pkibuild.documents.sources.source import Disk, Source
-from pkibuild.documents.yaml.known import Memory
+from pkibuild.documents.yaml.reparse import ParsedDocuments
 
-__all__ = ["Disk", "Document", "Memory", "Source", "read_document"]
+__all__ = ["Disk", "Document", "ParsedDocuments", "Source", "read_document"]

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from pkibuild.core.diagnostics import Diagnostic, Place, Span, UserError
 from pkibuild.documents.sources.source import Source
-from pkibuild.documents.yaml.known import Memory, Starts, known
+from pkibuild.documents.yaml.reader import Starts
+from pkibuild.documents.yaml.reparse import ParsedDocuments, parsed_document
 from pkibuild.documents.yaml.text import LIMIT, decode
 from pkibuild.world.disk import explain as explain_error
 
@@ -75,7 +76,7 @@ _SHORT = 20_000
 """Characters; a shorter document is indexed at once."""
 
 
-def read_document(source: Source, path: str, name: str, memory: Memory | None = None) -> Document:
+def read_document(source: Source, path: str, name: str, memory: ParsedDocuments | None = None) -> Document:
     """Read and parse a YAML file. Raises UserError with every problem of its YAML, each at its place."""
     try:
         data = source.read(path, LIMIT)
@@ -88,8 +89,8 @@ def read_document(source: Source, path: str, name: str, memory: Memory | None = 
     if found is None:
         starts: Starts = {}
         document = parse_document(text, path, name, starts)
-        found = known(text, document.data, starts)
-    memory.take(path, found)
+        found = parsed_document(text, document.data, starts)
+    memory.add(path, found)
     return Document(name, path, text, found.data)
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 import pkibuild
 from pkibuild.core.diagnostics import Diagnostic, Place, Problems, UserError
-from pkibuild.documents import Disk, Document, Memory, Source
+from pkibuild.documents import Disk, Document, ParsedDocuments, Source
 from pkibuild.documents.schema.masks import within
 from pkibuild.documents.schema.validator import Validator
 from pkibuild.documents.schema.words import quote
@@ -50,7 +50,7 @@ def load(
     output: str | None = None,
     source: Source | None = None,
     name: str = "",
-    memory: Memory | None = None,
+    memory: ParsedDocuments | None = None,
 ) -> Manifest:
     """Read, check and decode a manifest.
 
@@ -64,7 +64,7 @@ def load(
 
 class _Loader:
     def __init__(
-        self, path: str, world: World, output: str | None, source: Source, name: str, memory: Memory | None
+        self, path: str, world: World, output: str | None, source: Source, name: str, memory: ParsedDocuments | None
     ) -> None:
         self.path = path
         self.name = name

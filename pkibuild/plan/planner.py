@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence, Set
+from functools import partial
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pkibuild.artifacts import registry
 from pkibuild.artifacts.certificate.generations import check_signing
-from pkibuild.artifacts.draft import Draft, Tally
+from pkibuild.artifacts.draft import Draft
 from pkibuild.artifacts.issuers import DeclaredIssuers, IssuerView
 from pkibuild.artifacts.kind import Context
 from pkibuild.artifacts.openssl import plan_authority
@@ -23,33 +23,14 @@ from pkibuild.model.plan import Action, Orphan, Plan
 from pkibuild.observe.source import Source
 from pkibuild.plan.causes import with_causes
 from pkibuild.plan.missing import check_missing
-from pkibuild.plan.parallel import decide_on
+from pkibuild.plan.parallel import decide_in_shares
+from pkibuild.plan.skip import SkipPolicy
 from pkibuild.resolve.units import Units
 from pkibuild.state.lock.lock import Lock
 from pkibuild.world.forks import ALONE, Forks
 
 FEW = 192
 """Up to so many units one process decides on as fast as two."""
-
-
-class PassesOver:
-    """Knows of units that they are as they should be: of none, unless a subclass knows more."""
-
-    def begin(self, views: Mapping[str, IssuerView]) -> None:
-        """The authorities are decided on."""
-
-    def over(self, declaration: Declaration, draft: Draft) -> bool:  # noqa: ARG002 - subclasses look at them
-        """Whether a host or certificate is passed over; if so, what is known of it is counted."""
-        return False
-
-    def looked_at(self, unit: Unit, draft: Draft, before: Tally) -> None:
-        """A unit was decided on."""
-
-    def found(self) -> Any:
-        """In a fork: what is to be remembered of the units that were decided on there."""
-
-    def take(self, found: Any) -> None:
-        """Remember what a fork has found."""
 
 
 class Planner(Struct):
@@ -117,7 +98,7 @@ def make_plan(
     lock: Lock,
     now: int,
     texts: Texts,
-    passing: PassesOver,
+    skip: SkipPolicy,
     dated: int | None = None,
     forks: Forks = ALONE,
     old_texts: Texts | None = None,
@@ -132,9 +113,10 @@ def make_plan(
     for authority in manifest.authorities.values():
         planner.decide(units.of(authority), draft)
     planner.settle(draft)
-    passing.begin(planner.issuers)
-    leaves = [one for one in manifest.leaves() if not passing.over(one, draft)]
-    decide_on(leaves, planner, units, passing, forks if len(leaves) > FEW else ALONE)
+    skip.begin(planner.issuers)
+    leaves = [one for one in manifest.leaves() if not skip.can_skip(one, draft)]
+    own = partial(_decide, planner, units, skip)
+    decide_in_shares(leaves, own, draft, units, texts, skip, forks if len(leaves) > FEW else ALONE)
     planner.finish()
     draft.problems.found[:0] = units.problems.found
     if draft.problems.errors:
@@ -151,6 +133,19 @@ def make_plan(
         next_due=draft.next_due,
         aged=tuple(draft.aged),
     )
+
+
+def _decide(planner: Planner, units: Units, skip: SkipPolicy, leaves: Sequence[Declaration]) -> Draft:
+    """Decide on some hosts and certificates; the draft is of them alone."""
+    draft = planner.draft.below()
+    for declaration in leaves:
+        unit = units.of(declaration)
+        before = draft.fresh()
+        planner.decide(unit, draft)
+        skip.decided(unit, draft, before)
+        draft.merge(before)
+    planner.settle(draft)
+    return draft
 
 
 def _once_a_fault(draft: Draft) -> None:

@@ -26,7 +26,7 @@ from pkibuild.manifest.decode.options import files_in
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Declaration, Manifest, Service
 from pkibuild.observe.files import Files as FileSource
-from pkibuild.plan.planner import PassesOver
+from pkibuild.plan.skip import SkipPolicy
 from pkibuild.world.forks import ALONE, Forks
 from pkibuild.world.tree import Tree
 
@@ -138,7 +138,7 @@ def _service(service: Service, manifest: Manifest) -> str:
     return json.dumps((*own, [(path, signature(path)) for path in files]), sort_keys=True)
 
 
-class Passing(PassesOver):
+class Passing(SkipPolicy):
     """Passes over what holds, and remembers what is found right, while one plan is made."""
 
     def __init__(
@@ -183,7 +183,7 @@ class Passing(PassesOver):
             self._settled = Settled()
         self._same = _with_same_files(self._settled.units, self._tree.root, self._forks)
 
-    def over(self, declaration: Declaration, draft: Draft) -> bool:
+    def can_skip(self, declaration: Declaration, draft: Draft) -> bool:
         """Whether a unit can be passed over; if so, what is remembered of it is counted."""
         memory = self._settled.units.get(declaration.id)
         if memory is None or not self._holds(memory, declaration):
@@ -200,19 +200,19 @@ class Passing(PassesOver):
         asked, since, until, _, _, _ = memory
         return declaration.id in self._same and since <= self._now < until and asked == self._askings.of(declaration)
 
-    def looked_at(self, unit: Unit, draft: Draft, before: Tally) -> None:
+    def decided(self, unit: Unit, draft: Draft, before: Tally) -> None:
         """A unit was decided on: remember it, if nothing is to be done or told of it."""
         if draft.is_quiet(before):
             self._remember(unit, draft.unchanged - before.unchanged, draft)
 
-    def found(self) -> tuple[Mapping[str, Memory], KeyMemo]:
+    def results(self) -> tuple[Mapping[str, Memory], KeyMemo]:
         """What was found right since the authorities were decided on, and what its keys are: for another process."""
         keys = {path: one for path, one in self._keys.items() if self._known.get(path) != one}
         return self._settled.found, keys
 
-    def take(self, found: tuple[Mapping[str, Memory], KeyMemo]) -> None:
+    def merge(self, results: tuple[Mapping[str, Memory], KeyMemo]) -> None:
         """Remember what another process has found."""
-        memories, keys = found
+        memories, keys = results
         self._settled.found.update(memories)
         self._keys.update(keys)
 

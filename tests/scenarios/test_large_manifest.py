@@ -10,7 +10,7 @@ from helpers import Project
 
 from pkibuild.cache import answer as quick
 from pkibuild.cache.documents import FORMAT, PATH
-from pkibuild.documents.yaml.known import LARGE
+from pkibuild.documents.yaml.reparse import LARGE
 
 HEAD = """\
 version: 1

@@ -173,14 +173,14 @@ def test_files_that_forks_look_at(
     data, told = path.read_bytes(), path.stat()
     path.write_bytes(b"?" + data[1:])
     os.utime(path, ns=(told.st_atime_ns, told.st_mtime_ns))
-    looked_at: list[str] = []
-    real = settled.Passing.looked_at
+    decided: list[str] = []
+    real = settled.Passing.decided
     monkeypatch.setattr(
-        settled.Passing, "looked_at", lambda own, unit, *rest: (looked_at.append(unit.id), real(own, unit, *rest))[1]
+        settled.Passing, "decided", lambda own, unit, *rest: (decided.append(unit.id), real(own, unit, *rest))[1]
     )
     found = json.loads(planned(built, monkeypatch, processors, command).ok().out)
     assert [(one["id"], one["action"]) for one in found["actions"]] == [(f"host/{host}/certificate", "restore")]
-    assert looked_at == [f"host/{host}"]
+    assert decided == [f"host/{host}"]
     assert path.read_bytes() == (data if command == "apply" else b"?" + data[1:])
 
 

@@ -144,12 +144,45 @@ def dotted(path: Path) -> str:
 
 
 def needed(path: Path) -> set[str]:
-    """Modules that are imported at import time (what stands in a function is imported when that is called)."""
+    """Modules that are imported, wherever the import stands."""
     found: set[str] = set()
-    for node in tree(path).body:
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return found
+
+
+WRITES = {
+    "write", "create", "append", "truncate", "rename", "link", "write_link", "remove", "remove_bare", "set_mode",
+    "make_folder", "remove_empty_folders", "write_file", "remove_leftover",
+}  # fmt: skip
+"""What changes a file: methods of `Tree`, and functions of `world.files`."""
+MAY_WRITE = {"execute", "record", "cache", "world"}
+ALSO_WRITES = {
+    "pkibuild/commands/building.py": "the answer of an unchanged tree, for `cache`",
+    "pkibuild/commands/init.py": "the starter manifest",
+    "pkibuild/commands/saved.py": "`plan --out FILE`",
+    "pkibuild/observe/workspace.py": "takes its lock away again where it made the folder for nothing",
+    "pkibuild/pipeline.py": "the file with which what is cached is sealed",
+    "pkibuild/state/lock/committed.py": "the lock, for `record`",
+}
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if room(path) not in MAY_WRITE], ids=name_of)
+def test_only_execution_records_and_caches_write(path: Path) -> None:
+    writes = [
+        f"{name_of(path)}:{node.lineno}: {ast.unparse(node.func)}"
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and writing(node.func)
+    ]
+    assert bool(writes) == (name_of(path) in ALSO_WRITES), writes
+
+
+def writing(function: ast.expr) -> bool:
+    """Whether a called function changes a file: a method of something called tree, or a function of `world.files`."""
+    if isinstance(function, ast.Name):
+        return function.id in ("write_file", "remove_leftover")
+    return isinstance(function, ast.Attribute) and function.attr in WRITES and "tree" in ast.unparse(function.value)
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if room(path) == "views"], ids=name_of)

@@ -23,7 +23,6 @@ from yaml.events import (
 )
 
 from pkibuild.core.diagnostics import Diagnostic, UserError
-from pkibuild.documents.yaml.known import Starts
 
 MAX_DEPTH = 40
 """Levels of nesting; the deepest that a manifest needs is below ten."""
@@ -40,6 +39,9 @@ _NUMBER_STARTS = frozenset("0123456789+-.")
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,300})")
 _RADIX = re.compile(r"0(?:o[0-7]{1,300}|x[0-9a-fA-F]{1,300})")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]{1,300}|(?:0|[1-9][0-9]{0,300})(?:\.[0-9]{0,300})?)(?:[eE][-+]?[0-9]{1,3})?")
+
+Starts = dict[str, list[int]]
+"""By section (top-level key): where in the text each name in its block mapping begins, in characters."""
 
 Found = Callable[[str, str, Any, str], None]
 """Told of a problem: code, message, the event that it is at, hint."""

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from pkibuild.core.diagnostics import Diagnostic, Place, Problems, Span, UserError, nearest
 from pkibuild.core.values import Record
-from pkibuild.documents import Document, Memory, Source, read_document
+from pkibuild.documents import Document, ParsedDocuments, Source, read_document
 from pkibuild.documents.schema.words import quote
 from pkibuild.documents.yaml.text import LIMIT
 from pkibuild.world.disk import explain
@@ -86,7 +86,7 @@ class Gathered(Struct):
         return document.locate(inside, at_key)
 
 
-def gather(source: Source, path: str, name: str, problems: Problems, memory: Memory | None = None) -> Gathered:
+def gather(source: Source, path: str, name: str, problems: Problems, memory: ParsedDocuments | None = None) -> Gathered:
     """Read a manifest and everything that it includes. Raises UserError when the manifest itself cannot be read."""
     root = read_document(source, path, name, memory)
     gathered = Gathered(root)
@@ -104,7 +104,7 @@ class _Gatherer(Struct):
     problems: Problems
     seen: set[str]
     """Real paths of the files taken so far."""
-    memory: Memory | None
+    memory: ParsedDocuments | None
     open: list[str] = field(default_factory=list)
     """Real paths of the files whose includes are being followed."""
     size: int = 0

@@ -20,13 +20,13 @@ from pkibuild.model.manifest import Authority, Declaration, Host, Service
 from pkibuild.packs.loader import BUILT_IN
 from pkibuild.packs.pack import Pack
 from pkibuild.plan.compare.as_built import AsBuilt, BuiltFile
-from pkibuild.plan.planner import PassesOver
+from pkibuild.plan.skip import SkipPolicy
 from pkibuild.resolve.units import Fault, Units
 
 Found = tuple[list[BuiltFile], list[Fault]]
 
 
-class Alike(PassesOver):
+class Alike(SkipPolicy):
     """Passes over what is alike, while the plan of the new manifest is made from `units`."""
 
     def __init__(self, old: Side, new: Side, units: Units, built: AsBuilt) -> None:
@@ -57,24 +57,24 @@ class Alike(PassesOver):
 
     # -- while a plan is made ------------------------------------------------------------
 
-    def over(self, declaration: Declaration, draft: Draft) -> bool:
+    def can_skip(self, declaration: Declaration, draft: Draft) -> bool:
         """Whether a unit of the new manifest is passed over; if so, its artifacts are counted."""
         if not self.has(declaration):
             return False
         draft.unchanged += self._count(declaration)
         return True
 
-    def looked_at(self, unit: Unit, draft: Draft, before: Tally) -> None:  # noqa: ARG002 - all that pass over are told
+    def decided(self, unit: Unit, draft: Draft, before: Tally) -> None:  # noqa: ARG002 - all that pass over are told
         """A unit was compared with the one that the old manifest builds."""
         self._built.decided(unit)
 
-    def found(self) -> Found:
+    def results(self) -> Found:
         """In a fork: what is left of the old units, and what is wrong with them."""
         return self._built.removed_files, self._built.units.faults
 
-    def take(self, found: Found) -> None:
+    def merge(self, results: Found) -> None:
         """What is left of those that a fork has compared."""
-        left, faults = found
+        left, faults = results
         self._built.removed_files += left
         self._built.units.faults += faults
 

@@ -22,44 +22,41 @@ LARGE = 20_000
 _UNUSUAL = re.compile(r"[&*!\r\t]|^(?! |$)", re.MULTILINE)
 """Anchors, aliases and tags, perhaps; other line ends; a line that is not indented, such as `---`."""
 
-Starts = dict[str, list[int]]
-"""By section (top-level key): where in the text each name in its block mapping begins, in characters."""
 
-
-class Known(Record):
+class ParsedDocument(Record):
     """A document without problems and without anchors."""
 
     text: str
     data: Any
-    starts: Starts
+    starts: dict[str, list[int]]
     """By section, for each entry in order: where in the text its name begins."""
 
 
-class Memory(Struct):
+class ParsedDocuments(Struct):
     """Large documents by path."""
 
-    before: dict[str, Known] = field(default_factory=dict)
+    before: dict[str, ParsedDocument] = field(default_factory=dict)
     """As an earlier run read them."""
-    now: dict[str, Known] = field(default_factory=dict)
+    now: dict[str, ParsedDocument] = field(default_factory=dict)
     """As this run read them."""
 
-    def read(self, path: str, text: str) -> Known | None:
-        """A document, as far as that is known without the parser's help."""
-        known = self.before.get(path)
-        return reread(known, text) if known is not None and len(text) >= LARGE else None
+    def read(self, path: str, text: str) -> ParsedDocument | None:
+        """A document, where it can be made from what an earlier run read; else None."""
+        before = self.before.get(path)
+        return reparse(before, text) if before is not None and len(text) >= LARGE else None
 
-    def take(self, path: str, known: Known) -> None:
-        if len(known.text) >= LARGE:
-            self.now[path] = known
+    def add(self, path: str, document: ParsedDocument) -> None:
+        if len(document.text) >= LARGE:
+            self.now[path] = document
 
     @property
-    def has_news(self) -> bool:
-        return any(self.before.get(path) is not known for path, known in self.now.items())
+    def has_changed(self) -> bool:
+        return any(self.before.get(path) is not document for path, document in self.now.items())
 
 
-def known(text: str, data: Any, starts: Starts) -> Known:
+def parsed_document(text: str, data: Any, starts: dict[str, list[int]]) -> ParsedDocument:
     """A document that the parser has read, with those of its sections whose entries have lines of their own."""
-    return Known(text, data, {name: found for name, found in starts.items() if _has_lines(text, found)})
+    return ParsedDocument(text, data, {name: some for name, some in starts.items() if _has_lines(text, some)})
 
 
 def _has_lines(text: str, starts: list[int]) -> bool:
@@ -68,40 +65,42 @@ def _has_lines(text: str, starts: list[int]) -> bool:
     return bool(indents) and bool(indents[0]) and not indents[0].strip(" ") and len(set(indents)) == 1
 
 
-def reread(known: Known, text: str) -> Known | None:
+def reparse(before: ParsedDocument, text: str) -> ParsedDocument | None:
     """The document as it is now; None where the whole of it has to be parsed."""
-    if text == known.text:
-        return known
-    same = text.rfind("\n", 0, _common(known.text, text)) + 1
-    rest = _common(known.text[same:][::-1], text[same:][::-1])
-    for section, starts in known.starts.items():
-        column = starts[0] - known.text.rfind("\n", 0, starts[0]) - 1
+    if text == before.text:
+        return before
+    same = text.rfind("\n", 0, _common(before.text, text)) + 1
+    rest = _common(before.text[same:][::-1], text[same:][::-1])
+    for section, starts in before.starts.items():
+        column = starts[0] - before.text.rfind("\n", 0, starts[0]) - 1
         first = bisect_left(starts, same + column) - 1  # a line before an entry belongs to the one above
-        after = bisect_left(starts, len(known.text) - rest + column, max(first, 0) + 1)
+        after = bisect_left(starts, len(before.text) - rest + column, max(first, 0) + 1)
         if first >= 0 and after < len(starts):
-            return _with_entries(known, text, section, column, first, after)
+            return _with_entries(before, text, section, column, first, after)
     return None
 
 
-def _with_entries(known: Known, text: str, section: str, column: int, first: int, after: int) -> Known | None:
+def _with_entries(
+    before: ParsedDocument, text: str, section: str, column: int, first: int, after: int
+) -> ParsedDocument | None:
     """With the entries from `first` to the one before `after` as they are now."""
-    starts, entries = known.starts[section], known.data[section]
-    grown = len(text) - len(known.text)
+    starts, entries = before.starts[section], before.data[section]
+    grown = len(text) - len(before.text)
     begin, end = starts[first] - column, starts[after] - column
-    old, new = known.text[begin:end], text[begin : end + grown]
+    old, new = before.text[begin:end], text[begin : end + grown]
     if _UNUSUAL.search(old) or _UNUSUAL.search(new) or not new.endswith("\n"):
         return None
-    found = _entries(new, column)
-    if found is None or found[1][0] != column:
+    parsed = _entries(new, column)
+    if parsed is None or parsed[1][0] != column:
         return None
     items = list(entries.items())
     others = dict([*items[:first], *items[after:]])
-    if not others.keys().isdisjoint(found[0]):
+    if not others.keys().isdisjoint(parsed[0]):
         return None
-    data = {**known.data, section: dict([*items[:first], *found[0].items(), *items[after:]])}
-    moved = {name: [one + grown for one in some] if some[0] >= end else some for name, some in known.starts.items()}
-    own = [*starts[:first], *(one + begin for one in found[1]), *(one + grown for one in starts[after:])]
-    return replace(known, text=text, data=data, starts={**moved, section: own})
+    data = {**before.data, section: dict([*items[:first], *parsed[0].items(), *items[after:]])}
+    moved = {name: [one + grown for one in some] if some[0] >= end else some for name, some in before.starts.items()}
+    own = [*starts[:first], *(one + begin for one in parsed[1]), *(one + grown for one in starts[after:])]
+    return replace(before, text=text, data=data, starts={**moved, section: own})
 
 
 def _entries(text: str, column: int) -> tuple[dict[str, Any], list[int]] | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pkibuild.core.diagnostics import UserError
 from pkibuild.documents.yaml import reader
-from pkibuild.documents.yaml.known import LARGE, Known, Memory, known, reread
+from pkibuild.documents.yaml.reparse import LARGE, ParsedDocument, ParsedDocuments, parsed_document, reparse
 from pkibuild.documents.yaml.text import decode
 
 BEFORE = """\
@@ -37,7 +37,7 @@ services:
 """
 
 
-def parsed(text: str) -> Known | None:
+def parsed(text: str) -> ParsedDocument | None:
     """What the parser finds; None when it finds a problem."""
     problems: list[str] = []
     starts: dict[str, list[int]] = {}
@@ -46,18 +46,18 @@ def parsed(text: str) -> Known | None:
         data = reader.parse(text, lambda code, *_: problems.append(code), starts)
     except (yaml.YAMLError, UserError):
         return None
-    return None if problems else known(text, data, starts)
+    return None if problems else parsed_document(text, data, starts)
 
 
-def before(text: str = BEFORE) -> Known:
+def before(text: str = BEFORE) -> ParsedDocument:
     found = parsed(text)
     assert found is not None
     return found
 
 
-def again(old: str, new: str, text: str = BEFORE) -> Known | None:
+def again(old: str, new: str, text: str = BEFORE) -> ParsedDocument | None:
     assert text.count(old) == 1
-    return reread(before(text), text.replace(old, new))
+    return reparse(before(text), text.replace(old, new))
 
 
 EDITS = [
@@ -80,7 +80,7 @@ def test_an_edit_of_entries(old: str, new: str) -> None:
     assert found is not None
     assert found == parsed(BEFORE.replace(old, new))
     assert list(found.data["hosts"]) == list(yaml.safe_load(BEFORE.replace(old, new))["hosts"])
-    assert reread(found, BEFORE) == before()
+    assert reparse(found, BEFORE) == before()
 
 
 @pytest.mark.parametrize(
@@ -119,13 +119,13 @@ def test_an_edit_of_entries(old: str, new: str) -> None:
 def test_what_is_unusual_is_left_to_the_parser_or_read_the_same(old: str, new: str) -> None:
     text = BEFORE.replace(old, new)
     assert text != BEFORE
-    found = reread(before(), text)
+    found = reparse(before(), text)
     assert found is None or found == parsed(text)
 
 
 def test_nothing_changed() -> None:
     one = before()
-    assert reread(one, BEFORE) is one
+    assert reparse(one, BEFORE) is one
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ BLOCKS = st.sampled_from(
 def test_any_edit_is_read_as_by_the_parser(start: list[str], old: list[str], new: list[str], end: list[str]) -> None:
     first, second = ("\n".join(["hosts:", *start, *some, *end, ""]) for some in (old, new))
     one = parsed(first)
-    found = reread(one, second) if one is not None else None
+    found = reparse(one, second) if one is not None else None
     if found is not None:
         whole = parsed(second)
         assert whole is not None
@@ -179,19 +179,19 @@ def test_any_edit_is_read_as_by_the_parser(start: list[str], old: list[str], new
 )
 def test_any_keystroke_is_read_as_by_the_parser(at: int, gone: int, typed: str) -> None:
     text = BEFORE[:at] + typed + BEFORE[at + gone :]
-    found = reread(before(), text)
+    found = reparse(before(), text)
     assert found is None or found == parsed(text)
 
 
 def test_only_large_documents_are_remembered() -> None:
-    memory = Memory()
-    memory.take("/small", before())
-    assert not memory.has_news
+    memory = ParsedDocuments()
+    memory.add("/small", before())
+    assert not memory.has_changed
     large: Any = before(BEFORE + "#" * LARGE + "\n")
-    memory.take("/large", large)
-    assert memory.has_news
-    later = Memory(memory.now)
+    memory.add("/large", large)
+    assert memory.has_changed
+    later = ParsedDocuments(memory.now)
     assert later.read("/large", large.text) is large
-    later.take("/large", large)
-    assert not later.has_news
+    later.add("/large", large)
+    assert not later.has_changed
     assert later.read("/other", large.text) is None
