@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from pkibuild.core.diagnostics import Diagnostic, Place, Span, UserError
 from pkibuild.documents.sources.source import Source
-from pkibuild.documents.yaml.reader import Starts
 from pkibuild.documents.yaml.reparse import ParsedDocuments, parsed_document
 from pkibuild.documents.yaml.text import LIMIT, decode
 from pkibuild.world.disk import explain as explain_error
@@ -18,6 +17,7 @@ from pkibuild.world.disk import explain as explain_error
 if TYPE_CHECKING:
     import yaml
 
+    from pkibuild.documents.yaml.reader import Starts
     from pkibuild.documents.yaml.region import IsSecret, Region
 
 
