@@ -12,8 +12,8 @@ from pkibuild.artifacts import registry
 from pkibuild.artifacts.draft import Draft
 from pkibuild.artifacts.texts import Texts
 from pkibuild.cache import keys as memories
-from pkibuild.cache.answer import RUN_LOCK
 from pkibuild.cache.keys import Cache
+from pkibuild.cache.store import prepare
 from pkibuild.core.diagnostics import Diagnostic, Problems, UserError
 from pkibuild.core.values import Record
 from pkibuild.execute.progress import Progress
@@ -144,7 +144,7 @@ def _plan(
         saving.check_moment(options.saved, now)
         dated = options.saved.now
     passing, texts = None, Texts()
-    if isinstance(source, Files) and options.at is None and not options.only:
+    if isinstance(source, Files) and workspace.tree.caches and options.at is None and not options.only:
         digest, journals = observed.lock_file.digest, signatures(source)
         passing = Passing(manifest, workspace.tree, digest, journals, now, world.started, memory.keys, forks)
     draft, made = make_plan(manifest, units, source, observed.lock, now, texts, passing or SkipPolicy(), dated, forks)
@@ -184,8 +184,8 @@ def _remember(workspace: Workspace, files: Files, memory: Cache, passing: Passin
     if tree.stat_root() is None:
         return
     try:
-        if tree.stat(RUN_LOCK) is None and files.histories.paths():  # `.cache/` was deleted
-            tree.create(RUN_LOCK, b"", 0o600, durable=False)  # what is remembered is sealed with it
+        if files.histories.paths():
+            prepare(tree)
         memories.write(tree, memory)
         if passing is not None:
             passing.close(lock, signatures(files))

@@ -33,7 +33,11 @@ class Result:
 
 def environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
     """A small environment that does not depend on who runs the tests; an empty value takes a variable out."""
-    base = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "PYTHONHASHSEED") if name in os.environ}
+    base = {
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "TMPDIR", "PYTHONHASHSEED", "PKIBUILD_CACHE")
+        if name in os.environ
+    }
     base |= {"LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""}
     return {name: value for name, value in {**base, **(env or {})}.items() if value}
 

@@ -1,40 +1,31 @@
 """The no-op answer from the cache: `plan` and `apply` of an unchanged tree, before anything else is imported.
 
-Imports sys, os, stat, time and marshal only (graph.md, "The fast path"). The answer is trusted only when it was
-made here, when nothing on its watch list differs (size, times, inode, mode; paths that must stay absent stay absent)
-and the clock stands between the time it was made and the first time at which anything could become due. Any unusual
-option goes the long way.
+Imports next to nothing (graph.md, "The fast path"). The answer is trusted only when it was made here, when nothing on
+its watch list differs (size, times, inode, mode; paths that must stay absent stay absent) and the clock stands between
+the time it was made and the first time at which anything could become due. Any unusual option goes the long way.
 """
 
 from __future__ import annotations
 
-import marshal
+import json
 import os
 import sys
 import time
-from stat import S_ISLNK
 
-from pkibuild import __version__
+from pkibuild.cache.seal import content, is_trusted, is_trusted_file, seal
+from pkibuild.cache.stamps import TICK, Stamped, changed_at, stamp, unchanged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself would be imported for this alone
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
 ANSWER = ".cache/answer"
-RUN_LOCK = ".cache/run.lock"
-"""Made when something is first built in a folder, and never again."""
-FORMAT = 6
+FORMAT = 7
 SIZE = 8
 """Digits in which the length of the answer's head is written."""
 LONG = 150_000
 """Bytes. A longer half of the watch list, of 1500 paths or so, is worth a process of its own."""
-TICK = 50_000_000
-"""Nanoseconds. What changed so short before a look may change again unseen: file times are no finer than the kernel's
-clock tick. Such a tree is not answered for."""
-
-Signature = tuple[int, ...]
-Watched = tuple[str, Signature | None]
 Texts = tuple[str, str, str, str]
 """Standard output plain and coloured, standard error plain and coloured."""
 
@@ -42,7 +33,7 @@ Texts = tuple[str, str, str, str]
 def answer(argv: Sequence[str]) -> int | None:
     """The exit code of a run that the cache can answer, its text written; None when it has to go the long way."""
     manifest = _manifest(argv)
-    if manifest is None or "PKIBUILD_NOW" in os.environ:
+    if manifest is None or "PKIBUILD_NOW" in os.environ or os.environ.get("PKIBUILD_CACHE") == "off":
         return None
     try:
         found = _read(manifest)
@@ -53,7 +44,7 @@ def answer(argv: Sequence[str]) -> int | None:
             return None
         if not _halves_unchanged(root, *halves):
             return None
-    except (OSError, ValueError, TypeError, EOFError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     _tell(texts[argv[0]])
     return 0
@@ -85,12 +76,14 @@ def output_of(manifest: str) -> str | None:
 def _read(manifest: str) -> tuple[Any, ...] | None:
     """The cached answer."""
     root = output_of(manifest)
-    if root is None:
+    if root is None or not is_trusted(root):
         return None
     with open(os.open(f"{root}/{ANSWER}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-        data = _under(seal(root, FORMAT, manifest, os.geteuid()), file.read())
+        if not is_trusted_file(file.fileno()):
+            return None
+        data = memoryview(content(file.read(), seal(root, FORMAT, manifest, os.geteuid())))
     start = SIZE + int(data[:SIZE])
-    *found, half = marshal.loads(data[SIZE:start])  # noqa: S302 - written on this machine, as its seal says
+    *found, half = json.loads(bytes(data[SIZE:start]))
     return (*found, root, (data[start : start + half], data[start + half :])) if len(found) == 4 else None
 
 
@@ -116,71 +109,7 @@ def _halves_unchanged(root: str, one: memoryview, other: memoryview) -> bool:
 
 
 def _half_unchanged(root: str, half: memoryview) -> bool:
-    return all(unchanged(root, [marshal.loads(half)]))  # noqa: S302 - as above
-
-
-def seal(root: str, *what: object) -> bytes | None:
-    """How a memory in `.cache/` of an output folder begins; None where nothing was built yet.
-
-    It tells the inode and times of the folder's run lock, which cannot be foreseen: what a repository brings along,
-    written by somebody else to say what is not so, is not even decoded.
-    """
-    home = signature(f"{root}/{RUN_LOCK}")
-    return None if home is None else repr((__version__, what, home)).encode("utf-8", "surrogatepass") + b"\n"
-
-
-def sealed(value: Any, seal: bytes) -> bytes:
-    return seal + marshal.dumps(value)
-
-
-def unseal(data: bytes, seal: bytes | None) -> Any:
-    """What was `sealed`. Raises ValueError, TypeError or EOFError for what was not, or not under this seal."""
-    return marshal.loads(_under(seal, data))  # noqa: S302 - written on this machine, as its seal says
-
-
-def _under(seal: bytes | None, data: bytes) -> memoryview:
-    if seal is None or not data.startswith(seal):
-        raise ValueError("a memory of another version, folder or machine")
-    return memoryview(data)[len(seal) :]
-
-
-def signature(path: str, folder: int | None = None) -> Signature | None:
-    """What tells whether a file or folder changed, for a link what it leads to as well; None when there is none.
-
-    A relative path is below `folder`, an open one.
-    """
-    try:
-        found = os.lstat(path, dir_fd=folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except PermissionError:  # a key in a folder of another user's: nothing is known of it, now as then
-        return (0, 0, 0, 0, 0)
-    own = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_mode)
-    if not S_ISLNK(found.st_mode):
-        return own
-    try:
-        target = os.stat(path, dir_fd=folder)
-    except OSError:
-        return own
-    return (*own, target.st_size, target.st_mtime_ns, target.st_ctime_ns, target.st_ino, target.st_mode)
-
-
-def changed_at(seen: Signature) -> int:
-    """When it changed last, in nanoseconds."""
-    return max(*seen[1::5], *seen[2::5])
-
-
-def unchanged(root: str, groups: Iterable[Iterable[Watched]]) -> Iterator[bool]:
-    """Of each group of files and folders whether all are as they were seen, those below `root` by relative paths.
-
-    A short path from an open folder is found sooner than a long one. Raises OSError.
-    """
-    folder = os.open(root, getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for group in groups:
-            yield all(signature(path, folder) == seen for path, seen in group)
-    finally:
-        os.close(folder)
+    return all(unchanged(root, [json.loads(bytes(half))]))
 
 
 def _tell(texts: Texts) -> None:
@@ -204,15 +133,19 @@ def pack(
     first = seal(root, FORMAT, manifest, user)
     newest = int(started * 1e9) - TICK
     below = f"{root}/"
-    seen: list[Watched] = []
+    seen: list[Stamped] = []
     for path in watched:
-        found = signature(path)
+        found = stamp(path)
         if found is not None and changed_at(found) >= newest:
             return None
         seen.append((path.removeprefix(below), found))
     if first is None:
         return None
     middle = len(seen) // 2 + 1
-    half, other = marshal.dumps(seen[1:middle]), marshal.dumps(seen[middle:])
-    head = marshal.dumps((started, until, texts, seen[:1], len(half)))
+    half, other = _dump(seen[1:middle]), _dump(seen[middle:])
+    head = _dump((started, until, texts, seen[:1], len(half)))
     return b"".join((first, b"%0*d" % (SIZE, len(head)), head, half, other))
+
+
+def _dump(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode("ascii")

@@ -132,6 +132,7 @@ def remember(plan: Plan, arguments: Namespace, world: World) -> None:
     if quiet is None or not plain or arguments.output is not None or "PKIBUILD_NOW" in world.env:
         return
     from pkibuild.cache import answer as quick
+    from pkibuild.cache.store import save_answer
     from pkibuild.views import diagnostics, plan_text
     from pkibuild.views.terminal import Style
 
@@ -142,6 +143,6 @@ def remember(plan: Plan, arguments: Namespace, world: World) -> None:
     data = quick.pack(quiet.root, name, world.user(), texts, quiet.started, quiet.until, quiet.watched)
     if data is not None:
         try:
-            world.tree(quiet.root).write(quick.ANSWER, data, 0o600)
+            save_answer(world.tree(quiet.root), quick.ANSWER, data)
         except UserError:  # a folder that may only be read is planned as well, only not as fast
             return

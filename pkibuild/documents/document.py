@@ -87,14 +87,14 @@ def read_document(source: Source, path: str, name: str, memory: ParsedDocuments 
         return parse_document(text, path, name)
     found = memory.read(path, text)
     if found is None:
-        starts: Starts = {}
+        starts: dict[str, list[int]] = {}
         document = parse_document(text, path, name, starts)
         found = parsed_document(text, document.data, starts)
     memory.add(path, found)
     return Document(name, path, text, found.data)
 
 
-def parse_document(text: str, path: str, name: str, starts: Starts | None = None) -> Document:
+def parse_document(text: str, path: str, name: str, starts: dict[str, list[int]] | None = None) -> Document:
     """Parse the text of a YAML file. Raises UserError with the problems of its YAML, each at its place.
 
     `starts` are added to as by `reader.parse`.

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pkibuild.cache.answer import RUN_LOCK
+from pkibuild.cache.seal import RUN_LOCK
 from pkibuild.core.diagnostics import fail
 from pkibuild.core.values import Record
 from pkibuild.model.manifest import Manifest

@@ -19,9 +19,9 @@ from msgspec.structs import replace
 from pkibuild import __version__
 from pkibuild.artifacts.draft import Draft, Tally
 from pkibuild.artifacts.issuers import IssuerView
-from pkibuild.cache.answer import TICK, Signature, changed_at, signature, unchanged
 from pkibuild.cache.keys import KeyMemo
-from pkibuild.cache.store import keep, recall
+from pkibuild.cache.stamps import TICK, Stamp, changed_at, stamp, unchanged
+from pkibuild.cache.store import load, save
 from pkibuild.manifest.decode.options import files_in
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Declaration, Manifest, Service
@@ -31,13 +31,13 @@ from pkibuild.world.forks import ALONE, Forks
 from pkibuild.world.tree import Tree
 
 PATH = ".cache/settled"
-FORMAT = 3
+FORMAT = 4
 FEW = 512
 """The files of so many units one process looks at as fast as two."""
 LOOKED_AT = 12
 """The files of so many units are looked at in the time in which one unit is decided on."""
 
-Files = tuple[tuple[str, Signature | None], ...]
+Files = tuple[tuple[str, Stamp | None], ...]
 Memory = tuple[str, int, int, int, tuple[str, int] | None, Files]
 """Digest of what is asked for, since and until when it holds, count of artifacts, what is renewed next, files."""
 
@@ -55,20 +55,14 @@ class Settled(Struct):
 
 def read(tree: Tree) -> Settled:
     """What is remembered; nothing when there is none, or it is of another version or damaged."""
-    try:
-        ground, units = recall(tree, PATH, FORMAT)
-    except (ValueError, TypeError):
-        return Settled()
-    if not isinstance(units, dict):
-        return Settled()
-    return Settled(ground, units)
+    return Settled(*(load(tree, PATH, FORMAT, tuple[str, dict[str, Memory]]) or ("", {})))
 
 
 def write(tree: Tree, settled: Settled, ground: str) -> None:
     """Remember what was passed over or found right, on the ground as it is now."""
     units = {**settled.passed, **settled.found}
     if ground != settled.ground or settled.found or len(units) != len(settled.units):
-        keep(tree, PATH, FORMAT, (ground, units))
+        save(tree, PATH, FORMAT, (ground, units))
 
 
 def ground_of(manifest: Manifest, views: Mapping[str, IssuerView], lock: str, journals: object) -> str:
@@ -84,16 +78,16 @@ def ground_of(manifest: Manifest, views: Mapping[str, IssuerView], lock: str, jo
         repr(sorted(views.items())),
         repr(manifest.defaults),
         repr(packs),
-        repr([(path, signature(path)) for path in read_files]),
+        repr([(path, stamp(path)) for path in read_files]),
         lock,
         repr(journals),
     )
     return sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def signatures(files: FileSource) -> list[tuple[str, Signature | None]]:
+def signatures(files: FileSource) -> list[tuple[str, Stamp | None]]:
     """Every journal of the folder with its size, times, inode and mode."""
-    return [(path, signature(f"{files.tree.root}/{path}")) for path in files.histories.paths()]
+    return [(path, stamp(f"{files.tree.root}/{path}")) for path in files.histories.paths()]
 
 
 def _with_same_files(units: Mapping[str, Memory], root: str, forks: Forks) -> set[str]:
@@ -135,7 +129,7 @@ def _service(service: Service, manifest: Manifest) -> str:
     schema = manifest.packs[service.type].options_schema
     files = sorted(files_in(service.options, schema, schema, manifest.folder))
     own = (service.name, service.place, service.type, dict(service.options))
-    return json.dumps((*own, [(path, signature(path)) for path in files]), sort_keys=True)
+    return json.dumps((*own, [(path, stamp(path)) for path in files]), sort_keys=True)
 
 
 class Passing(SkipPolicy):
@@ -218,9 +212,9 @@ class Passing(SkipPolicy):
 
     def _remember(self, unit: Unit, count: int, draft: Draft) -> None:
         """Unless a file of it changed since this run began, or just before."""
-        files: list[tuple[str, Signature | None]] = []
+        files: list[tuple[str, Stamp | None]] = []
         for path in unit.paths:
-            seen = signature(f"{self._tree.root}/{path}")
+            seen = stamp(f"{self._tree.root}/{path}")
             if seen is not None and changed_at(seen) >= self._newest:
                 return
             files.append((path, seen))

@@ -18,6 +18,7 @@ EXIT_CODES = (
 )
 ENVIRONMENT = (
     ("NO_COLOR", "no colours, unless --color=always"),
+    ("PKIBUILD_CACHE", "off: what earlier runs kept in .cache/ is neither read nor written"),
     ("PKIBUILD_NOW", "the time taken as now, for tests; each run that is pinned so says it"),
 )
 FILES = (

@@ -78,7 +78,9 @@ class World:
 
     def tree(self, root: str) -> Tree:
         """The output folder; a test's world gives one that watches."""
-        return Tree(root)
+        tree = Tree(root)
+        tree.caches = self.env.get("PKIBUILD_CACHE") != "off"
+        return tree
 
     def processors(self) -> int:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

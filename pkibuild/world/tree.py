@@ -30,6 +30,8 @@ class Tree:
 
     def __init__(self, root: str) -> None:
         self.root = root
+        self.caches = True
+        """Whether what earlier runs kept in `.cache/` is used."""
         self._folders = Folders(root)
         self._dirty: list[str] = []
         self._dirty_folders: set[str] = set()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import marshal
 import shutil
 
 import pytest
 from helpers import Project
+from msgspec import msgpack
 
-from pkibuild.cache import answer as quick
 from pkibuild.cache.documents import FORMAT, PATH
-from pkibuild.documents.yaml.reparse import LARGE
+from pkibuild.cache.store import load, save
+from pkibuild.documents.yaml.reparse import LARGE, ParsedDocument
+from pkibuild.world.tree import Tree
 
 HEAD = """\
 version: 1
@@ -69,11 +70,11 @@ def test_a_mistake_is_told_at_its_place(large: Project) -> None:
 
 def test_what_was_remembered_elsewhere_is_not_believed(large: Project) -> None:
     """A repository could bring a memory along that says what the manifest does not."""
-    begun = quick.seal(str(large.path("")).rstrip("/"), PATH, FORMAT)
-    assert begun is not None
-    ((path, (text, data, starts)),) = quick.unseal(large.path(PATH).read_bytes(), begun).items()
-    data["hosts"]["h4"]["aliases"] = ["forged.abc.com"]
-    large.path(PATH).write_bytes(quick.sealed({path: (text, data, starts)}, begun))
+    tree = Tree(str(large.path("")).rstrip("/"))
+    documents = load(tree, PATH, FORMAT, dict[str, ParsedDocument]) or {}
+    (document,) = documents.values()
+    document.data["hosts"]["h4"]["aliases"] = ["forged.abc.com"]
+    assert save(tree, PATH, FORMAT, documents)
     assert "forged.abc.com" in large.run_here("plan").ok().out, "this memory is believed where it was written"
     shutil.copytree(large.path(""), large.folder / "copy")
     shutil.rmtree(large.path(""))
@@ -81,7 +82,7 @@ def test_what_was_remembered_elsewhere_is_not_believed(large: Project) -> None:
     assert "forged" not in large.run_here("plan").ok().out
 
 
-@pytest.mark.parametrize("data", [b"", b"x", marshal.dumps(1), marshal.dumps((1, 2, 3))])
+@pytest.mark.parametrize("data", [b"", b"x", msgpack.encode(1), msgpack.encode((1, 2, 3))])
 def test_a_damaged_memory_is_left(large: Project, data: bytes) -> None:
     large.path(PATH).write_bytes(data)
     assert "Nothing to do" in planned(large)

@@ -11,7 +11,6 @@ import pytest
 from helpers import Project, Result
 
 from pkibuild.cache import keys as cache
-from pkibuild.cache.store import recall
 from pkibuild.plan import settled
 from pkibuild.plan.compare.as_built import AsBuilt
 from pkibuild.plan.planner import FEW
@@ -156,7 +155,7 @@ def test_what_forks_found_is_remembered(built: Project, monkeypatch: pytest.Monk
     planned(built, monkeypatch, processors).ok()
     tree = Tree(str(built.path("")))
     assert len(cache.read(tree).keys) == HOSTS + 3
-    _, units = recall(tree, settled.PATH, settled.FORMAT)
+    units = settled.read(tree).units
     assert len(units) == HOSTS + 1
 
 

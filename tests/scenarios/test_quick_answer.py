@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import marshal
+import json
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -13,6 +14,8 @@ from helpers import Project
 
 from pkibuild import __version__
 from pkibuild.cache import answer as quick
+from pkibuild.cache.seal import RUN_LOCK
+from pkibuild.cache.stamps import stamp
 
 MANIFEST = """\
 version: 1
@@ -110,12 +113,12 @@ def test_an_answer_that_came_with_a_checkout_is_not_given(project: Project) -> N
     path = project.path(quick.ANSWER)
     real = path.read_bytes()
     first = repr((__version__, (quick.FORMAT, "pki.yaml", os.geteuid()), (1, 2, 3, 4, 5))).encode() + b"\n"
-    for data in (marshal.dumps(forged), first + marshal.dumps(forged)):
+    for data in (json.dumps(forged).encode(), first + json.dumps(forged).encode()):
         path.write_bytes(data)
         assert not answered(project)
     path.write_bytes(real)
     assert answered(project)
-    home = project.path(quick.RUN_LOCK)
+    home = project.path(RUN_LOCK)
     home.touch()
     assert not answered(project), "another folder, as after a checkout"
     home.unlink()
@@ -127,7 +130,7 @@ def test_an_answer_that_came_with_a_checkout_is_not_given(project: Project) -> N
 def test_what_was_not_remembered_here_is_not_believed(project: Project, name: str) -> None:
     settled(project)
     memory = project.path(f".cache/{name}")
-    home = quick.signature(str(project.path(quick.RUN_LOCK)))
+    home = stamp(str(project.path(RUN_LOCK)))
     assert repr(home).encode() in memory.read_bytes().split(b"\n")[0]
     memory.write_bytes(b"\xdb" + b"\xff" * 40)  # a list of four thousand million things
     project.path(quick.ANSWER).unlink()
@@ -169,7 +172,7 @@ def test_both_processes_have_something_to_look_at(long: Project, monkeypatch: py
 
     def counted(root: str, half: memoryview) -> bool:
         with looked.open("a") as file:
-            file.write(f"{os.getpid()} {len(marshal.loads(half))}\n")
+            file.write(f"{os.getpid()} {len(json.loads(bytes(half)))}\n")
         return real(root, half)
 
     monkeypatch.setattr(quick, "_half_unchanged", counted)
@@ -204,3 +207,24 @@ def test_no_process_is_left(long: Project) -> None:
     assert not answered(long)
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+# -- whose it is -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [".cache", ".cache/answer"])
+def test_what_others_may_write_is_not_believed(project: Project, name: str) -> None:
+    settled(project)
+    assert answered(project)
+    path = project.path(name)
+    path.chmod(path.stat().st_mode | 0o020)
+    assert not answered(project)
+
+
+def test_caches_can_be_turned_off(project: Project) -> None:
+    settled(project)
+    done = project.run("plan", env={"PKIBUILD_CACHE": "off"}).ok()
+    assert "Nothing to do" in done.out
+    shutil.rmtree(project.path(".cache"))
+    project.run("plan", env={"PKIBUILD_CACHE": "off"}).ok()
+    assert not project.path(".cache").exists()

@@ -159,11 +159,9 @@ WRITES = {
 """What changes a file: methods of `Tree`, and functions of `world.files`."""
 MAY_WRITE = {"execute", "record", "cache", "world"}
 ALSO_WRITES = {
-    "pkibuild/commands/building.py": "the answer of an unchanged tree, for `cache`",
     "pkibuild/commands/init.py": "the starter manifest",
     "pkibuild/commands/saved.py": "`plan --out FILE`",
     "pkibuild/observe/workspace.py": "takes its lock away again where it made the folder for nothing",
-    "pkibuild/pipeline.py": "the file with which what is cached is sealed",
     "pkibuild/state/lock/committed.py": "the lock, for `record`",
 }
 
