@@ -19,22 +19,20 @@ from pkibuild.core.values import Record
 from pkibuild.execute.progress import Progress
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Manifest
-from pkibuild.model.plan import Action, Pending, Plan, unit_of
-from pkibuild.model.reports import GraphNode, StatusRow, Why
+from pkibuild.model.plan import Action, GraphNode, Pending, Plan, StatusRow, Why, unit_of
 from pkibuild.observe.files import Files
-from pkibuild.observe.lost_history import accept_lost_history
+from pkibuild.observe.journals import accept_lost_history
 from pkibuild.observe.observed import Observed, observe, observe_files, observe_lock, refuse_clone
 from pkibuild.observe.workspace import Workspace
 from pkibuild.plan import saved as saving
 from pkibuild.plan import selection
-from pkibuild.plan.details import describe_new
+from pkibuild.plan.annotate import describe_new
 from pkibuild.plan.orphans import Wanted, find_orphans, prune
 from pkibuild.plan.planner import make_plan, with_orphans
-from pkibuild.plan.quiet import quiet
 from pkibuild.plan.saved import Saved
-from pkibuild.plan.settled import Passing, signatures
-from pkibuild.plan.skip import SkipPolicy
+from pkibuild.plan.skip import SkipPolicy, UnchangedUnits, signatures
 from pkibuild.plan.status import status as states
+from pkibuild.plan.watch_list import quiet
 from pkibuild.plan.why import explain
 from pkibuild.resolve.units import Units
 from pkibuild.review.risks import with_risks
@@ -75,7 +73,7 @@ class _Planned(Record):
     plan: Plan
     draft: Draft
     """All that was decided, before `--only` and `--due` chose from it."""
-    passing: Passing | None
+    unchanged: UnchangedUnits | None
     texts: Texts
 
 
@@ -112,9 +110,9 @@ def plan(manifest: Manifest, world: World, options: Options) -> Plan:
     made = describe_new(planned.plan, manifest)
     if isinstance(observed.source, Files):
         files = observed.source
-        _remember(workspace, files, memory, planned.passing, observed.lock_file.digest)
+        _remember(workspace, files, memory, planned.unchanged, observed.lock_file.digest)
         if options == Options():
-            watched = quiet(workspace, units.paths(), files, planned.draft, planned.passing, made, world.started)
+            watched = quiet(workspace, units.paths(), files, planned.draft, planned.unchanged, made, world.started)
             made = replace(made, quiet=watched)
     world.hold(manifest, units, observed, planned)
     return made
@@ -143,15 +141,15 @@ def _plan(
     if options.saved is not None:
         saving.check_moment(options.saved, now)
         dated = options.saved.now
-    passing, texts = None, Texts()
+    unchanged, texts = None, Texts()
     if isinstance(source, Files) and workspace.tree.caches and options.at is None and not options.only:
         digest, journals = observed.lock_file.digest, signatures(source)
-        passing = Passing(manifest, workspace.tree, digest, journals, now, world.started, memory.keys, forks)
-    draft, made = make_plan(manifest, units, source, observed.lock, now, texts, passing or SkipPolicy(), dated, forks)
+        unchanged = UnchangedUnits(manifest, workspace.tree, digest, journals, now, world.started, memory.keys, forks)
+    draft, made = make_plan(manifest, units, source, observed.lock, now, texts, unchanged or SkipPolicy(), dated, forks)
     wanted = Wanted(units.paths(), draft.seen, made.actions)
-    orphans = find_orphans(source, manifest, wanted, now, passing.passed if passing else ())
-    if passing is not None:
-        passing.leave_out(unit_of(one.id) for one in orphans)
+    orphans = find_orphans(source, manifest, wanted, now, unchanged.skipped if unchanged else ())
+    if unchanged is not None:
+        unchanged.forget(unit_of(one.id) for one in orphans)
     made = with_risks(made, orphans, dated)
     removed: list[Action] = []
     if options.prune is not None:
@@ -175,10 +173,10 @@ def _plan(
     if options.strict and made.warnings:
         raise UserError(*(replace(one, severity="error") for one in made.warnings))
     selection.check_limit(made, options.max_reissue)
-    return _Planned(made, draft, passing, texts)
+    return _Planned(made, draft, unchanged, texts)
 
 
-def _remember(workspace: Workspace, files: Files, memory: Cache, passing: Passing | None, lock: str) -> None:
+def _remember(workspace: Workspace, files: Files, memory: Cache, unchanged: UnchangedUnits | None, lock: str) -> None:
     """Keep what holds for the next run. A folder that may only be read is planned as well, only not as fast."""
     tree = workspace.tree
     if tree.stat_root() is None:
@@ -187,8 +185,8 @@ def _remember(workspace: Workspace, files: Files, memory: Cache, passing: Passin
         if files.histories.paths():
             prepare(tree)
         memories.write(tree, memory)
-        if passing is not None:
-            passing.close(lock, signatures(files))
+        if unchanged is not None:
+            unchanged.close(lock, signatures(files))
     except (OSError, UserError):
         return
 
@@ -237,21 +235,21 @@ def apply(manifest: Manifest, world: World, options: Options, progress: Progress
             world,
             forks,
         )
-        draft, passing = planned.draft, planned.passing
+        draft, unchanged = planned.draft, planned.unchanged
         made = replace(planned.plan, actions=(*gaps, *planned.plan.actions))
         selection.check_risks(made, options.fail_on)
         from pkibuild.execute.run import carry_out
         from pkibuild.record.recorder import Recorder
 
-        skipped = passing.passed if passing is not None else ()
+        skipped = unchanged.skipped if unchanged is not None else ()
         recorder = Recorder(workspace, units, lock_file, now, planned.texts, draft, skipped, memory)
         outcome = carry_out(
             manifest, units, workspace, files, made, draft.leftovers, recorder, world, options.jobs, progress
         )
-        _remember(workspace, files, memory, passing, outcome.lock_file.digest)
+        _remember(workspace, files, memory, unchanged, outcome.lock_file.digest)
     world.hold(manifest, units, files, planned)
     if options == Options() and not outcome.diagnostics:
-        made = replace(made, quiet=quiet(workspace, units.paths(), files, draft, passing, made, world.started))
+        made = replace(made, quiet=quiet(workspace, units.paths(), files, draft, unchanged, made, world.started))
     shown = tuple(map(manifest.located, outcome.diagnostics))
     return replace(made, pending=(*made.pending, *outcome.pending)), Result(outcome.done, outcome.pending, shown)
 

@@ -21,7 +21,7 @@ from pkibuild.model.recipes import Link, Write
 from pkibuild.observe.after_run import AfterRun
 from pkibuild.observe.source import FileSeen
 from pkibuild.review.causes import Causes, changed_places, pointer
-from pkibuild.review.hunks import text_changes
+from pkibuild.review.changes import text_changes
 from pkibuild.state.lock.lock import LockEntry
 from pkibuild.state.receipt import ReceiptFile
 

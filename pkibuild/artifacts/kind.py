@@ -18,8 +18,7 @@ from pkibuild.keys.pem import Block
 from pkibuild.model.desired import AnyArtifact, Artifact, CertificateArtifact, Unit
 from pkibuild.model.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts
 from pkibuild.model.manifest import SELF, Authority, Declaration, Manifest
-from pkibuild.model.plan import Action
-from pkibuild.model.reports import StatusRow
+from pkibuild.model.plan import Action, StatusRow
 from pkibuild.observe.after_run import AfterRun
 from pkibuild.observe.source import Source
 from pkibuild.review.causes import Causes

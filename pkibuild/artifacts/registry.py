@@ -14,7 +14,7 @@ from pkibuild.artifacts.kind import Kind, Scope
 from pkibuild.keys.pem import Block
 from pkibuild.model.desired import Artifact, Unit
 from pkibuild.model.manifest import Manifest
-from pkibuild.model.reports import GraphNode
+from pkibuild.model.plan import GraphNode
 
 KINDS: list[Kind[Any]] = [key.KIND, certificate.KIND, crl.KIND, bundle.KIND, config.KIND]
 """In the order in which a unit's artifacts are decided on: what is made from others comes after them."""

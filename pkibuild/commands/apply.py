@@ -7,9 +7,8 @@ from argparse import ArgumentParser, Namespace
 from msgspec.structs import replace
 
 from pkibuild.commands import options
-from pkibuild.commands.building import add_selection, chosen, keep, load, recall, remember, show_plan
 from pkibuild.commands.output import located, report, warned
-from pkibuild.commands.saved import add_plan
+from pkibuild.commands.planning import add_plan, add_selection, chosen, keep, load, recall, remember, show_plan
 from pkibuild.views.progress import ProgressLine
 from pkibuild.world import World
 
@@ -73,7 +72,7 @@ def run(arguments: Namespace, world: World) -> int:
     told = replace(plan, actions=tuple(action for action in plan.actions if action.id in done))
     if not arguments.quiet or arguments.format != "text":
         if arguments.verbose or arguments.format != "text" or len(told.actions) <= MANY:
-            from pkibuild.plan.details import describe_new
+            from pkibuild.plan.annotate import describe_new
 
             told = describe_new(told, manifest)
         show_plan(told, arguments, world, "Applied")

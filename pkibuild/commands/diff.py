@@ -5,10 +5,9 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from pkibuild.commands import options
-from pkibuild.commands.building import show_plan
 from pkibuild.commands.output import warned
 from pkibuild.commands.plan import CHANGES
-from pkibuild.commands.risks import add_fail_on, fail_on, stopped
+from pkibuild.commands.planning import add_fail_on, fail_on, show_plan, stopped
 from pkibuild.core.diagnostics import UserError
 from pkibuild.world import World
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from pkibuild.commands import options
-from pkibuild.commands.building import load
 from pkibuild.commands.output import located, style
+from pkibuild.commands.planning import load
 from pkibuild.model.manifest import Manifest
 from pkibuild.views import graph as view
 from pkibuild.world import World

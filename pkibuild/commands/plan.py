@@ -5,10 +5,20 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from pkibuild.commands import options
-from pkibuild.commands.building import add_selection, chosen, keep, load, recall, remember, show_plan
 from pkibuild.commands.output import located, warned
-from pkibuild.commands.risks import stopped
-from pkibuild.commands.saved import add_out, check_out, save
+from pkibuild.commands.planning import (
+    add_out,
+    add_selection,
+    check_out,
+    chosen,
+    keep,
+    load,
+    recall,
+    remember,
+    save,
+    show_plan,
+    stopped,
+)
 from pkibuild.world import World
 
 CHANGES = 2

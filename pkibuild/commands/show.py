@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from pkibuild.commands import options
-from pkibuild.commands.building import load
+from pkibuild.commands.planning import load
 from pkibuild.core.diagnostics import fail, nearest
 from pkibuild.model.manifest import Manifest
 from pkibuild.views import effective

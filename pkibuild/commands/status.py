@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from pkibuild.commands import options
-from pkibuild.commands.building import load
 from pkibuild.commands.output import located, style
+from pkibuild.commands.planning import load
 from pkibuild.core.times import parse_duration, parse_moment
 from pkibuild.views import status as view
 from pkibuild.world import World

@@ -17,7 +17,6 @@ from pkibuild.world.disk import explain as explain_error
 if TYPE_CHECKING:
     import yaml
 
-    from pkibuild.documents.yaml.reader import Starts
     from pkibuild.documents.yaml.region import IsSecret, Region
 
 

@@ -19,9 +19,9 @@ from pkibuild.model.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts
 from pkibuild.model.layout import STAGED, public_path
 from pkibuild.model.manifest import Attributes, Authority
 from pkibuild.model.plan import unit_of
+from pkibuild.observe.journals import openssl_changes
 from pkibuild.observe.key_files import KeyFiles
 from pkibuild.observe.lock_only import remembered_authorities
-from pkibuild.observe.openssl import openssl_changes
 from pkibuild.observe.parts import certificate_part
 from pkibuild.observe.source import (
     CertificateSeen,

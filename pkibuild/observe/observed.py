@@ -1,18 +1,15 @@
-"""What a plan is made from besides the manifest: the files and the lock, or the lock alone.
-
-From the lock alone it is made where that was asked for, and in a clone: where no key is (artifacts.md, "Keys").
-"""
+"""What a plan is made from besides the manifest: the files and the lock, or where no keys are the lock alone."""
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pkibuild.cache.keys import Cache
 from pkibuild.core.diagnostics import Diagnostic, UserError, fail
 from pkibuild.core.values import Record
-from pkibuild.model.desired import Unit
-from pkibuild.observe.clone import keys_elsewhere
+from pkibuild.model.desired import KeyArtifact, Unit
+from pkibuild.model.layout import STAGED
 from pkibuild.observe.files import Files
 from pkibuild.observe.lock_only import Remembered
 from pkibuild.observe.workspace import Workspace, shown
@@ -88,3 +85,29 @@ def _from_lock(workspace: Workspace, lock_file: LockFile, now: int, why: str, wh
         else "there is no lock: all is planned as new"
     )
     return Observed(Remembered(lock, workspace.tree, now), lock_file, (note,))
+
+
+def keys_elsewhere(units: Iterable[Unit], source: Files) -> bool:
+    """Whether this is a clone: journals tell that something was built, and not one of its keys is here.
+
+    Where there are no journals either, nothing was built, or the whole folder is missing: that is told of the
+    authorities by name (`check_missing`).
+    """
+    if not source.histories.paths():
+        return False
+    if any(_is_there(source, key.path) for unit in units for key in unit.of(KeyArtifact)):
+        return False
+    return not any(_is_there(source, path) for path in _remembered(source.lock))
+
+
+def _is_there(source: Files, path: str) -> bool:
+    return source.tree.stat(path) is not None or source.tree.stat(path + STAGED) is not None
+
+
+def _remembered(lock: Lock) -> Iterator[str]:
+    """Where the keys in the lock lie, those no longer declared too."""
+    for node in lock.ids():
+        if node.endswith("/key"):
+            entry = lock.entry(node)
+            if entry is not None and entry.path:
+                yield entry.path

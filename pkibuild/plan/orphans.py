@@ -17,7 +17,7 @@ from pkibuild.model.recipes import Remove
 from pkibuild.observe.files import Files
 from pkibuild.observe.lock_only import Remembered
 from pkibuild.plan.selection import matches
-from pkibuild.review.fields import name_list
+from pkibuild.review.changes import name_list
 from pkibuild.state.lock.lock import Lock
 
 if TYPE_CHECKING:

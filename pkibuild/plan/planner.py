@@ -21,7 +21,7 @@ from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Declaration, Manifest
 from pkibuild.model.plan import Action, Orphan, Plan
 from pkibuild.observe.source import Source
-from pkibuild.plan.causes import with_causes
+from pkibuild.plan.annotate import with_causes
 from pkibuild.plan.missing import check_missing
 from pkibuild.plan.parallel import decide_in_shares
 from pkibuild.plan.skip import SkipPolicy

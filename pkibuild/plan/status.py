@@ -16,7 +16,7 @@ from pkibuild.artifacts.texts import Texts
 from pkibuild.core.diagnostics import UserError
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Manifest
-from pkibuild.model.reports import StatusRow
+from pkibuild.model.plan import StatusRow
 from pkibuild.observe.source import Source
 from pkibuild.plan.planner import draft_plan
 from pkibuild.state.lock.lock import Lock

@@ -13,8 +13,7 @@ from pkibuild.artifacts.kind import Scope, Trigger
 from pkibuild.core.diagnostics import Place, UserError, fail, nearest
 from pkibuild.model.desired import Artifact, Unit
 from pkibuild.model.manifest import Manifest
-from pkibuild.model.plan import unit_of
-from pkibuild.model.reports import Consequence, GraphNode, Need, Origin, Why
+from pkibuild.model.plan import Consequence, GraphNode, Need, Origin, Why, unit_of
 
 _MOVED: Trigger = ("it gets another path", ("path",))
 

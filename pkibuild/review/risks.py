@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pkibuild.core.times import DAY, format_date, format_duration
 from pkibuild.model.plan import Action, Orphan, Plan, Reason
 from pkibuild.model.recipes import Sign
-from pkibuild.review.fields import name_list
+from pkibuild.review.changes import name_list
 from pkibuild.x509 import contents
 
 RISKS: Mapping[str, str] = MappingProxyType(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pkibuild.core.times import days_between, format_date, format_time
-from pkibuild.model.reports import StatusRow
+from pkibuild.model.plan import StatusRow
 from pkibuild.views import status_calendar, status_prometheus
 from pkibuild.views.plan_json import dump
 from pkibuild.views.terminal import PLAIN, Style, table, visible

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pkibuild.core.times import DAY, format_date, format_time
-from pkibuild.model.reports import StatusRow
+from pkibuild.model.plan import StatusRow
 
 LINE = 75
 """Octets of a line without its break (RFC 5545 3.1)."""

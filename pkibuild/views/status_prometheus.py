@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from pkibuild.model.reports import STATES, StatusRow
+from pkibuild.model.plan import STATES, StatusRow
 
 Labels = Sequence[tuple[str, str]]
 Sample = tuple[Labels, int]

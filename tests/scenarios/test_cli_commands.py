@@ -375,7 +375,7 @@ def test_a_run_that_looks_at_everything_remembers_what_the_keys_are(started: Pro
     started.run_here("apply", env=ENV).ok()
     shutil.rmtree(started.path(".cache"))
     started.run_here(command, env=ENV).ok()
-    for name in ("answer", "settled"):
+    for name in ("answer", "units"):
         started.path(f".cache/{name}").unlink(missing_ok=True)
     code = "import sys\nfrom pkibuild.cli import entry\nsys.argv = ['pkibuild', 'plan']\n"
     code += "try:\n    entry()\nfinally:\n    print(*sys.modules, file=sys.stderr)"

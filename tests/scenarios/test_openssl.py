@@ -17,7 +17,7 @@ from helpers import Project
 
 from pkibuild.cache import keys as cache
 from pkibuild.core.times import format_time
-from pkibuild.record import records
+from pkibuild.record import recorder
 from pkibuild.state.journal.histories import Histories
 from pkibuild.state.openssl import index as index_of
 from pkibuild.world.tree import Tree
@@ -380,7 +380,7 @@ def test_a_revocation_while_pkibuild_runs_is_noticed_by_the_next(remembered: Est
     """It comes when the files were looked at already: they are not overwritten, and not remembered as ours."""
     index = remembered.path("authorities/web-ca/index.txt")
     leaf = remembered.path("hosts/mail/etc/ssl/certs/mail.crt")
-    real = records.write_openssl
+    real = recorder.write_openssl
 
     def late(*arguments: Any) -> None:
         if "\nR\t" not in index.read_text():
@@ -389,7 +389,7 @@ def test_a_revocation_while_pkibuild_runs_is_noticed_by_the_next(remembered: Est
 
     remembered.edit("fqdn: www.abc.com", "fqdn: www.abc.com, aliases: [abc.com]")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(records, "write_openssl", late)
+        patch.setattr(recorder, "write_openssl", late)
         remembered.project.run_here("apply", env=remembered.environment()).ok()
     remembered.later("1m")
     run = remembered.apply()

@@ -11,7 +11,7 @@ import pytest
 from helpers import Project, Result
 
 from pkibuild.cache import keys as cache
-from pkibuild.plan import settled
+from pkibuild.plan import skip
 from pkibuild.plan.compare.as_built import AsBuilt
 from pkibuild.plan.planner import FEW
 from pkibuild.world import World
@@ -151,11 +151,11 @@ def test_a_fault_of_all_hosts_is_told_once(project: Project, monkeypatch: pytest
 def test_what_forks_found_is_remembered(built: Project, monkeypatch: pytest.MonkeyPatch, processors: int) -> None:
     """With the next edit, none of those that were right is looked at again."""
     shutil.rmtree(built.path(".cache"))
-    monkeypatch.setattr(settled, "TICK", 0)  # else what was just written is not yet believed
+    monkeypatch.setattr(skip, "TICK", 0)  # else what was just written is not yet believed
     planned(built, monkeypatch, processors).ok()
     tree = Tree(str(built.path("")))
     assert len(cache.read(tree).keys) == HOSTS + 3
-    units = settled.read(tree).units
+    units = skip.read(tree).units
     assert len(units) == HOSTS + 1
 
 
@@ -165,17 +165,17 @@ def test_files_that_forks_look_at(
     built: Project, monkeypatch: pytest.MonkeyPatch, processors: int, command: str, host: str
 ) -> None:
     """Whoever looked at it: what changed is noticed, and no other host is decided on again."""
-    monkeypatch.setattr(settled, "TICK", 0)
-    monkeypatch.setattr(settled, "FEW", 10)
+    monkeypatch.setattr(skip, "TICK", 0)
+    monkeypatch.setattr(skip, "FEW", 10)
     planned(built, monkeypatch, 1).ok()
     path = built.path(f"hosts/{host}/etc/ssl/certs/{host}.crt")
     data, told = path.read_bytes(), path.stat()
     path.write_bytes(b"?" + data[1:])
     os.utime(path, ns=(told.st_atime_ns, told.st_mtime_ns))
     decided: list[str] = []
-    real = settled.Passing.decided
+    real = skip.UnchangedUnits.decided
     monkeypatch.setattr(
-        settled.Passing, "decided", lambda own, unit, *rest: (decided.append(unit.id), real(own, unit, *rest))[1]
+        skip.UnchangedUnits, "decided", lambda own, unit, *rest: (decided.append(unit.id), real(own, unit, *rest))[1]
     )
     found = json.loads(planned(built, monkeypatch, processors, command).ok().out)
     assert [(one["id"], one["action"]) for one in found["actions"]] == [(f"host/{host}/certificate", "restore")]

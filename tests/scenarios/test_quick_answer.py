@@ -126,7 +126,7 @@ def test_an_answer_that_came_with_a_checkout_is_not_given(project: Project) -> N
     assert not answered(project)
 
 
-@pytest.mark.parametrize("name", ["keys", "settled"])
+@pytest.mark.parametrize("name", ["keys", "units"])
 def test_what_was_not_remembered_here_is_not_believed(project: Project, name: str) -> None:
     settled(project)
     memory = project.path(f".cache/{name}")

@@ -7,7 +7,7 @@ import difflib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pkibuild.review.hunks import text_changes
+from pkibuild.review.changes import text_changes
 
 lines = st.lists(st.sampled_from(["a", "b", "c", "", "-x", "+y", " z", "@@"]), max_size=40)
 

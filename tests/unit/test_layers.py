@@ -160,7 +160,7 @@ WRITES = {
 MAY_WRITE = {"execute", "record", "cache", "world"}
 ALSO_WRITES = {
     "pkibuild/commands/init.py": "the starter manifest",
-    "pkibuild/commands/saved.py": "`plan --out FILE`",
+    "pkibuild/commands/planning.py": "`plan --out FILE`",
     "pkibuild/observe/workspace.py": "takes its lock away again where it made the folder for nothing",
     "pkibuild/state/lock/committed.py": "the lock, for `record`",
 }

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pkibuild.core.times import DAY, END_OF_TIME, parse_time
-from pkibuild.model.reports import STATES, StatusRow
+from pkibuild.model.plan import STATES, StatusRow
 from pkibuild.views import status, status_calendar, status_prometheus
 
 NOW = parse_time("2026-01-01")

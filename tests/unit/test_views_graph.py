@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pkibuild.model.reports import GraphNode
+from pkibuild.model.plan import GraphNode
 from pkibuild.views import graph
 from pkibuild.views.graph import cards, svg
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from pkibuild.core.times import DAY, parse_time
-from pkibuild.model.reports import StatusRow
+from pkibuild.model.plan import StatusRow
 from pkibuild.views import status
 
 NOW = parse_time("2026-01-01")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pkibuild.model.manifest import Constraints, Subtrees
-from pkibuild.review.widening import widened
+from pkibuild.review.changes import widened
 
 
 def permitted(**trees: tuple[str, ...]) -> Constraints:

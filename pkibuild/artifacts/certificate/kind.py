@@ -21,8 +21,7 @@ from pkibuild.model import layout
 from pkibuild.model.desired import FILE_MODE, KEY_MODE, Artifact, CertificateArtifact, KeyArtifact, Rights, Unit
 from pkibuild.model.facts import CertificateFacts, Profile
 from pkibuild.model.manifest import SELF, Authority, Declaration, Host, Platform
-from pkibuild.model.plan import Action
-from pkibuild.model.reports import StatusRow
+from pkibuild.model.plan import Action, StatusRow
 from pkibuild.observe.after_run import AfterRun
 from pkibuild.observe.source import Generation
 from pkibuild.review.causes import Causes, written_at

@@ -30,7 +30,7 @@ from pkibuild.model.manifest import Authority
 from pkibuild.model.plan import NOT_BUILT, Action, Pending, Reason
 from pkibuild.model.recipes import Adopt, Sign, Signer, Stay, Write
 from pkibuild.observe.source import Former
-from pkibuild.review.fields import name_list
+from pkibuild.review.changes import name_list
 from pkibuild.state.journal.histories import TOP, journal_of
 from pkibuild.state.lock.lock import LockEntry
 from pkibuild.x509.attributes import format_subject

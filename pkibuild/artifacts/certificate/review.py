@@ -14,7 +14,7 @@ from pkibuild.model.manifest import Attributes, Validity
 from pkibuild.model.plan import Action, Change, Reason
 from pkibuild.model.recipes import Sign
 from pkibuild.review.causes import Causes
-from pkibuild.review.fields import constraint_list, name_list, usage_list
+from pkibuild.review.changes import constraint_list, name_list, usage_list
 from pkibuild.review.risks import lengthened, quoted_list
 from pkibuild.x509 import contents
 from pkibuild.x509.attributes import format_subject
@@ -209,7 +209,7 @@ def _limits(profile: Profile) -> str:
 def _constraints(one: Issued) -> Reason | None:
     if one.before is None or not one.after.ca:
         return None
-    from pkibuild.review.widening import widened
+    from pkibuild.review.changes import widened
 
     more = widened(one.before.constraints, one.after.constraints)
     return Reason("constraints-widened", f"it may issue for more names: {quoted_list(more)}") if more else None

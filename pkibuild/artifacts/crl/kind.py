@@ -18,8 +18,7 @@ from pkibuild.model import layout
 from pkibuild.model.desired import Artifact, CrlArtifact, Rights, Unit
 from pkibuild.model.facts import CrlFacts
 from pkibuild.model.manifest import Authority
-from pkibuild.model.plan import Action
-from pkibuild.model.reports import StatusRow
+from pkibuild.model.plan import Action, StatusRow
 from pkibuild.observe.after_run import AfterRun
 from pkibuild.review.causes import Causes
 from pkibuild.state.lock.lock import LockEntry

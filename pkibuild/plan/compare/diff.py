@@ -12,9 +12,9 @@ from pkibuild.core.diagnostics import Diagnostic, UserError
 from pkibuild.manifest.sides import NOTHING, Side, as_old
 from pkibuild.model.manifest import Manifest
 from pkibuild.model.plan import Plan
+from pkibuild.plan.annotate import describe_new
 from pkibuild.plan.compare.alike import Alike
 from pkibuild.plan.compare.as_built import AsBuilt
-from pkibuild.plan.details import describe_new
 from pkibuild.plan.orphans import Wanted, removed
 from pkibuild.plan.planner import make_plan, with_orphans
 from pkibuild.resolve.units import Units

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pkibuild.model.reports import GraphNode
+from pkibuild.model.plan import GraphNode
 
 FORMATS = ("tree", "text", "dot", "mermaid", "svg", "json")
 

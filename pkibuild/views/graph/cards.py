@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from pkibuild.core.values import Record
-from pkibuild.model.reports import GraphNode
+from pkibuild.model.plan import GraphNode
 
 FEWEST = 3
 """So many cards must be alike before they are shown as one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pkibuild.model.reports import GraphNode
+from pkibuild.model.plan import GraphNode
 from pkibuild.views.graph.cards import Card, CardRow, card_of
 from pkibuild.views.plan_json import dump
 from pkibuild.views.terminal import pad, visible, width

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pkibuild.core.diagnostics import Place, Span
-from pkibuild.model.reports import Consequence, GraphNode, Need, Origin, Why
+from pkibuild.model.plan import Consequence, GraphNode, Need, Origin, Why
 from pkibuild.views.plan_json import dump
 from pkibuild.views.terminal import PLAIN, Style, pad, visible, width
 

@@ -1,4 +1,4 @@
-"""Each reason of a plan gets its causes."""
+"""What a plan is shown with besides its actions: the causes of reasons, and the fields of new certificates."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from msgspec.structs import replace
 
 from pkibuild.artifacts import registry
+from pkibuild.artifacts.certificate.review import new_certificate
 from pkibuild.model.manifest import Manifest
-from pkibuild.model.plan import NOT_BUILT, Action
+from pkibuild.model.plan import NOT_BUILT, Action, Plan
+from pkibuild.model.recipes import Sign
 from pkibuild.review.causes import Causes, pointer
 
 _NEW = (NOT_BUILT,)
@@ -38,3 +40,20 @@ def _causes(reason: str, action: Action, causes: Causes) -> tuple[str, ...]:
         return causes.field(own, "platform") if action.id.startswith("host/") else (pointer(action.place),)
     kind = registry.find(action.kind)
     return kind.causes(reason, action, causes) if kind is not None else ()
+
+
+def describe_new(plan: Plan, manifest: Manifest) -> Plan:
+    """The plan, with a change for each field of each new certificate."""
+    actions = tuple(_described(one, manifest) if one.verb == "new" else one for one in plan.actions)
+    return replace(plan, actions=actions)
+
+
+def _described(action: Action, manifest: Manifest) -> Action:
+    recipe = action.recipe
+    if not isinstance(recipe, Sign):
+        return action
+    issuer = manifest.authorities.get(recipe.signer.unit.removeprefix("authority/"))
+    if recipe.signer.unit == recipe.unit:
+        issuer = None
+    fields = new_certificate(recipe.profile, recipe.not_after, issuer.subject if issuer else recipe.profile.subject)
+    return replace(action, changes=(*action.changes, *fields))

@@ -11,7 +11,7 @@ from pkibuild.model.manifest import Manifest
 from pkibuild.model.plan import Plan, Quiet
 from pkibuild.observe.files import Files
 from pkibuild.observe.workspace import RUNNING, Workspace
-from pkibuild.plan.settled import Passing
+from pkibuild.plan.skip import UnchangedUnits
 from pkibuild.state import marker as output
 
 
@@ -20,7 +20,7 @@ def quiet(
     looked_at: Iterable[str],
     files: Files,
     draft: Draft,
-    passing: Passing | None,
+    unchanged: UnchangedUnits | None,
     plan: Plan,
     started: float,
 ) -> Quiet | None:
@@ -37,7 +37,7 @@ def quiet(
         step = DAY if left >= DAY else HOUR  # the figure in `Next renewal: … in 61 days` changes
         until = min(until, plan.next_due[1] - max(1, left // step) * step + 1)
     root = workspace.tree.root
-    passed = passing.passed.values() if passing is not None else ()
+    passed = unchanged.skipped.values() if unchanged is not None else ()
     manifest = workspace.manifest
     paths = (*_below(manifest, files), *looked_at, *(path for memory in passed for path, _ in memory[-1]))
     below = (f"{root}/{path}" for path in paths)
