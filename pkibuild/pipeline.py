@@ -11,24 +11,24 @@ from msgspec.structs import replace
 from pkibuild.artifacts import registry
 from pkibuild.artifacts.draft import Draft
 from pkibuild.artifacts.texts import Texts
-from pkibuild.cache import keys as memories
-from pkibuild.cache.keys import Cache
 from pkibuild.cache.store import prepare
-from pkibuild.core.diagnostics import Diagnostic, Problems, UserError
+from pkibuild.core.diagnostics import Diagnostic, Problems, UserError, fail, nearest
 from pkibuild.core.values import Record
 from pkibuild.execute.progress import Progress
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Manifest
 from pkibuild.model.plan import Action, GraphNode, Pending, Plan, StatusRow, Why, unit_of
+from pkibuild.observe import memos as memories
 from pkibuild.observe.files import Files
 from pkibuild.observe.journals import accept_lost_history
+from pkibuild.observe.memos import Cache
 from pkibuild.observe.observed import Observed, observe, observe_files, observe_lock, refuse_clone
 from pkibuild.observe.workspace import Workspace
 from pkibuild.plan import saved as saving
 from pkibuild.plan import selection
 from pkibuild.plan.annotate import describe_new
 from pkibuild.plan.orphans import Wanted, find_orphans, prune
-from pkibuild.plan.planner import make_plan, with_orphans
+from pkibuild.plan.planner import make_plan, plan_delivery, with_orphans
 from pkibuild.plan.saved import Saved
 from pkibuild.plan.skip import SkipPolicy, UnchangedUnits, signatures
 from pkibuild.plan.status import status as states
@@ -274,15 +274,21 @@ def _states(manifest: Manifest, world: World, units: list[Unit], now: int) -> St
     return States(states(manifest, units, observed.source, observed.lock, now), observed.notes)
 
 
-def bundle(manifest: Manifest, world: World, host: str) -> bytes:
+def bundle(manifest: Manifest, world: World, name: str) -> bytes:
     """One host's files as a tar stream. Raises UserError."""
     from pkibuild.deliver import bundle as bundles
 
-    now, workspace = world.now(), Workspace.of(manifest, world)
+    now, workspace, units = world.now(), Workspace.of(manifest, world), Units(manifest)
     workspace.check_owner(world)
     workspace.check_marker()
     files, _ = observe_files(workspace, now, memories.read(workspace.tree))
-    return bundles.bundle(workspace, host, Units(manifest), files, now)
+    host = manifest.hosts.get(name)
+    if host is None:
+        close = nearest(name, manifest.hosts)
+        raise fail("unknown-host", f"host `{name}` is not declared", hint=f"did you mean `{close}`?" if close else "")
+    refuse_clone(workspace, units, files)
+    plan = plan_delivery(manifest, host, units, files, files.lock, now)
+    return bundles.bundle(host, units.of(host), plan, files)
 
 
 def graph(manifest: Manifest) -> list[GraphNode]:

@@ -9,19 +9,13 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Iterable, Mapping
 
-from pkibuild.artifacts.texts import Texts
-from pkibuild.core.diagnostics import UserError, fail, nearest
+from pkibuild.core.diagnostics import UserError, fail
 from pkibuild.core.values import Record
 from pkibuild.model.desired import Rights, Unit
 from pkibuild.model.facts import sha
-from pkibuild.model.manifest import Host, Manifest
-from pkibuild.model.plan import Action, Plan
+from pkibuild.model.manifest import Host
+from pkibuild.model.plan import Plan
 from pkibuild.observe.files import Files
-from pkibuild.observe.observed import refuse_clone
-from pkibuild.observe.workspace import Workspace
-from pkibuild.plan.planner import draft_plan
-from pkibuild.plan.selection import due
-from pkibuild.resolve.units import Units
 from pkibuild.state.receipt import Receipt, ReceiptFile
 
 APPLY = "run `pkibuild apply` first"
@@ -41,19 +35,12 @@ class Member(Record):
     """Where it points to, if it is a symbolic link (then there are no `data`)."""
 
 
-def bundle(workspace: Workspace, name: str, units: Units, files: Files, now: int) -> bytes:
+def bundle(host: Host, unit: Unit, plan: Plan, files: Files) -> bytes:
     """The tar stream of a host's files; the same folder gives the same bytes.
 
-    Raises UserError where they are not built, not as the manifest says, or altered.
+    `plan` is what is to be done before it may be delivered. Raises UserError where the files are not built, not as the
+    manifest says, or altered.
     """
-    manifest = workspace.manifest
-    host = manifest.hosts.get(name)
-    if host is None:
-        close = nearest(name, manifest.hosts)
-        raise fail("unknown-host", f"host `{name}` is not declared", hint=f"did you mean `{close}`?" if close else "")
-    refuse_clone(workspace, units, files)
-    plan = _plan(manifest, host, units, files, now)
-    unit = units.of(host)
     wanted = rights_of(unit)
     _check_plan(host, plan, {node for node, _ in wanted.values()})
     receipt = files.receipt(unit)
@@ -63,17 +50,6 @@ def bundle(workspace: Workspace, name: str, units: Units, files: Files, now: int
     return tar(_members(host, unit, receipt, wanted, files))
 
 
-def _plan(manifest: Manifest, host: Host, units: Units, files: Files, now: int) -> Plan:
-    """What is to be done for this host, and for the authorities on which it depends."""
-    chosen = [units.of(one) for one in (*manifest.authorities.values(), host)]
-    draft, _ = draft_plan(manifest, chosen, files, files.lock, now, Texts())
-    problems = [*units.problems.errors, *draft.problems.errors]
-    if problems:
-        raise UserError(*problems)
-    actions, pending = tuple(draft.actions.values()), tuple(draft.pending)
-    return Plan(manifest.path, manifest.output, now, actions, pending=pending)
-
-
 def rights_of(unit: Unit) -> dict[str, tuple[str, Rights]]:
     """Overlay path → id and rights of every file that the manifest wants on the host."""
     start = len(unit.folder) + 1
@@ -81,19 +57,13 @@ def rights_of(unit: Unit) -> dict[str, tuple[str, Rights]]:
 
 
 def _check_plan(host: Host, plan: Plan, wanted: set[str]) -> None:
-    """Nothing is to be done for this host but what time alone asks for: what is due still serves, as it is valid."""
-    late = {action.id: action for action in due(plan).actions if not _is_urgent(action)}
     for action in plan.actions:
-        if action.id in wanted and action.id not in late:
+        if action.id in wanted:
             code = "not-built" if action.verb == "new" else "out-of-date"
             raise _refused(host, code, f"`{action.id}`: {'; '.join(one.message for one in action.reasons)}")
     for waiting in plan.pending:
         if waiting.id in wanted:
             raise _refused(host, "not-built", f"`{waiting.id}` waits: {waiting.message}")
-
-
-def _is_urgent(action: Action) -> bool:
-    return any(reason.code in ("expired", "interrupted") for reason in action.reasons)
 
 
 def _refused(host: Host, code: str, why: str) -> UserError:

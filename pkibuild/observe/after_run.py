@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from pkibuild.cache.keys import Cache
 from pkibuild.model.desired import CertificateArtifact, KeyArtifact
 from pkibuild.model.facts import CertificateFacts, KeyFacts, Recorded, sha
 from pkibuild.model.plan import Done
 from pkibuild.observe.files import Files
+from pkibuild.observe.memos import Cache
 from pkibuild.state.journal.histories import Histories
 from pkibuild.state.lock.lock import Lock
 from pkibuild.world.tree import Tree

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from pkibuild.cache.keys import Cache
 from pkibuild.core.diagnostics import UserError, fail
 from pkibuild.core.times import format_time
 from pkibuild.keys import pem
@@ -22,6 +21,7 @@ from pkibuild.model.plan import unit_of
 from pkibuild.observe.journals import openssl_changes
 from pkibuild.observe.key_files import KeyFiles
 from pkibuild.observe.lock_only import remembered_authorities
+from pkibuild.observe.memos import Cache
 from pkibuild.observe.parts import certificate_part
 from pkibuild.observe.source import (
     CertificateSeen,

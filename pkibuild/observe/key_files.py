@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from pkibuild.cache.keys import KeyMemo
 from pkibuild.core.diagnostics import UserError
 from pkibuild.keys import pem
 from pkibuild.model.facts import KeyFacts, sha
+from pkibuild.observe.memos import KeyMemo
 from pkibuild.observe.source import State
 from pkibuild.world.disk import Stat
 from pkibuild.world.tree import Tree

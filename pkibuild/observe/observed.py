@@ -5,13 +5,13 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable, Iterator
 
-from pkibuild.cache.keys import Cache
 from pkibuild.core.diagnostics import Diagnostic, UserError, fail
 from pkibuild.core.values import Record
 from pkibuild.model.desired import KeyArtifact, Unit
 from pkibuild.model.layout import STAGED
 from pkibuild.observe.files import Files
 from pkibuild.observe.lock_only import Remembered
+from pkibuild.observe.memos import Cache
 from pkibuild.observe.workspace import Workspace, shown
 from pkibuild.state.lock.committed import LockFile, flaws, load_lock
 from pkibuild.state.lock.lock import Lock

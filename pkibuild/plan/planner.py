@@ -18,12 +18,13 @@ from pkibuild.artifacts.texts import Texts
 from pkibuild.core.diagnostics import UserError, warning
 from pkibuild.core.times import format_date
 from pkibuild.model.desired import Unit
-from pkibuild.model.manifest import Declaration, Manifest
+from pkibuild.model.manifest import Declaration, Host, Manifest
 from pkibuild.model.plan import Action, Orphan, Plan
 from pkibuild.observe.source import Source
 from pkibuild.plan.annotate import with_causes
 from pkibuild.plan.missing import check_missing
 from pkibuild.plan.parallel import decide_in_shares
+from pkibuild.plan.selection import due
 from pkibuild.plan.skip import SkipPolicy
 from pkibuild.resolve.units import Units
 from pkibuild.state.lock.lock import Lock
@@ -89,6 +90,25 @@ def draft_plan(
         planner.decide(unit, planner.draft)
     planner.finish()
     return planner.draft, planner.issuers
+
+
+def plan_delivery(manifest: Manifest, host: Host, units: Units, source: Source, lock: Lock, now: int) -> Plan:
+    """What is to be done before a host's files may be delivered. What is due still serves, as long as it is valid.
+
+    Raises UserError with what is wrong with the host, or with an authority on which it depends.
+    """
+    chosen = [units.of(one) for one in (*manifest.authorities.values(), host)]
+    draft, _ = draft_plan(manifest, chosen, source, lock, now, Texts())
+    problems = [*units.problems.errors, *draft.problems.errors]
+    if problems:
+        raise UserError(*problems)
+    plan = Plan(manifest.path, manifest.output, now, tuple(draft.actions.values()), pending=tuple(draft.pending))
+    late = {action.id for action in due(plan).actions if not _is_urgent(action)}
+    return replace(plan, actions=tuple(action for action in plan.actions if action.id not in late))
+
+
+def _is_urgent(action: Action) -> bool:
+    return any(reason.code in ("expired", "interrupted") for reason in action.reasons)
 
 
 def make_plan(

@@ -14,13 +14,13 @@ from msgspec.structs import replace
 from pkibuild import __version__
 from pkibuild.artifacts.draft import Draft, Tally
 from pkibuild.artifacts.issuers import IssuerView
-from pkibuild.cache.keys import KeyMemo
 from pkibuild.cache.stamps import TICK, Stamp, changed_at, stamp, unchanged
 from pkibuild.cache.store import load, save
 from pkibuild.manifest.decode.options import files_in
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Declaration, Manifest, Service
 from pkibuild.observe.files import Files as FileSource
+from pkibuild.observe.memos import KeyMemo
 from pkibuild.world.forks import ALONE, Forks
 from pkibuild.world.tree import Tree
 

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from pkibuild.artifacts import registry
 from pkibuild.artifacts.draft import Draft
 from pkibuild.artifacts.texts import Texts
-from pkibuild.cache.keys import Cache, KeyMemo
 from pkibuild.core.times import DAY
 from pkibuild.core.values import Record
 from pkibuild.model import layout
@@ -21,6 +20,7 @@ from pkibuild.model.manifest import Authority, Declaration, Manifest
 from pkibuild.model.plan import Built, Done, unit_of
 from pkibuild.observe.after_run import AfterRun
 from pkibuild.observe.files import Files
+from pkibuild.observe.memos import Cache, KeyMemo
 from pkibuild.observe.workspace import Workspace
 from pkibuild.packs.expansion import Expansion
 from pkibuild.resolve.units import Units

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from estate import Estate, crl_number, serials
 from helpers import Project
 
-from pkibuild.cache import keys as cache
 from pkibuild.core.times import format_time
+from pkibuild.observe import memos as cache
 from pkibuild.record import recorder
 from pkibuild.state.journal.histories import Histories
 from pkibuild.state.openssl import index as index_of

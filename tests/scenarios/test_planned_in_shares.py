@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from helpers import Project, Result
 
-from pkibuild.cache import keys as cache
+from pkibuild.observe import memos as cache
 from pkibuild.plan import skip
 from pkibuild.plan.compare.as_built import AsBuilt
 from pkibuild.plan.planner import FEW

@@ -41,7 +41,7 @@ ROOMS = (
 )
 """From the bottom up: a room imports from those before it and no others, wherever the import stands."""
 
-MOST_LEVELS = 14
+MOST_LEVELS = 11
 """How many rooms may stand on top of each other."""
 
 VIEWS_MAY_IMPORT = {"core", "model", "world", "documents", "views"}

@@ -9,13 +9,13 @@ import pytest
 from msgspec.structs import replace
 from samples import CA, NOW, crl, sign
 
-from pkibuild.cache.keys import Cache
 from pkibuild.core.times import DAY, YEAR
 from pkibuild.model.desired import BundleArtifact, CertificateArtifact, ConfigArtifact, KeyArtifact, Rights, Unit
 from pkibuild.model.facts import FileFacts, KeyFacts
 from pkibuild.model.manifest import Authority, Crl, KeySpec, Validity
 from pkibuild.observe.files import Files
 from pkibuild.observe.lock_only import Remembered, remembered_authorities
+from pkibuild.observe.memos import Cache
 from pkibuild.packs.expansion import File
 from pkibuild.packs.pack import Rights as PackRights
 from pkibuild.state.lock.lock import Lock, LockEntry, lines_of
