@@ -8,15 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from json.encoder import encode_basestring_ascii
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import field
 
 from pkibuild.core.diagnostics import UserError, fail
-from pkibuild.core.values import Record
+from pkibuild.core.values import Record, from_json, json_text, to_json
 from pkibuild.model.desired import Rights
-from pkibuild.state.codec import Mode, from_json, to_text
 
 FORMAT = 1
 NAME = ".install.json"
@@ -27,7 +25,7 @@ class ReceiptFile(Record):
 
     node: str
     """Id of the artifact."""
-    mode: Mode
+    mode: int
     owner: str = "root"
     group: str = "root"
     secret: bool = False
@@ -53,7 +51,7 @@ class ReceiptFile(Record):
 class ReceiptFolder(Record):
     """A folder that the layout or a pack declares as its own."""
 
-    mode: Mode
+    mode: int
     owner: str = "root"
     group: str = "root"
 
@@ -74,6 +72,9 @@ class ReceiptBuild(Record):
     target: str = ""
 
 
+P = TypeVar("P", ReceiptFile, ReceiptFolder)
+
+
 class Receipt(Record):
     files: Mapping[str, ReceiptFile] = field(default_factory=dict)
     folders: Mapping[str, ReceiptFolder] = field(default_factory=dict)
@@ -86,13 +87,23 @@ class Receipt(Record):
     """In place of a reload, where the service does not run yet."""
 
     def serialise(self) -> bytes:
-        parts = [f'"format":{FORMAT}']
-        listed: tuple[tuple[str, Mapping[str, Any]], ...] = (("files", self.files), ("folders", self.folders))
-        for name, values in listed:
-            lines = [f"{encode_basestring_ascii(key)}:{to_text(value)}" for key, value in sorted(values.items())]
-            parts.append(f'"{name}":{_block("{", lines, "}")}')
+        parts = [f'"format":{FORMAT}', _dump_paths("files", self.files), _dump_paths("folders", self.folders)]
         parts.append(_dump_steps(self.builds, self.enables, self.checks, self.reloads, self.starts))
         return ("{\n" + ",\n".join(parts) + "\n}\n").encode("ascii")
+
+
+def _dump_paths(name: str, values: Mapping[str, P]) -> str:
+    lines = [f"{json_text(path)}:{_dump_with_mode(one)}" for path, one in sorted(values.items())]
+    return f'"{name}":{_block("{", lines, "}")}'
+
+
+def _dump_with_mode(one: ReceiptFile | ReceiptFolder) -> str:
+    """Its JSON text; the mode is written in octal digits, as everybody reads it."""
+    return json_text({**to_json(one), "mode": f"{one.mode:04o}"})
+
+
+def _read_mode(kind: type[P], data: Any) -> P:
+    return from_json(kind, {**data, "mode": int(data["mode"], 8)})
 
 
 def _block(opening: str, lines: Iterable[str], closing: str) -> str:
@@ -103,7 +114,9 @@ def _block(opening: str, lines: Iterable[str], closing: str) -> str:
 @lru_cache(maxsize=64)  # hosts with the same services are told to do the same
 def _dump_steps(builds: tuple[ReceiptBuild, ...], *commands: tuple[ReceiptCommand, ...]) -> str:
     named = zip(("builds", "enables", "checks", "reloads", "starts"), (builds, *commands), strict=True)
-    return ",\n".join(f'"{name}":{_block("[", map(to_text, steps), "]")}' for name, steps in named)
+    return ",\n".join(
+        f'"{name}":{_block("[", (json_text(to_json(step)) for step in steps), "]")}' for name, steps in named
+    )
 
 
 def parse(data: bytes, name: str) -> Receipt:
@@ -118,8 +131,8 @@ def parse(data: bytes, name: str) -> Receipt:
                 hint="update pkibuild",
             )
         return Receipt(
-            {path: from_json(ReceiptFile, one) for path, one in found.get("files", {}).items()},
-            {path: from_json(ReceiptFolder, one) for path, one in found.get("folders", {}).items()},
+            {path: _read_mode(ReceiptFile, one) for path, one in found.get("files", {}).items()},
+            {path: _read_mode(ReceiptFolder, one) for path, one in found.get("folders", {}).items()},
             tuple(from_json(ReceiptBuild, one) for one in found.get("builds", [])),
             *(
                 tuple(from_json(ReceiptCommand, one) for one in found.get(kind, []))

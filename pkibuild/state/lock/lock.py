@@ -12,17 +12,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
-from json.encoder import encode_basestring_ascii
 from typing import Any
 
-from msgspec import field
+from msgspec import convert, field
 from msgspec.structs import replace
 
 from pkibuild.core.diagnostics import Diagnostic, Span, UserError, fail, warning
-from pkibuild.core.values import Record
+from pkibuild.core.values import Record, from_json, json_text, to_json
 from pkibuild.model.desired import Artifact
 from pkibuild.model.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts
-from pkibuild.state.codec import from_json, json_text, to_json, to_text
 
 FORMAT = 1
 
@@ -284,63 +282,49 @@ def lines_of(entries: Iterable[LockEntry]) -> dict[str, bytes]:
 
 
 def _encode(entry: LockEntry) -> bytes:
-    """Put together by hand: a cold build of ten thousand hosts has fifty thousand of them."""
-    quote = encode_basestring_ascii
-    line = f'{{"id":{quote(entry.id)},"kind":{quote(entry.kind)}'
-    if entry.path:
-        line += f',"path":{quote(entry.path)}'
-    if entry.generation is not None:
-        line += f',"generation":{entry.generation}'
-    if entry.asked_end is not None:
-        line += f',"asked_end":{entry.asked_end}'
-    if entry.owner:
-        line += f',"owner":{quote(entry.owner)}'
-    if entry.group:
-        line += f',"group":{quote(entry.group)}'
-    if entry.mode is not None:
-        line += f',"mode":"{entry.mode:04o}"'
-    if entry.until is not None:
-        line += f',"until":{entry.until}'
-    if entry.inputs:
-        line += f',"inputs":{quote(entry.inputs)}'
+    data: dict[str, Any] = {
+        "id": entry.id,
+        "kind": entry.kind,
+        "path": entry.path or None,
+        "generation": entry.generation,
+        "asked_end": entry.asked_end,
+        "owner": entry.owner or None,
+        "group": entry.group or None,
+        "mode": None if entry.mode is None else f"{entry.mode:04o}",
+        "until": entry.until,
+        "inputs": entry.inputs or None,
+    }
     if entry.facts is not None:
-        line += f',"{_FACTS_NAMES[type(entry.facts)]}":{to_text(entry.facts)}'
-    return (line + "}").encode("ascii")
+        data[_FACTS_NAMES[type(entry.facts)]] = to_json(entry.facts)
+    return _dump({name: value for name, value in data.items() if value is not None})
+
+
+class _Line(Record):
+    """A node's line but for its facts."""
+
+    id: str = ""
+    kind: str = ""
+    path: str = ""
+    generation: int | None = None
+    asked_end: int | None = None
+    owner: str = ""
+    group: str = ""
+    mode: str = ""
+    """In octal digits."""
+    until: int | None = None
+    inputs: str = ""
 
 
 def _decode(line: bytes) -> LockEntry:
     data = _object(line)
     if data is None:
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is not a JSON object")
     facts: Facts | None = None
     for name, kind in _FACTS:
         if name in data:
             facts = from_json(kind, data[name])
-    mode = _text(data, "mode")
+    one = convert(data, _Line)
     return LockEntry(
-        _text(data, "id"),
-        _text(data, "kind"),
-        _text(data, "path"),
-        facts,
-        _text(data, "inputs"),
-        _number(data, "generation"),
-        _number(data, "asked_end"),
-        _text(data, "owner"),
-        _text(data, "group"),
-        int(mode, 8) if mode else None,
-        _number(data, "until"),
-    )
-
-
-def _text(data: Mapping[str, Any], name: str) -> str:
-    value = data.get(name, "")
-    if not isinstance(value, str):
-        raise ValueError(f"`{name}`: a text is expected")
-    return value
-
-
-def _number(data: Mapping[str, Any], name: str) -> int | None:
-    value = data.get(name)
-    if value is not None and type(value) is not int:
-        raise ValueError(f"`{name}`: a number is expected")
-    return value
+        one.id, one.kind, one.path, facts, one.inputs, one.generation, one.asked_end, one.owner, one.group,
+        int(one.mode, 8) if one.mode else None, one.until,
+    )  # fmt: skip
