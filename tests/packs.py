@@ -10,10 +10,9 @@ from msgspec.structs import replace
 from pkibuild.core.diagnostics import Diagnostic, Problems
 from pkibuild.model.manifest import SELF, Authority, Host, KeySpec, Names, Platform, Service, Validity
 from pkibuild.packs.expand import Expander
-from pkibuild.packs.expansion import Expansion, File
 from pkibuild.packs.loader import load_packs
 from pkibuild.packs.options import complete
-from pkibuild.packs.pack import Pack
+from pkibuild.packs.pack import Expansion, File, Pack
 from pkibuild.rendering.renderer import Renderer
 from pkibuild.world.files import read_file
 

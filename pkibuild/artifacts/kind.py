@@ -45,7 +45,7 @@ class Scope(Struct):
     manifest: Manifest
     declaration: Declaration
     expansions: tuple[Any, ...]
-    """What each service asks for on this host (`packs.expansion.Expansion`)."""
+    """What each service asks for on this host (`packs.pack.Expansion`)."""
     artifacts: list[Artifact] = field(default_factory=list)
     """Those of the kinds that were asked before."""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pkibuild.documents.document import Document, read_document
-from pkibuild.documents.sources.source import Disk, Source
+from pkibuild.documents.document import Disk, Document, Source, read_document
 from pkibuild.documents.yaml.reparse import ParsedDocuments
 
 __all__ = ["Disk", "Document", "ParsedDocuments", "Source", "read_document"]

@@ -1,23 +1,52 @@
-"""A document: its data at once, its positions when asked for."""
+"""A document's text with the data in it, and where its bytes come from: the disk or a revision of a git repository."""
 
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pkibuild.core.diagnostics import Diagnostic, Place, Span, UserError
-from pkibuild.documents.sources.source import Source
 from pkibuild.documents.yaml.reparse import ParsedDocuments, parsed_document
 from pkibuild.documents.yaml.text import LIMIT, decode
+from pkibuild.world import files
 from pkibuild.world.disk import explain as explain_error
 
 if TYPE_CHECKING:
     import yaml
 
     from pkibuild.documents.yaml.region import IsSecret, Region
+
+
+class Source(Protocol):
+    """A tree of files, addressed by absolute paths."""
+
+    def read(self, path: str, limit: int) -> bytes:
+        """The first `limit` + 1 bytes of a file. Raises OSError."""
+        ...
+
+    def names(self, folder: str) -> list[str]:
+        """What lies in a folder, sorted. Raises OSError."""
+        ...
+
+    def real(self, path: str) -> str:
+        """One name for a file, however it is reached."""
+        ...
+
+
+class Disk:
+    """The files of this machine."""
+
+    def read(self, path: str, limit: int) -> bytes:
+        return files.read_file(path, limit)
+
+    def names(self, folder: str) -> list[str]:
+        return files.names_in(folder)
+
+    def real(self, path: str) -> str:
+        return files.real_path(path)
 
 
 class Document(Struct):

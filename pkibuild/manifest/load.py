@@ -24,18 +24,14 @@ from pkibuild.manifest.decode.authorities import (
     in_issuing_order,
     with_renewals,
 )
-from pkibuild.manifest.decode.clients import warn_of_clients
-from pkibuild.manifest.decode.constraints import check_constraints
-from pkibuild.manifest.decode.context import Context, Raw
+from pkibuild.manifest.decode.checks import check_constraints, warn_of_clients
+from pkibuild.manifest.decode.context import Context, Fields, Raw
 from pkibuild.manifest.decode.declared import Declared, read_declarations, report
-from pkibuild.manifest.decode.fields import Fields
 from pkibuild.manifest.decode.leaves import Leaves
-from pkibuild.manifest.decode.options import files_in
-from pkibuild.manifest.decode.services import Services
+from pkibuild.manifest.decode.services import Services, files_in
 from pkibuild.manifest.decode.subjects import Subjects
-from pkibuild.manifest.read.compose import compose_schema
+from pkibuild.manifest.read.compose import compose_schema, find_unsupported
 from pkibuild.manifest.read.gather import SECTIONS, gather
-from pkibuild.manifest.read.unsupported import find_unsupported
 from pkibuild.manifest.read.version import check_version, nothing_declared, version_fits
 from pkibuild.model.manifest import Authority, Certificate, Declaration, Host, Manifest, Service
 from pkibuild.packs.loader import Packs, load_packs

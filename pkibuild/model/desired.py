@@ -142,9 +142,9 @@ class ConfigArtifact(Artifact):
     """A text of a service pack, or a symbolic link: then its target stands for its text."""
 
     file: Any
-    """The pack's own description of it (`packs.expansion.File`)."""
+    """The pack's own description of it (`packs.pack.File`)."""
     service: Any
-    """All that its service asks for on this host (`packs.expansion.Expansion`)."""
+    """All that its service asks for on this host (`packs.pack.Expansion`)."""
     context: Any = None
     """What its template sees. None where another process rendered it: it is more than all the rest of a unit."""
 
@@ -185,7 +185,7 @@ class Unit(Record):
     folders: tuple[tuple[str, Rights], ...] = ()
     """Private folders of the overlay, relative to the output folder."""
     expansions: tuple[Any, ...] = ()
-    """What each service asks for on this host (`packs.expansion.Expansion`)."""
+    """What each service asks for on this host (`packs.pack.Expansion`)."""
 
     @property
     def authority(self) -> Authority | None:

@@ -14,8 +14,20 @@ from pkibuild.model import layout
 from pkibuild.model.desired import Rights
 from pkibuild.model.manifest import SELF, Authority, Host, Names, Service
 from pkibuild.packs.context import ServiceContext, make_context, service_context
-from pkibuild.packs.expansion import Copy, Expansion, File, OwnedFolder, Port, Request
-from pkibuild.packs.pack import ByPlatform, CommandRule, FileRule, MaterialRule, Pack, RequestRule
+from pkibuild.packs.pack import (
+    ByPlatform,
+    CommandRule,
+    Copy,
+    Expansion,
+    File,
+    FileRule,
+    MaterialRule,
+    OwnedFolder,
+    Pack,
+    Port,
+    Request,
+    RequestRule,
+)
 from pkibuild.packs.patterns import Missing, Path, Text, below, contexts, fill, look_up
 from pkibuild.packs.requirements import check_requirements
 from pkibuild.rendering.located import LocatedText, place_of

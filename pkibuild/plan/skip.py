@@ -16,7 +16,7 @@ from pkibuild.artifacts.draft import Draft, Tally
 from pkibuild.artifacts.issuers import IssuerView
 from pkibuild.cache.stamps import TICK, Stamp, changed_at, stamp, unchanged
 from pkibuild.cache.store import load, save
-from pkibuild.manifest.decode.options import files_in
+from pkibuild.manifest.decode.services import files_in
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Declaration, Manifest, Service
 from pkibuild.observe.files import Files as FileSource

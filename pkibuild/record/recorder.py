@@ -22,7 +22,7 @@ from pkibuild.observe.after_run import AfterRun
 from pkibuild.observe.files import Files
 from pkibuild.observe.memos import Cache, KeyMemo
 from pkibuild.observe.workspace import Workspace
-from pkibuild.packs.expansion import Expansion
+from pkibuild.packs.pack import Expansion
 from pkibuild.resolve.units import Units
 from pkibuild.state.journal.histories import Histories
 from pkibuild.state.lock.committed import LockFile, store_lock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pkibuild.core.diagnostics import Place, Problems
 from pkibuild.model.desired import ConfigArtifact, Unit
-from pkibuild.packs.expansion import Expansion
+from pkibuild.packs.pack import Expansion
 
 
 def check_conflicts(unit: Unit, problems: Problems) -> None:

@@ -1,5 +1,5 @@
 """X.509: names, certificates, certificate requests and revocation lists, written and read.
 
-`attributes`, `pem`, `said` and `validity` import no cryptography, so that planning without signing stays cheap;
+`attributes` and `contents` import no cryptography, so that planning without signing stays cheap;
 `names`, `issue` and `inspect` do.
 """

@@ -14,7 +14,7 @@ from pkibuild.keys import backend, pem
 from pkibuild.model.facts import Profile, Revocation
 from pkibuild.model.manifest import Attributes, Constraints, Names, Subtrees, Validity
 from pkibuild.x509 import inspect, issue
-from pkibuild.x509.validity import window
+from pkibuild.x509.contents import window
 
 pytestmark = [pytest.mark.server, judges.needed]
 

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pkibuild.core.diagnostics import Place, Problems
-from pkibuild.documents.schema.engine import matches
-from pkibuild.documents.schema.strict import validator_class
+from pkibuild.documents.schema.engine import matches, validator_class
 from pkibuild.documents.schema.validator import Validator
 from pkibuild.documents.schema.words import quote
 from pkibuild.manifest.read.compose import compose_schema

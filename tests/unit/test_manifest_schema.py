@@ -13,8 +13,7 @@ from msgspec.structs import replace
 from pkibuild.core.diagnostics import Problems
 from pkibuild.documents.schema.validator import Validator
 from pkibuild.manifest.decode.declared import MAX_HOSTS
-from pkibuild.manifest.read.compose import base_schema, compose_schema, schema_text
-from pkibuild.manifest.read.unsupported import _FIELDS
+from pkibuild.manifest.read.compose import _FIELDS, base_schema, compose_schema, schema_text
 from pkibuild.model.manifest import ALGORITHMS
 from pkibuild.packs.loader import load_packs
 from pkibuild.packs.pack import Pack

@@ -17,9 +17,9 @@ from jsonschema import Draft202012Validator
 from pkibuild.documents import Disk, read_document
 from pkibuild.model.desired import Rights
 from pkibuild.model.manifest import SELF, Names
-from pkibuild.packs.expansion import Port
 from pkibuild.packs.loader import BUILT_IN, built_in_types
 from pkibuild.packs.options import complete
+from pkibuild.packs.pack import Port
 from pkibuild.packs.validate import check_descriptor, check_options
 
 PACKS = given.packs()

@@ -13,8 +13,7 @@ from msgspec.structs import replace
 
 from pkibuild.model.manifest import Host, Names
 from pkibuild.packs.expand import Expander
-from pkibuild.packs.expansion import Expansion
-from pkibuild.packs.pack import Pack
+from pkibuild.packs.pack import Expansion, Pack
 
 HOSTS = (
     given.a_host(),

@@ -16,7 +16,7 @@ from pkibuild.model.manifest import Authority, Crl, KeySpec, Validity
 from pkibuild.observe.files import Files
 from pkibuild.observe.lock_only import Remembered, remembered_authorities
 from pkibuild.observe.memos import Cache
-from pkibuild.packs.expansion import File
+from pkibuild.packs.pack import File
 from pkibuild.packs.pack import Rights as PackRights
 from pkibuild.state.lock.lock import Lock, LockEntry, lines_of
 from pkibuild.world.tree import Tree

@@ -15,7 +15,7 @@ from pkibuild.keys.pem import Block
 from pkibuild.model.desired import ConfigArtifact, Rights
 from pkibuild.model.manifest import Service
 from pkibuild.model.recipes import SetMode, Write
-from pkibuild.packs.expansion import Expansion
+from pkibuild.packs.pack import Expansion
 from pkibuild.state.lock.lock import Lock
 
 

@@ -98,7 +98,7 @@ def test_common_names_count_characters_not_bytes() -> None:
 
 
 def test_planning_imports_no_cryptography() -> None:
-    light = "attributes, contents, validity"
+    light = "attributes, contents"
     code = f"""
 import sys
 from pkibuild.x509 import {light}

@@ -6,7 +6,7 @@ import pytest
 
 from pkibuild.core.times import DAY, END_OF_TIME, HOUR, MINUTE, YEAR
 from pkibuild.model.manifest import Validity
-from pkibuild.x509.validity import window
+from pkibuild.x509.contents import window
 
 NOW = 1_800_000_000
 

@@ -14,7 +14,7 @@ from pkibuild.model.desired import CertificateArtifact
 from pkibuild.model.manifest import Authority
 from pkibuild.observe.source import CertificateSeen, KeySeen
 from pkibuild.x509.attributes import format_subject
-from pkibuild.x509.validity import window
+from pkibuild.x509.contents import window
 
 
 class Case(Record):

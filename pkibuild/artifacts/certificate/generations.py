@@ -18,7 +18,7 @@ from pkibuild.model.recipes import Write
 from pkibuild.observe.source import Generation, History, Source
 from pkibuild.state.lock.lock import LockEntry
 from pkibuild.x509 import contents
-from pkibuild.x509.validity import window
+from pkibuild.x509.contents import window
 
 
 def plan_generations(context: Context, certificate: CertificateArtifact, authority: Authority) -> None:

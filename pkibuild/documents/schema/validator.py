@@ -9,8 +9,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from pkibuild.core.diagnostics import Diagnostic, Place
-from pkibuild.documents.schema.engine import compile_schema
-from pkibuild.documents.schema.strict import has_whole_float, validator_class
+from pkibuild.documents.schema.engine import compile_schema, has_whole_float, validator_class
 from pkibuild.documents.schema.words import MAX_ERRORS, IsSecret, explain, refused
 
 

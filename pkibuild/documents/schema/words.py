@@ -10,8 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from pkibuild.core.diagnostics import Diagnostic, Place, nearest
-from pkibuild.documents.schema.engine import matches
-from pkibuild.documents.schema.strict import is_type
+from pkibuild.documents.schema.engine import is_type, matches
 
 MAX_ERRORS = 100
 """Violations of one value that are reported at most."""

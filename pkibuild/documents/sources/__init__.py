@@ -1,1 +1,1 @@
-"""Where the bytes of a document come from: the disk, or a git revision."""
+"""Where the bytes of a document come from, if not from the disk: a revision of a git repository."""

@@ -11,8 +11,7 @@ from msgspec.structs import replace
 from pkibuild.core import times as units
 from pkibuild.core.diagnostics import Place
 from pkibuild.documents.schema.words import quote
-from pkibuild.manifest.decode.context import Context, Raw
-from pkibuild.manifest.decode.fields import INTERMEDIATE_VALIDITY, RENEW_AT_MOST, ROOT_VALIDITY, Fields
+from pkibuild.manifest.decode.context import INTERMEDIATE_VALIDITY, RENEW_AT_MOST, ROOT_VALIDITY, Context, Fields, Raw
 from pkibuild.manifest.decode.names import BadName, http_url, normal_dns, normal_email, normal_network
 from pkibuild.manifest.decode.subjects import Subjects, attributes, comparable
 from pkibuild.model.manifest import (

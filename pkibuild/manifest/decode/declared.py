@@ -12,10 +12,9 @@ from pkibuild.core.diagnostics import Diagnostic, Place
 from pkibuild.documents.schema.validator import Validator
 from pkibuild.documents.schema.words import IsSecret, quote
 from pkibuild.manifest.decode.context import Context, Raw
-from pkibuild.manifest.read.compose import service_definition
+from pkibuild.manifest.read.compose import find_unsupported, service_definition
 from pkibuild.manifest.read.gather import SECTIONS, Written
 from pkibuild.manifest.read.patterns import NAME, BadPattern, expand, is_pattern, other_lengths, range_of
-from pkibuild.manifest.read.unsupported import find_unsupported
 from pkibuild.model.manifest import EXTERNAL, SELF
 
 MAX_HOSTS = 100_000

@@ -8,8 +8,7 @@ from typing import cast
 from msgspec import Struct
 
 from pkibuild.core.diagnostics import Place
-from pkibuild.manifest.decode.context import Context, Raw
-from pkibuild.manifest.decode.fields import LEAF_VALIDITY, Fields
+from pkibuild.manifest.decode.context import LEAF_VALIDITY, Context, Fields, Raw
 from pkibuild.manifest.decode.names import BadName, address_in, normal_dns, normal_email, normal_ip, normal_uri
 from pkibuild.manifest.decode.subjects import Subjects, Values, attributes
 from pkibuild.model.manifest import SELF, Attributes, Certificate, Host, Names, Platform, Usage

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from pkibuild.artifacts.draft import Draft, Tally
 from pkibuild.artifacts.texts import TEMPLATE_LIMIT
-from pkibuild.manifest.decode.options import files_in
+from pkibuild.manifest.decode.services import files_in
 from pkibuild.manifest.sides import Side
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Authority, Declaration, Host, Service
