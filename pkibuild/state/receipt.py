@@ -111,7 +111,7 @@ def _block(opening: str, lines: Iterable[str], closing: str) -> str:
     return f"{opening}\n{inside}\n{closing}" if inside else opening + closing
 
 
-@lru_cache(maxsize=64)  # hosts with the same services are told to do the same
+@lru_cache(maxsize=64)  # hosts with the same services have the same steps
 def _dump_steps(builds: tuple[ReceiptBuild, ...], *commands: tuple[ReceiptCommand, ...]) -> str:
     named = zip(("builds", "enables", "checks", "reloads", "starts"), (builds, *commands), strict=True)
     return ",\n".join(
@@ -122,8 +122,8 @@ def _dump_steps(builds: tuple[ReceiptBuild, ...], *commands: tuple[ReceiptComman
 def parse(data: bytes, name: str) -> Receipt:
     """Read a receipt; `name` is its path for messages. Raises UserError: `receipt-newer`, `receipt-garbled`."""
     try:
-        found = json.loads(data)
-        version = found["format"]
+        content = json.loads(data)
+        version = content["format"]
         if isinstance(version, int) and version > FORMAT:
             raise fail(
                 "receipt-newer",
@@ -131,11 +131,11 @@ def parse(data: bytes, name: str) -> Receipt:
                 hint="update pkibuild",
             )
         return Receipt(
-            {path: _read_mode(ReceiptFile, one) for path, one in found.get("files", {}).items()},
-            {path: _read_mode(ReceiptFolder, one) for path, one in found.get("folders", {}).items()},
-            tuple(from_json(ReceiptBuild, one) for one in found.get("builds", [])),
+            {path: _read_mode(ReceiptFile, one) for path, one in content.get("files", {}).items()},
+            {path: _read_mode(ReceiptFolder, one) for path, one in content.get("folders", {}).items()},
+            tuple(from_json(ReceiptBuild, one) for one in content.get("builds", [])),
             *(
-                tuple(from_json(ReceiptCommand, one) for one in found.get(kind, []))
+                tuple(from_json(ReceiptCommand, one) for one in content.get(kind, []))
                 for kind in ("enables", "checks", "reloads", "starts")
             ),
         )

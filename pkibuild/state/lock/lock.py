@@ -123,8 +123,8 @@ class Lock(Record):
         journals: dict[str, JournalMark] = {}
         usual = _USUAL.match
         for number, line in enumerate(lines[0 if bad else 1 :], 1 if bad else 2):
-            found = usual(line)
-            key = found[1].decode() if found is not None and line.endswith(b"}") else _node_id(line)
+            start = usual(line)
+            key = start[1].decode() if start is not None and line.endswith(b"}") else _node_id(line)
             if key is not None and key not in nodes:
                 nodes[key] = line
             elif not (key is None and _take_journal(line, journals)):
@@ -158,12 +158,12 @@ class Lock(Record):
 
     def by_path(self) -> dict[str, str]:
         """The node at every output path."""
-        found: dict[str, str] = {}
+        nodes: dict[str, str] = {}
         for node, line in self._lines.items():
             path = _PATH.search(line)
             if path is not None:
-                found[json.loads(path[1])] = node
-        return found
+                nodes[json.loads(path[1])] = node
+        return nodes
 
     def __contains__(self, node: object) -> bool:
         return node in self._lines
@@ -205,10 +205,10 @@ def _dump(value: Mapping[str, Any]) -> bytes:
 
 def _object(line: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(line.decode("ascii"))
+        data = json.loads(line.decode("ascii"))
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return data if isinstance(data, dict) else None
 
 
 def _node_id(line: bytes) -> str | None:
@@ -219,18 +219,18 @@ def _node_id(line: bytes) -> str | None:
     name = line[len(_NODE) : end]
     if b"\\" not in name:
         return name.decode("utf-8", "replace") or None
-    found = _object(line)
-    key = found.get("id") if found else None
+    data = _object(line)
+    key = data.get("id") if data else None
     return key if isinstance(key, str) else None
 
 
 def _take_journal(line: bytes, journals: dict[str, JournalMark]) -> bool:
-    found = _object(line) if line.startswith(_JOURNAL) else None
-    name = found.get("journal") if found else None
+    data = _object(line) if line.startswith(_JOURNAL) else None
+    name = data.get("journal") if data else None
     if not isinstance(name, str) or name in journals:
         return False
     try:
-        journals[name] = from_json(JournalMark, found)
+        journals[name] = from_json(JournalMark, data)
     except ValueError:
         return False
     return True
