@@ -59,8 +59,9 @@ def to_json(record: Struct) -> dict[str, Any]:
     for name, default in _defaults(type(record)):
         value = getattr(record, name)
         if value != default:
-            data[name] = to_json(value) if isinstance(value, Struct) else to_builtins(value)
-    return data
+            data[name] = to_json(value) if isinstance(value, Struct) else value
+    plain: dict[str, Any] = to_builtins(data)
+    return plain
 
 
 def from_json(kind: type[S], data: Any) -> S:
