@@ -53,7 +53,7 @@ class Document(Struct):
     """A YAML file that was read."""
 
     name: str
-    """As the user knows it, for messages."""
+    """As the user writes it, for messages."""
     path: str
     """Absolute."""
     text: str
@@ -134,20 +134,20 @@ def parse_document(text: str, path: str, name: str, starts: dict[str, list[int]]
     document = Document(name, path, text)
     problems = _Problems(name, text)
     for pure in (False, True):
-        problems.told.clear()
+        problems.diagnostics.clear()
         try:
-            document.data = reader.parse(text, problems.found, starts, pure=pure)
+            document.data = reader.parse(text, problems.report, starts, pure=pure)
         except yaml.MarkedYAMLError as error:
             if reader.too_deep_for_libyaml(error) and not pure:
                 continue  # the other parser says which level is one too many
             problems.syntax(error)
         except UserError:
-            pass  # told to `found`
+            pass  # reported already
         else:
             problems.add_firsts(document)
         break
-    if problems.told:
-        raise UserError(*problems.told)
+    if problems.diagnostics:
+        raise UserError(*problems.diagnostics)
     return document
 
 
@@ -157,15 +157,15 @@ class _Problems:
     def __init__(self, name: str, text: str) -> None:
         self.name = name
         self.text = text
-        self.told: list[Diagnostic] = []
+        self.diagnostics: list[Diagnostic] = []
         self._lines: list[str] = []
 
-    def found(self, code: str, message: str, event: Any, hint: str) -> None:
-        """Take a problem that the reader told of. Raises UserError when it was one too many."""
+    def report(self, code: str, message: str, event: Any, hint: str) -> None:
+        """Record a problem that the reader reports. Raises UserError when it was one too many."""
         line, column = event.start_mark.line, event.start_mark.column
         length = event.end_mark.column - column if event.end_mark.line == line else 1
-        self.told.append(Diagnostic(code, message, hint=hint, span=self.span(line, column, max(1, length))))
-        if len(self.told) >= _MANY_PROBLEMS:
+        self.diagnostics.append(Diagnostic(code, message, hint=hint, span=self.span(line, column, max(1, length))))
+        if len(self.diagnostics) >= _MANY_PROBLEMS:
             raise UserError
 
     def syntax(self, error: yaml.MarkedYAMLError) -> None:
@@ -173,16 +173,16 @@ class _Problems:
 
         conflict = self._conflict()
         if conflict is not None:
-            self.told.append(conflict)
+            self.diagnostics.append(conflict)
             return
         mark = error.problem_mark or error.context_mark
         if error.context == "while scanning a quoted scalar" and "end of stream" in (error.problem or ""):
             mark = error.context_mark  # where the quote was opened says more than the end of the file
         if mark is None:
-            self.told.append(reader.explain(error.problem or "", ""))
+            self.diagnostics.append(reader.explain(error.problem or "", ""))
             return
         at = self.lines[mark.line][mark.column : mark.column + 1] if mark.line < len(self.lines) else ""
-        self.told.append(reader.explain(error.problem or "", at).at(self.span(mark.line, mark.column, 1)))
+        self.diagnostics.append(reader.explain(error.problem or "", at).at(self.span(mark.line, mark.column, 1)))
 
     def _conflict(self) -> Diagnostic | None:
         """The first conflict marker that git left: it says more than what YAML makes of it."""
@@ -197,14 +197,14 @@ class _Problems:
 
     def add_firsts(self, document: Document) -> None:
         """To each key that is written twice, where it was first."""
-        if not any(one.code == "duplicate-key" for one in self.told):
+        if not any(one.code == "duplicate-key" for one in self.diagnostics):
             return
         firsts = {(again[0] + 1, again[1] + 1): first for first, again in document.whole().index().duplicates}
-        for number, one in enumerate(self.told):
+        for number, one in enumerate(self.diagnostics):
             first = firsts.get((one.span.line, one.span.column)) if one.span else None
             if first is not None and one.span is not None and one.code == "duplicate-key":
                 span = self.span(*first, one.span.length)
-                self.told[number] = replace(one, related_spans=(("first written here", span),))
+                self.diagnostics[number] = replace(one, related_spans=(("first written here", span),))
 
     @property
     def lines(self) -> list[str]:
@@ -222,4 +222,4 @@ class _Problems:
 
 
 _MANY_PROBLEMS = 100
-"""So many problems of a file's YAML are told at most."""
+"""So many problems of a file's YAML are reported at most."""

@@ -74,7 +74,7 @@ def generate(algorithm: str) -> PrivateKey:
         return mldsa.MLDSA65PrivateKey.generate()
     if algorithm == "ml-dsa-87":
         return mldsa.MLDSA87PrivateKey.generate()
-    raise ValueError(f"`{algorithm}` is no algorithm of keys")
+    raise ValueError(f"`{algorithm}` is not a supported key algorithm")
 
 
 def private_pem(key: PrivateKey, passphrase: bytes | None = None) -> bytes:

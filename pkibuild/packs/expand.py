@@ -171,7 +171,7 @@ class _Expansion(Struct):
                 self.problems.error("unknown-issuer", f"authority `{name}` is not declared", place, hint)
             elif not known.is_root:
                 hint = f"name the root above it; `{name}` alone would not be enough for the server to trust"
-                self.problems.error("not-a-root", f"authority `{name}` is no root", place, hint)
+                self.problems.error("not-a-root", f"authority `{name}` is not a root", place, hint)
             else:
                 found.append(f"authority/{name}")
         return tuple(found)
@@ -345,7 +345,7 @@ class _Expansion(Struct):
             return ""
         path = path.removeprefix(home) if path.startswith("/") else path
         if path and _NO_PART.search(path):
-            self.problems.error("bad-path", f"`{path}` is no path of a file", self._source(text, context))
+            self.problems.error("bad-path", f"`{path}` is not a valid path of a file", self._source(text, context))
             return ""
         if not path.isprintable():
             self.problems.error("bad-path", "a path with control characters", self._source(text, context))

@@ -48,7 +48,7 @@ def parse_text(text: str) -> Text:
         elif found[1] is None:
             raise ValueError(f"`{found[0]}` stands alone in `{text}`; double it where a brace is meant")
         elif found[1].split(".")[0] not in ROOTS:
-            raise ValueError(f"`{{{found[1]}}}` is no placeholder; they begin with {', '.join(ROOTS)}")
+            raise ValueError(f"`{{{found[1]}}}` is not a valid placeholder; they begin with {', '.join(ROOTS)}")
         else:
             parts.append(tuple(found[1].split(".")))
     parts.append(text[end:])

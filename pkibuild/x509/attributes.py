@@ -84,7 +84,7 @@ def problem_of(name: str, value: str) -> str:
     if attribute.string == "ia5" and not value.isascii():
         return "only ASCII characters are allowed (RFC 5280 A.1)"
     if attribute.string == "printable" and not _PRINTABLE.issuperset(value):
-        return "only letters, digits, blanks and '()+,-./:=? are allowed (PrintableString, RFC 5280 A.1)"
+        return "only letters, digits, spaces and '()+,-./:=? are allowed (PrintableString, RFC 5280 A.1)"
     if name == "country" and len(value) != 2:
         return "a country is a code of two letters (ISO 3166-1)"
     return ""

@@ -222,7 +222,7 @@ def _check_crl(number: int, this_update: int, next_update: int, revoked: Sequenc
         if one.on > this_update:
             raise ValueError(f"the revocation of `{one.serial}` lies in the future")
         if one.reason not in REASONS:
-            raise ValueError(f"`{one.reason}` is no reason for a revocation in a full CRL")
+            raise ValueError(f"`{one.reason}` is not a valid revocation reason in a full CRL")
 
 
 def _entry(one: Revocation) -> x509.RevokedCertificate:

@@ -45,7 +45,7 @@ def test_size_of_larger_rsa_keys(algorithm: str, bits: int) -> None:
 
 
 def test_an_unknown_algorithm() -> None:
-    with pytest.raises(ValueError, match="`rsa-512` is no algorithm"):
+    with pytest.raises(ValueError, match="`rsa-512` is not a supported key algorithm"):
         backend.generate("rsa-512")
 
 

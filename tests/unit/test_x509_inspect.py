@@ -48,7 +48,7 @@ def test_an_empty_list_has_no_field_and_unspecified_no_extension() -> None:
     ("revoked", "more", "problem"),
     [
         ((Revocation("05", NOW + 1, "superseded"),), {}, "future"),
-        ((Revocation("05", NOW, "remove_from_crl"),), {}, "no reason"),
+        ((Revocation("05", NOW, "remove_from_crl"),), {}, "not a valid revocation reason"),
         ((Revocation("05", NOW, "superseded"), Revocation("0005", NOW, "superseded")), {}, "twice"),
         ((), {"number": 2**159}, "20 octets"),
         ((), {"number": -1}, "20 octets"),

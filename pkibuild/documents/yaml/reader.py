@@ -1,6 +1,6 @@
 """YAML into plain values, fast and strict: YAML 1.2 core scalars, no tags, no merge keys, bounded depth and size.
 
-The values are built from libyaml's events in one pass, without positions; what is wrong is told with the marks of the
+The values are built from libyaml's events in one pass, without positions; problems are reported with the marks of the
 events. PyYAML's own composer is not used: its C form crashes on deep nesting, and its resolver is that of YAML 1.1.
 """
 
@@ -43,7 +43,7 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]{1,300}|(?:0|[1-9][0-9]{0,300})(?:\.[0-9]{0
 Starts = dict[str, list[int]]
 """By section (top-level key): where in the text each name in its block mapping begins, in characters."""
 
-Found = Callable[[str, str, Any, str], None]
+Report = Callable[[str, str, Any, str], None]
 """Told of a problem: code, message, the event that it is at, hint."""
 
 
@@ -77,10 +77,10 @@ def too_deep_for_libyaml(error: yaml.MarkedYAMLError) -> bool:
     return "nesting depth" in (error.problem or "")
 
 
-def parse(text: str, found: Found, starts: Starts | None = None, *, pure: bool = False) -> Any:
+def parse(text: str, report: Report, starts: Starts | None = None, *, pure: bool = False) -> Any:
     """The value of the only document in `text`; None when it is empty.
 
-    Problems that leave a value go to `found`. Where anchors leave each part to mean the same by itself, `starts` are
+    Problems that leave a value go to `report`. Where anchors leave each part to mean the same by itself, `starts` are
     added to. `pure` takes PyYAML's own slow parser. Raises yaml.YAMLError, and UserError where reading cannot go on.
     """
     events = parser(text, pure=pure)
@@ -89,21 +89,21 @@ def parse(text: str, found: Found, starts: Starts | None = None, *, pure: bool =
     if type(begin) is not DocumentStartEvent:
         return None
     if begin.version and tuple(begin.version) != (1, 2):
-        found("yaml-version", "a YAML version other than 1.2", begin, "take the `%YAML` line out")
+        report("yaml-version", "a YAML version other than 1.2", begin, "take the `%YAML` line out")
     if begin.tags:
-        found("yaml-tag", "tags are not allowed", begin, "take the `%TAG` line out")
-    builder = _Builder(events.get_event, found)
+        report("yaml-tag", "tags are not allowed", begin, "take the `%TAG` line out")
+    builder = _Builder(events.get_event, report)
     value = builder.build(events.get_event(), 0)
     if starts is not None and not builder.anchors:
         starts.update(builder.starts)
     events.get_event()
     after = events.get_event()
     if type(after) is not StreamEndEvent:
-        found("yaml-documents", "a second document begins here", after, "a manifest is one document: use `include`")
+        report("yaml-documents", "a second document begins here", after, "a manifest is one document: use `include`")
     return value
 
 
-def parse_entries(text: str, found: Found) -> tuple[dict[str, Any], list[int]]:
+def parse_entries(text: str, report: Report) -> tuple[dict[str, Any], list[int]]:
     """Some entries of a block mapping that is the value of a top-level key, and where each begins.
 
     Raises yaml.YAMLError, and UserError when they are anything else.
@@ -113,7 +113,7 @@ def parse_entries(text: str, found: Found) -> tuple[dict[str, Any], list[int]]:
     begin, mapping = events.get_event(), events.get_event()
     if type(mapping) is not MappingStartEvent or mapping.flow_style or mapping.anchor or mapping.tag or begin.explicit:
         raise UserError
-    builder, starts = _Builder(events.get_event, found), list[int]()
+    builder, starts = _Builder(events.get_event, report), list[int]()
     value = builder._mapping(2, starts)
     if events.get_event().explicit or type(events.get_event()) is not StreamEndEvent or builder.anchors:
         raise UserError
@@ -122,7 +122,7 @@ def parse_entries(text: str, found: Found) -> tuple[dict[str, Any], list[int]]:
 
 class _Builder(Struct):
     next: Callable[[], Any]
-    found: Found
+    report: Report
     keys: dict[str, str] = field(default_factory=dict)
     """Every key once: equal keys are one string, which saves memory and makes look-ups faster."""
     anchors: dict[str, Any] = field(default_factory=dict)
@@ -139,7 +139,7 @@ class _Builder(Struct):
         if kind is ScalarEvent:
             value = scalar(event.value) if event.implicit[0] else event.value
         elif depth >= MAX_DEPTH:
-            self.found("yaml-depth", f"more than {MAX_DEPTH} levels of nesting", event, "")
+            self.report("yaml-depth", f"more than {MAX_DEPTH} levels of nesting", event, "")
             raise UserError
         elif kind is MappingStartEvent:
             value = self._mapping(depth + 1)
@@ -161,14 +161,16 @@ class _Builder(Struct):
                 if type(event) is MappingEndEvent:
                     return value
                 hint = "a value that begins with `{`, `[` or `*` has to be put in quotes"
-                self.found("yaml-key", "a key has to be plain text", event, hint)
+                self.report("yaml-key", "a key has to be plain text", event, hint)
                 raise UserError from None
             if event.anchor is not None or event.tag is not None:
                 self._decorated_key(event)
             if key == "<<" and event.implicit[0]:
-                self.found("yaml-merge", "merge keys are not allowed", event, "write the fields out, or use `defaults`")
+                self.report(
+                    "yaml-merge", "merge keys are not allowed", event, "write the fields out, or use `defaults`"
+                )
             elif key in value:
-                self.found("duplicate-key", f"`{key}` is written twice", event, "")
+                self.report("duplicate-key", f"`{key}` is written twice", event, "")
             if starts is not None:
                 starts.append(event.start_mark.index)
             item = next_event()
@@ -193,22 +195,22 @@ class _Builder(Struct):
         if event.tag is not None:
             self._tag(event)
         else:
-            self.found("yaml-key", "a key cannot have an anchor", event, "")
+            self.report("yaml-key", "a key cannot have an anchor", event, "")
 
     def _tag(self, event: Any) -> None:
         hint = "put the value in quotes if it begins with `!`"
-        self.found("yaml-tag", "tags are not allowed", event, hint)
+        self.report("yaml-tag", "tags are not allowed", event, hint)
 
     def _alias(self, event: Any) -> Any:
         if event.anchor not in self.anchors:
-            # The name is not told: who writes a password that begins with `*` writes this.
+            # The name is not shown: who writes a password that begins with `*` writes this.
             message = "this alias stands for nothing that is complete before it"
-            self.found("yaml-alias", message, event, "put the value in quotes if it begins with `*`")
+            self.report("yaml-alias", message, event, "put the value in quotes if it begins with `*`")
             return None
         value = self.anchors[event.anchor]
         self.aliased += self._size(value)
         if self.aliased > MAX_ALIASED:
-            self.found("yaml-alias", f"aliases stand for more than {MAX_ALIASED} values", event, "use `defaults`")
+            self.report("yaml-alias", f"aliases stand for more than {MAX_ALIASED} values", event, "use `defaults`")
             raise UserError
         return value
 
@@ -216,15 +218,15 @@ class _Builder(Struct):
         """How many values there are in this one, aliases followed; each anchored value is counted only once."""
         if not isinstance(value, (dict, list)):
             return 1
-        known = self.sizes.get(id(value))
-        if known is None:
-            known = 1 + sum(map(self._size, value.values() if isinstance(value, dict) else value))
-            self.sizes[id(value)] = known
-        return known
+        size = self.sizes.get(id(value))
+        if size is None:
+            size = 1 + sum(map(self._size, value.values() if isinstance(value, dict) else value))
+            self.sizes[id(value)] = size
+        return size
 
 
 _PLAIN_WORDS = (
-    ("found a tab character that violates indentation", "yaml-tab", "a tab cannot indent", "indent with blanks"),
+    ("found a tab character that violates indentation", "yaml-tab", "a tab cannot indent", "indent with spaces"),
     ("cannot start any token", "yaml-syntax", "no value can begin with this character", "put the value in quotes"),
     ("mapping values are not allowed", "yaml-syntax", "`: ` cannot stand here",
      "put a value that contains `: ` in quotes, and check the indentation"),
@@ -246,7 +248,7 @@ def explain(problem: str, at: str) -> Diagnostic:
     """libyaml's complaint in our words; `at` is the character that it is at."""
     if at == "\t":
         problem = _PLAIN_WORDS[0][0]
-    for known, code, message, hint in _PLAIN_WORDS:
-        if known in problem:
+    for words, code, message, hint in _PLAIN_WORDS:
+        if words in problem:
             return Diagnostic(code, message, hint=hint)
     return Diagnostic("yaml-syntax", problem or "this is not YAML")

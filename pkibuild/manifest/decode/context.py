@@ -68,7 +68,7 @@ class Context(Struct):
         """Report a text that is no name of its kind."""
         from pkibuild.documents.schema.words import quote
 
-        self.error(code, f"{quote(text)} is no {what}: {error}", place, error.hint)
+        self.error(code, f"{quote(text)} is not a valid {what}: {error}", place, error.hint)
 
     def _first(self, code: str, place: Place) -> bool:
         document, inside = self.gathered.written(place)

@@ -87,7 +87,9 @@ class _Reader(Struct):
             if names is None:
                 raise BadPattern("write a range as `web[001:200]`")
         except BadPattern as error:
-            self.context.error("bad-pattern", f"{quote(written.name)} is no name pattern: {error}", place, at_key=True)
+            self.context.error(
+                "bad-pattern", f"{quote(written.name)} is not a valid name pattern: {error}", place, at_key=True
+            )
             return
         count = len(names)
         if count + len(taken) > MAX_HOSTS:

@@ -88,7 +88,7 @@ def _check_labels(base: str) -> None:
         if not re.fullmatch(r"[a-z0-9-]+", label):
             raise BadName(f"the label `{label}` has a character in it that no host name may have (RFC 1034 3.5)")
     if labels[-1].isdigit():
-        raise BadName("its last label is a number, and yet it is no IP address")
+        raise BadName("its last label is a number, and yet it is not an IP address")
 
 
 def _to_a_labels(base: str) -> str:
@@ -107,7 +107,7 @@ def _to_a_labels(base: str) -> str:
                 labels.append(label if label.isascii() else idna.alabel(label).decode("ascii"))
         except (idna.IDNAError, UnicodeError) as error:
             raise BadName(
-                f"the label `{label[:40]}` is no internationalised name: {_short(error)} (RFC 5891)"
+                f"the label `{label[:40]}` is not a valid internationalised name: {_short(error)} (RFC 5891)"
             ) from None
     return ".".join(labels)
 
@@ -159,18 +159,18 @@ def normal_network(text: str) -> str:
         if "host bits" in str(error):
             meant = ipaddress.ip_network(text, strict=False)
             raise BadName("it has bits set beyond its prefix length", f"did you mean `{meant}`?") from None
-        raise BadName("it is no network", "write it as `192.0.2.0/24` or `2001:db8::/32`") from None
+        raise BadName("it is not a valid network", "write it as `192.0.2.0/24` or `2001:db8::/32`") from None
 
 
 def normal_email(text: str) -> str:
     """A mailbox with its domain in lower case. Raises BadName."""
     local, at, domain = text.rpartition("@")
     if not at or not local:
-        raise BadName("it is no e-mail address", "write it as `alice@abc.com`")
+        raise BadName("it is not a valid e-mail address", "write it as `alice@abc.com`")
     if not text.isascii():
         raise BadName("an e-mail address in a certificate is ASCII (RFC 5280 A.1)", "write the domain as A-labels")
     if len(local) > 64 or not _LOCAL.fullmatch(local):
-        raise BadName("what stands before the `@` is no local part (RFC 5321 4.1.2)")
+        raise BadName("what stands before the `@` is not a valid local part (RFC 5321 4.1.2)")
     normal = f"{local}@{normal_dns(domain, wildcard=False)}"
     if len(normal) > 254:
         raise BadName("it has more than 254 octets (RFC 5321 4.5.3.1.3)")
@@ -180,7 +180,7 @@ def normal_email(text: str) -> str:
 def normal_uri(text: str) -> str:
     """An absolute URI, its scheme in lower case. Raises BadName."""
     if not text.isascii() or not _URI.fullmatch(text):
-        raise BadName("it is no absolute URI (RFC 3986)", "write scheme and all, such as `spiffe://abc.com/web`")
+        raise BadName("it is not an absolute URI (RFC 3986)", "write scheme and all, such as `spiffe://abc.com/web`")
     host = host_of(text)
     if host is not None:
         _check_host(host)
@@ -210,7 +210,7 @@ def http_url(text: str) -> str:
             "write `http://…`: what is fetched is signed, and TLS here would need itself",
         )
     if scheme != "http" or "://" not in text:
-        raise BadName("it is no http URL", "write it as `http://pki.abc.com/myrootca.crl`")
+        raise BadName("it is not an http URL", "write it as `http://pki.abc.com/myrootca.crl`")
     host = host_of(text)
     if not host:
         raise BadName("it names no host", "write it as `http://pki.abc.com/myrootca.crl`")

@@ -126,7 +126,7 @@ def _country(text: str) -> str:
     if code in ASSIGNED or not code:
         return code
     hint = f"write `{INSTEAD[code]}`" if code in INSTEAD else "write two letters, such as `TW` or `DE`"
-    raise BadName(f"`{text[:20]}` is no country code of ISO 3166-1", hint)
+    raise BadName(f"`{text[:20]}` is not a valid country code (ISO 3166-1)", hint)
 
 
 def comparable(subject: Attributes) -> Attributes:

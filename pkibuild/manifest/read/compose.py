@@ -86,8 +86,8 @@ def _with_references_below(value: Any, pointer: str) -> Any:
     return value
 
 
-Tell = Callable[[str, Place, bool], None]
-"""Told what is not supported, where, and whether the key is meant."""
+Report = Callable[[str, Place, bool], None]
+"""Called with what is not supported, its place, and whether the key is meant."""
 
 _FIELDS: Mapping[str, Mapping[str, Any]] = {
     "authorities": {"adopt": ..., "revoked": [], "on_replace": "keep", "ocsp": ..., "succeeds": ...,
@@ -102,24 +102,24 @@ _FIELDS: Mapping[str, Mapping[str, Any]] = {
 _FORMATS = ("pkcs12", "jks")
 
 
-def find_unsupported(section: str, data: Any, place: Place, tell: Tell) -> None:
-    """Tell of everything in one declaration (of `defaults`, or of the top level: section "") that is not done yet."""
+def find_unsupported(section: str, data: Any, place: Place, report: Report) -> None:
+    """Report what one declaration (`defaults`, or with section "" the top level) asks for that is not yet supported."""
     if not isinstance(data, Mapping):
         return
     for name, nothing in _FIELDS.get(section, {}).items():
         if name in data and (nothing is ... or data[name] != nothing):
-            tell(f"`{name}`", (*place, name), True)
+            report(f"`{name}`", (*place, name), True)
     if not section:
         return
     if data.get("issuer") == "external":
-        tell("`issuer: external`", (*place, "issuer"), False)
+        report("`issuer: external`", (*place, "issuer"), False)
     formats = data.get("formats")
     for at, one in enumerate(formats) if isinstance(formats, list) else ():
         if one in _FORMATS:
-            tell(f"the format `{one}`", (*place, "formats", at), False)
+            report(f"the format `{one}`", (*place, "formats", at), False)
     key = data.get("key")
     if isinstance(key, Mapping):
         if key.get("custody", "here") in ("offline", "host", "pkcs11"):
-            tell(f"`custody: {key['custody']}`", (*place, "key", "custody"), False)
+            report(f"`custody: {key['custody']}`", (*place, "key", "custody"), False)
         if "pkcs11" in key:
-            tell("`pkcs11`", (*place, "key", "pkcs11"), True)
+            report("`pkcs11`", (*place, "key", "pkcs11"), True)
