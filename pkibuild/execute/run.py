@@ -16,7 +16,7 @@ from pkibuild.model.desired import Unit
 from pkibuild.model.layout import STAGED, public_path
 from pkibuild.model.manifest import Manifest
 from pkibuild.model.plan import Action, Built, Done, Pending, Plan, partner_of
-from pkibuild.model.recipes import MakeKey, Remove, Sign, SignCrl
+from pkibuild.model.recipes import AcceptGap, MakeKey, Remove, Sign, SignCrl
 from pkibuild.observe.files import Files
 from pkibuild.observe.workspace import RUNNING, Workspace, marker_of
 from pkibuild.resolve.units import Units
@@ -82,6 +82,9 @@ def carry_out(
     progress.start(len(actions))
     first, shares = split(units.made.values(), actions, processors)
     others = Built()
+    # Nothing may be recorded unless these are written: the lock is the last that knows what a journal has lost.
+    executor.run([action for action in first if isinstance(action.recipe, AcceptGap)])
+    first = [action for action in first if not isinstance(action.recipe, AcceptGap)]
     try:
         executor.run(first)
         for one in build(shares, executor, partial(recorder.record_units, files.histories), processors):

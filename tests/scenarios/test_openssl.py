@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -415,3 +416,31 @@ def test_a_memory_from_elsewhere_is_not_believed(remembered: Estate, tmp_path_fa
     shutil.copy(theirs.path(".cache/openssl"), remembered.path(".cache/openssl"))
     remembered.later("1m")
     assert remembered.apply().reasons("authority/web-ca/import") == ["openssl-revoked"]
+
+
+# -- what a plan of all this holds ------------------------------------------------------------------------------------
+
+
+def test_a_saved_plan_names_what_is_taken_in_and_the_lists_number_and_entries(estate: Estate) -> None:
+    revoke(estate, estate.path("hosts/www/etc/ssl/certs/www.crt"), "keyCompromise")
+    assert estate.run("plan", "--out", "plan.json").status == 0
+    saved = json.loads((estate.folder / "plan.json").read_text())
+    makes = {one["id"]: one["makes"] for one in saved["actions"]}
+    serial = format(estate.host("www").serial_number, "x")
+    ((id, taken_in),) = makes["authority/web-ca/import"]["revocations"]
+    assert (id, taken_in["reason"]) == ("host/www/certificate", "key_compromise")
+    (entry,) = makes["authority/web-ca/crl"]["revoked"]
+    assert entry["serial"].lstrip("0") == taken_in["serial"].lstrip("0") == serial
+    assert makes["authority/web-ca/crl"]["signer"]["unit"] == "authority/web-ca"
+    number = makes["authority/web-ca/crl"]["number"]
+    assert estate.run("apply", "--plan", "plan.json").status == 0
+    assert crl_number(estate.crl("web-ca")) == number
+
+
+def test_a_saved_plan_is_refused_when_another_revocation_came(estate: Estate) -> None:
+    revoke(estate, estate.path("hosts/www/etc/ssl/certs/www.crt"), "keyCompromise")
+    assert estate.run("plan", "--out", "plan.json").status == 0
+    revoke(estate, estate.path("hosts/mail/etc/ssl/certs/mail.crt"), "superseded")
+    refused = estate.run("apply", "--plan", "plan.json")
+    assert refused.status == 5
+    assert "authority/web-ca/import" in refused.err

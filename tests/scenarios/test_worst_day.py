@@ -16,6 +16,7 @@ from helpers import Project, Result, environment
 from users import as_nobody, hand_over, needs_root
 
 from pkibuild import cli
+from pkibuild.core.diagnostics import fail
 from pkibuild.observe.workspace import Workspace
 from pkibuild.world import World
 from pkibuild.world.tree import Tree
@@ -356,6 +357,27 @@ def test_a_journal_that_is_behind_signs_nothing(estate: Estate) -> None:
     estate.later("25d")
     estate.apply()
     assert crl_number(estate.crl("web-ca")) > number
+
+
+def test_a_gap_that_cannot_be_written_stays_a_loss(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock is the last that knows what the journal has lost: it must not forget before the gap is written."""
+    journal = estate.path("authorities/web-ca/journal.jsonl")
+    before = journal.read_bytes()
+    estate.edit(*ALIAS)
+    estate.apply()
+    journal.write_bytes(before)
+    lock = (estate.folder / "pki.lock").read_bytes()
+
+    def full(*_: object) -> None:
+        raise fail("write-failed", "the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tree, "append", full)
+        assert estate.run("apply", "--accept-lost-history", "web-ca").status == 1
+    assert (estate.folder / "pki.lock").read_bytes() == lock
+    assert journal.read_bytes() == before
+    estate.apply("--accept-lost-history", "web-ca")
+    assert "gap" in [one["event"] for one in estate.journal("web-ca")]
 
 
 @pytest.mark.parametrize("edit", [True, False], ids=["certificate", "list"])
