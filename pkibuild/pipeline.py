@@ -32,7 +32,7 @@ from pkibuild.plan.planner import make_plan, plan_delivery, with_orphans
 from pkibuild.plan.saved import Saved
 from pkibuild.plan.skip import SkipPolicy, UnchangedUnits, signatures
 from pkibuild.plan.status import status as states
-from pkibuild.plan.watch_list import quiet
+from pkibuild.plan.watch_list import unchanged_tree
 from pkibuild.plan.why import explain
 from pkibuild.resolve.units import Units
 from pkibuild.review.risks import with_risks
@@ -112,8 +112,10 @@ def plan(manifest: Manifest, world: World, options: Options) -> Plan:
         files = observed.source
         _remember(workspace, files, memory, planned.unchanged, observed.lock_file.digest)
         if options == Options():
-            watched = quiet(workspace, units.paths(), files, planned.draft, planned.unchanged, made, world.started)
-            made = replace(made, quiet=watched)
+            watched = unchanged_tree(
+                workspace, units.paths(), files, planned.draft, planned.unchanged, made, world.started
+            )
+            made = replace(made, watch=watched)
     world.hold(manifest, units, observed, planned)
     return made
 
@@ -146,7 +148,7 @@ def _plan(
         digest, journals = observed.lock_file.digest, signatures(source)
         unchanged = UnchangedUnits(manifest, workspace.tree, digest, journals, now, world.started, memory.keys, forks)
     draft, made = make_plan(manifest, units, source, observed.lock, now, texts, unchanged or SkipPolicy(), dated, forks)
-    wanted = Wanted(units.paths(), draft.seen, made.actions)
+    wanted = Wanted(units.paths(), draft.planned_ids, made.actions)
     orphans = find_orphans(source, manifest, wanted, now, unchanged.skipped if unchanged else ())
     if unchanged is not None:
         unchanged.forget(unit_of(one.id) for one in orphans)
@@ -155,7 +157,7 @@ def _plan(
     if options.prune is not None:
         removed, orphans = prune(orphans, options.prune, dated, source)
     made = with_orphans(made, orphans, removed)
-    selection.check_named(options.only, draft.seen)
+    selection.check_named(options.only, draft.planned_ids)
     made = selection.only(made, options.only)
     if options.due:
         made = selection.due(made)
@@ -249,7 +251,9 @@ def apply(manifest: Manifest, world: World, options: Options, progress: Progress
         _remember(workspace, files, memory, unchanged, outcome.lock_file.digest)
     world.hold(manifest, units, files, planned)
     if options == Options() and not outcome.diagnostics:
-        made = replace(made, quiet=quiet(workspace, units.paths(), files, draft, unchanged, made, world.started))
+        made = replace(
+            made, watch=unchanged_tree(workspace, units.paths(), files, draft, unchanged, made, world.started)
+        )
     shown = tuple(map(manifest.located, outcome.diagnostics))
     return replace(made, pending=(*made.pending, *outcome.pending)), Result(outcome.done, outcome.pending, shown)
 

@@ -25,7 +25,7 @@ from pkibuild.model.plan import NOT_BUILT, Action, Pending, Reason, Verb
 from pkibuild.model.recipes import Assemble, Part, SetMode
 from pkibuild.observe.after_run import AfterRun
 from pkibuild.observe.parts import certificate_part, key_part, parts_in
-from pkibuild.observe.source import FileSeen
+from pkibuild.observe.source import ObservedFile
 from pkibuild.review.causes import Causes, pointer, written_at
 from pkibuild.state.lock.lock import LockEntry
 from pkibuild.state.receipt import ReceiptFile
@@ -93,7 +93,7 @@ class BundleKind(Kind[BundleArtifact]):
             except ValueError:
                 seen = replace(seen, state="damaged")
         if seen.state == "closed" and not needs:  # a key that cannot be read here
-            draft.seen.add(artifact.id)
+            draft.planned_ids.add(artifact.id)
             draft.unchanged += 1
             return
         if seen.state == "present" and None not in wanted and parts == wanted:
@@ -138,7 +138,7 @@ class BundleKind(Kind[BundleArtifact]):
         return FileFacts("", tuple(part or "" for _, _, part in sources))
 
     def record(self, artifact: BundleArtifact, unit: Unit, after: AfterRun, texts: Texts) -> Recorded:
-        behind = after.lags(artifact.id)
+        behind = after.is_unfinished(artifact.id)
         if behind and artifact.id in after.lock:
             return Recorded()
         parts = after.made_parts(artifact.path)
@@ -212,14 +212,14 @@ def _role(id: str) -> Any:
     return "key" if id.endswith("/key") else "certificate"
 
 
-def _is_ours(context: Context, seen: FileSeen, parts: Sequence[str] | None) -> bool:
+def _is_ours(context: Context, seen: ObservedFile, parts: Sequence[str] | None) -> bool:
     """Whether it may be overwritten: what is remembered, empty, or made of what was issued here."""
     if seen.in_receipt or seen.written_parts is not None or seen.state in ("absent", "closed"):
         return True
     return seen.state == "present" and (not parts or context.source.has_issued(parts))
 
 
-def _reason(seen: FileSeen, wanted: tuple[str | None, ...], needs: tuple[str, ...]) -> tuple[Verb, Reason]:
+def _reason(seen: ObservedFile, wanted: tuple[str | None, ...], needs: tuple[str, ...]) -> tuple[Verb, Reason]:
     if seen.state == "absent" and seen.written_parts is None:
         return "new", NOT_BUILT
     if needs:
@@ -231,7 +231,7 @@ def _reason(seen: FileSeen, wanted: tuple[str | None, ...], needs: tuple[str, ..
     return "refresh", Reason("parts-changed", "what is in it changed")
 
 
-def _keep(context: Context, artifact: BundleArtifact, seen: FileSeen, parts: tuple[str, ...], moves: Moves) -> None:
+def _keep(context: Context, artifact: BundleArtifact, seen: ObservedFile, parts: tuple[str, ...], moves: Moves) -> None:
     if artifact.secret and seen.mode is not None and seen.mode & 0o077:
         reason = Reason("mode-changed", f"its mode was {seen.mode:04o}, and others could read it")
         recipe = SetMode(artifact.path, KEY_MODE)

@@ -19,7 +19,7 @@ from pkibuild.model.manifest import Host
 from pkibuild.model.plan import NOT_BUILT, Action, Change, Reason, Verb
 from pkibuild.model.recipes import Link, Write
 from pkibuild.observe.after_run import AfterRun
-from pkibuild.observe.source import FileSeen
+from pkibuild.observe.source import ObservedFile
 from pkibuild.review.causes import Causes, changed_places, pointer
 from pkibuild.review.changes import text_changes
 from pkibuild.state.lock.lock import LockEntry
@@ -91,7 +91,7 @@ class ConfigKind(Kind[ConfigArtifact]):
         return None
 
     def record(self, artifact: ConfigArtifact, unit: Unit, after: AfterRun, texts: Texts) -> Recorded:
-        behind = after.lags(artifact.id)
+        behind = after.is_unfinished(artifact.id)
         if behind and artifact.id in after.lock:
             return Recorded()
         digest, inputs = after.made_digest(artifact.path), ""
@@ -145,7 +145,7 @@ class _Before(Record):
     """The config as it is there, or as the old manifest renders it."""
 
     artifact: ConfigArtifact
-    seen: FileSeen
+    seen: ObservedFile
     built: ConfigArtifact | None
     """That of the old manifest, in a diff."""
     inputs: str
@@ -179,7 +179,7 @@ class _Before(Record):
         return changes or ((Change("secret options", (MASK,), (MASK,)),) if text != data else ())
 
 
-def _before(context: Context, artifact: ConfigArtifact, seen: FileSeen) -> _Before:
+def _before(context: Context, artifact: ConfigArtifact, seen: ObservedFile) -> _Before:
     built = seen.built if isinstance(seen.built, ConfigArtifact) else None
     inputs = seen.inputs
     if built is not None:
@@ -187,18 +187,18 @@ def _before(context: Context, artifact: ConfigArtifact, seen: FileSeen) -> _Befo
     return _Before(artifact, seen, built, inputs)
 
 
-def _is_ours(seen: FileSeen) -> bool:
+def _is_ours(seen: ObservedFile) -> bool:
     """Whether it may be overwritten. An empty file is what is left of ours when the power fails."""
     if seen.built is not None or seen.in_receipt:
         return True
     return seen.state == "present" and (not seen.data or _HEADER in seen.data[:400] or seen.in_lock)
 
 
-def _mode_fits(artifact: ConfigArtifact, seen: FileSeen) -> bool:
+def _mode_fits(artifact: ConfigArtifact, seen: ObservedFile) -> bool:
     return seen.mode is None or not seen.mode & ~artifact.mode & 0o077
 
 
-def _reason(seen: FileSeen, same: bool, before: _Before) -> tuple[Verb, Reason]:
+def _reason(seen: ObservedFile, same: bool, before: _Before) -> tuple[Verb, Reason]:
     if seen.state == "absent":
         return ("restore", Reason("missing", "it is missing")) if seen.in_receipt else ("new", NOT_BUILT)
     if seen.written_digest and seen.digest != seen.written_digest:

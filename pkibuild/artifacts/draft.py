@@ -18,7 +18,7 @@ class Tally(Record):
     """How far a draft had come before a unit."""
 
     unchanged: int
-    told: int
+    entries: int
     next_due: tuple[str, int] | None
     horizon: int
 
@@ -39,11 +39,11 @@ class Draft(Struct):
     """What the lock does not yet say of artifacts that stay as they are."""
     leftovers: list[str] = field(default_factory=list)
     """Keys beside which a killed run has left one that nothing was ever signed for."""
-    seen: set[str] = field(default_factory=set)
-    """Every id that is wanted."""
+    planned_ids: set[str] = field(default_factory=set)
+    """Every id that this plan covers."""
     next_due: tuple[str, int] | None = None
     horizon: int = END_OF_TIME
-    """The first time, renewals apart, at which something may have to be done or said."""
+    """The first time, renewals apart, at which something may have to be done or reported."""
     clamped: dict[str, list[str]] = field(default_factory=dict)
     """Authority → units whose certificates end with it, before their declared end."""
     unbuilt: dict[str, bool] = field(default_factory=dict)
@@ -55,22 +55,22 @@ class Draft(Struct):
     restoring: set[str] = field(default_factory=set)
     """Names of authorities whose journals bring something back in this plan."""
 
-    def fresh(self) -> Tally:
-        """How far it has come; times are counted anew until `merge`."""
-        before = Tally(self.unchanged, self._told(), self.next_due, self.horizon)
+    def checkpoint(self) -> Tally:
+        """The state before a unit; times are collected anew until `include_earlier_times`."""
+        before = Tally(self.unchanged, self._count(), self.next_due, self.horizon)
         self.next_due, self.horizon = None, END_OF_TIME
         return before
 
-    def is_quiet(self, before: Tally) -> bool:
-        """Whether nothing was found since that is to be done or told."""
-        return self._told() == before.told
+    def is_unchanged_since(self, before: Tally) -> bool:
+        """Whether nothing was added since: no action, entry or diagnostic."""
+        return self._count() == before.entries
 
-    def _told(self) -> int:
+    def _count(self) -> int:
         lists = (self.actions, self.pending, self.kept, self.problems.found, self.leftovers, *self.clamped.values())
         return sum(map(len, lists))
 
-    def merge(self, before: Tally) -> None:
-        """Count times since the beginning again."""
+    def include_earlier_times(self, before: Tally) -> None:
+        """Let times from before the checkpoint count again."""
         if before.next_due is not None:
             self.due(*before.next_due)
         self.horizon = min(self.horizon, before.horizon)
@@ -95,7 +95,7 @@ class Draft(Struct):
         self.unchanged += part.unchanged
         self.kept.update(part.kept)
         self.leftovers += part.leftovers
-        self.seen |= part.seen
+        self.planned_ids |= part.planned_ids
         if part.next_due is not None:
             self.due(*part.next_due)
         self.horizon = min(self.horizon, part.horizon)
@@ -107,18 +107,18 @@ class Draft(Struct):
         self.restoring |= part.restoring
 
     def add(self, action: Action) -> None:
-        self.seen.add(action.id)
+        self.planned_ids.add(action.id)
         self.actions[action.id] = action
 
     def keep(self, entry: LockEntry) -> None:
         """An artifact that stays as it is."""
-        self.seen.add(entry.id)
+        self.planned_ids.add(entry.id)
         self.unchanged += 1
         if self.lock.entry(entry.id) != entry:
             self.kept[entry.id] = entry
 
     def wait(self, pending: Pending) -> None:
-        self.seen.add(pending.id)
+        self.planned_ids.add(pending.id)
         self.waiting.add(pending.id)
         self.pending.append(pending)
 

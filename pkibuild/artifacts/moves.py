@@ -12,10 +12,10 @@ from pkibuild.model.desired import AnyArtifact, Artifact, KeyArtifact
 from pkibuild.model.layout import STAGED, public_path
 from pkibuild.model.plan import Action, Change, Reason
 from pkibuild.model.recipes import Stay
-from pkibuild.observe.source import CertificateSeen, FileSeen, KeySeen, Source
+from pkibuild.observe.source import ObservedCertificate, ObservedFile, ObservedKey, Source
 
 Moves = tuple[tuple[str, str], ...]
-Seen = TypeVar("Seen", CertificateSeen, FileSeen)
+Seen = TypeVar("Seen", ObservedCertificate, ObservedFile)
 
 PATH_CHANGED = Reason("path-changed", "it belongs to another path now")
 
@@ -48,7 +48,7 @@ def only_moving(artifact: Artifact, moves: Moves) -> Action:
     return moving(action, moves)
 
 
-def key_moves(key: KeyArtifact, seen: KeySeen, old: str) -> Moves:
+def key_moves(key: KeyArtifact, seen: ObservedKey, old: str) -> Moves:
     """The key itself, its public half, and what a killed run has left beside it."""
     staged = seen.staging and seen.staged is not None and seen.staged.encrypted
     suffixes = [(True, old, ""), (seen.staging, old, STAGED)]
@@ -60,7 +60,7 @@ def key_moves(key: KeyArtifact, seen: KeySeen, old: str) -> Moves:
 
 def refuse_foreign(context: Context, artifact: Artifact) -> None:
     """An error: something lies at an artifact's path that pkibuild did not make."""
-    context.draft.seen.add(artifact.id)
+    context.draft.planned_ids.add(artifact.id)
     context.draft.problems.error(
         "not-ours",
         f"`{artifact.path}` is there already, and pkibuild did not make it",

@@ -137,9 +137,9 @@ def show_plan(plan: Plan, arguments: Namespace, world: World, word: str = "Plan"
 
 def remember(plan: Plan, arguments: Namespace, world: World) -> None:
     """Keep what was told of an unchanged tree, so that the next run can tell it at once (`quick`)."""
-    quiet = plan.quiet
+    watch = plan.watch
     plain = arguments.format == "text" and arguments.color == "auto" and not (arguments.quiet or arguments.verbose)
-    if quiet is None or not plain or arguments.output is not None or "PKIBUILD_NOW" in world.env:
+    if watch is None or not plain or arguments.output is not None or "PKIBUILD_NOW" in world.env:
         return
     from pkibuild.cache import answer as quick
     from pkibuild.cache.store import save_answer
@@ -150,10 +150,10 @@ def remember(plan: Plan, arguments: Namespace, world: World) -> None:
     err = [diagnostics.text(plan.warnings, Style(coloured)) if plan.warnings else "" for coloured in (False, True)]
     texts = dict.fromkeys(("plan", "apply"), (out[0], out[1], err[0], err[1]))
     name = options.manifest_path(arguments)
-    data = quick.pack(quiet.root, name, world.user(), texts, quiet.started, quiet.until, quiet.watched)
+    data = quick.pack(watch.root, name, world.user(), texts, watch.started, watch.until, watch.watched)
     if data is not None:
         try:
-            save_answer(world.tree(quiet.root), quick.ANSWER, data)
+            save_answer(world.tree(watch.root), quick.ANSWER, data)
         except UserError:  # a folder that may only be read is planned as well, only not as fast
             return
 

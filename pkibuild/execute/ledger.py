@@ -69,8 +69,8 @@ class Journals:
         return found
 
 
-class Asking:
-    """Of a process that works for another one: it asks that one to commit."""
+class ForwardedDrafts:
+    """Journal lines of a worker process, which the main process commits."""
 
     def __init__(self, ask: Callable[[Drafts], None]) -> None:
         self._ask = ask

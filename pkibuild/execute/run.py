@@ -80,7 +80,7 @@ def carry_out(
     processors = jobs or world.processors()
     executor = Executor(tree, files.histories, opened, plan.now, processors, progress.step)
     progress.start(len(actions))
-    first, shares = split(units.made.values(), actions, processors)
+    first, shares = split(units.resolved.values(), actions, processors)
     others = Built()
     # Nothing may be recorded unless these are written: the lock is the last that knows what a journal has lost.
     executor.run([action for action in first if isinstance(action.recipe, AcceptGap)])

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from pkibuild.core.values import Record
 from pkibuild.execute.executor import TOGETHER, Executor
-from pkibuild.execute.ledger import Asking, Drafts
+from pkibuild.execute.ledger import Drafts, ForwardedDrafts
 from pkibuild.model.desired import Unit
 from pkibuild.model.plan import Action, Built, Done, unit_of
 from pkibuild.model.recipes import Assemble, FinishKey, Link, MakeKey, SetMode, Sign, Write
@@ -107,7 +107,7 @@ def _work(channel: Channel, shares: Sequence[Share], executor: Executor, record:
         channel.send(lines)
         channel.receive()
 
-    deputy = executor.deputy(Asking(ask))
+    deputy = executor.deputy(ForwardedDrafts(ask))
     channel.send(None)
     with channel.answering():
         while (number := channel.receive()) is not None:

@@ -101,7 +101,7 @@ class Orphan(Record):
     """Of a certificate, as `DNS:www.abc.com`."""
 
 
-class Quiet(Record):
+class UnchangedTree(Record):
     """That nothing is to be done, how long this holds, and what it hangs on: for the quick answer of the next run."""
 
     root: str
@@ -137,7 +137,7 @@ class Plan(Record):
     """Digest of the lock that it was made with; empty where there is none, and of a diff."""
     aged: tuple[str, ...] = ()
     """Ids of what a saved plan would make so late that it would be due at once."""
-    quiet: Quiet | None = None
+    watch: UnchangedTree | None = None
     """Set where nothing at all is to be done or told apart."""
 
     @property

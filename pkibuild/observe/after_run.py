@@ -57,7 +57,7 @@ class AfterRun(Files):
         """SHA-256 of what this run has written; None where it has written nothing, or a key."""
         return self._done.digests.get(path)
 
-    def lags(self, id: str) -> bool:
+    def is_unfinished(self, id: str) -> bool:
         """Whether something is to be done with it that this run has not done: it is what it was before."""
         return id in self._planned and id not in self._finished
 

@@ -24,13 +24,13 @@ from pkibuild.observe.lock_only import remembered_authorities
 from pkibuild.observe.memos import Cache
 from pkibuild.observe.parts import certificate_part
 from pkibuild.observe.source import (
-    CertificateSeen,
-    CrlSeen,
-    FileSeen,
     Former,
     Generation,
     History,
-    KeySeen,
+    ObservedCertificate,
+    ObservedCrl,
+    ObservedFile,
+    ObservedKey,
     State,
 )
 from pkibuild.state import receipt as receipts
@@ -62,7 +62,7 @@ class Files:
 
     # -- keys --------------------------------------------------------------------
 
-    def key(self, key: KeyArtifact, certificate_id: str) -> KeySeen:
+    def key(self, key: KeyArtifact, certificate_id: str) -> ObservedKey:
         self._keys.next_unit()
         public = public_path(key.path)
         staging = self._lies(key.path + STAGED)
@@ -71,7 +71,7 @@ class Files:
         staged = self._keys.at(key.path + STAGED, public + STAGED)[1] if staging else None
         known = key.id in self.lock or self.histories.newest(certificate_id) is not None
         replaced = self._generation_of(facts, certificate_id) if staged else None
-        return KeySeen(state, facts, mode, staged, staging, half and state == "present", known, replaced)
+        return ObservedKey(state, facts, mode, staged, staging, half and state == "present", known, replaced)
 
     def _generation_of(self, facts: KeyFacts | None, certificate_id: str) -> int | None:
         """The generation under which the journals know a key, by the last certificate that was made for it."""
@@ -85,7 +85,7 @@ class Files:
 
     # -- certificates --------------------------------------------------------------
 
-    def certificate(self, certificate: CertificateArtifact) -> CertificateSeen:
+    def certificate(self, certificate: CertificateArtifact) -> ObservedCertificate:
         entry = self.lock.entry(certificate.id)
         remembered = entry.facts if entry and isinstance(entry.facts, CertificateFacts) else None
         state, der = self._der_at(certificate.path)
@@ -105,7 +105,7 @@ class Files:
         )
         known = newest is not None or (remembered is not None and remembered.fingerprint == fingerprint)
         former = self._former(certificate.id, der, facts) if facts is not None and not known else None
-        return CertificateSeen(state, facts, recorded, earlier, known, former)
+        return ObservedCertificate(state, facts, recorded, earlier, known, former)
 
     def _former(self, node: str, der: bytes, facts: CertificateFacts) -> Former | None:
         """As what of the same host the journals know a certificate."""
@@ -180,7 +180,7 @@ class Files:
         found = self.tree.stat(path)
         return found is not None and found.kind in ("file", "link")
 
-    def taken(self, path: str, by: str = "") -> bool:
+    def is_occupied(self, path: str, by: str = "") -> bool:
         there, coming = self.tree.stat(path), self.tree.stat(by) if by else None
         return there is not None and (coming is None or there.inode != coming.inode)
 
@@ -210,11 +210,11 @@ class Files:
                 return Receipt()
             raise
 
-    def file(self, artifact: Artifact, unit: Unit) -> FileSeen:
+    def file(self, artifact: Artifact, unit: Unit) -> ObservedFile:
         noted = self.receipt(unit).files.get(artifact.path.removeprefix(unit.folder + "/"))
         entry = self.lock.entry(artifact.id)
         remembered = entry.facts if entry and isinstance(entry.facts, FileFacts) else None
-        seen = FileSeen("absent", in_receipt=noted is not None, in_lock=entry is not None)
+        seen = ObservedFile("absent", in_receipt=noted is not None, in_lock=entry is not None)
         if noted is not None:
             parts = tuple(noted.inputs.split())
             seen = replace(seen, written_digest=noted.digest, written_parts=parts, inputs=noted.inputs)
@@ -261,11 +261,11 @@ class Files:
 
     # -- authorities -------------------------------------------------------------------
 
-    def crl(self, id: str, path: str, der: bool, authority: Authority, generation: int) -> CrlSeen:
+    def crl(self, id: str, path: str, der: bool, authority: Authority, generation: int) -> ObservedCrl:
         data = self.tree.read(path)
         newest, is_last = self._newest_list(authority, generation)
         if data is None:
-            return CrlSeen("absent", recorded=newest if is_last else b"")
+            return ObservedCrl("absent", recorded=newest if is_last else b"")
         try:
             content = data if der else pem.only_der(data, pem.CRL)
             entry = self.lock.entry(id)
@@ -276,9 +276,9 @@ class Files:
 
                 facts = inspect.crl_facts(content)
         except ValueError:
-            return CrlSeen("damaged", recorded=newest)
+            return ObservedCrl("damaged", recorded=newest)
         same = newest == content or (bool(newest) and self._is_later(facts, content, newest, path))
-        return CrlSeen("present", facts, b"" if same else newest)
+        return ObservedCrl("present", facts, b"" if same else newest)
 
     def _newest_list(self, authority: Authority, generation: int) -> tuple[bytes, bool]:
         """The newest list that is in the journal, and whether no later one is known: plain OpenSSL's has its number."""

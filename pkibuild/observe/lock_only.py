@@ -16,13 +16,13 @@ from pkibuild.model.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts
 from pkibuild.model.manifest import Attributes, Authority
 from pkibuild.model.plan import unit_of
 from pkibuild.observe.source import (
-    CertificateSeen,
-    CrlSeen,
-    FileSeen,
     Former,
     Generation,
     History,
-    KeySeen,
+    ObservedCertificate,
+    ObservedCrl,
+    ObservedFile,
+    ObservedKey,
     State,
 )
 from pkibuild.state.journal.histories import journal_of
@@ -53,22 +53,24 @@ class Remembered:
         node = self._by_path.get(path)
         return self.lock.entry(node) if node else None
 
-    def key(self, key: KeyArtifact, certificate_id: str) -> KeySeen:
+    def key(self, key: KeyArtifact, certificate_id: str) -> ObservedKey:
         found = self._at(key.id, key.path)
         known = key.id in self.lock or certificate_id in self.lock
         if found is not None and isinstance(found.facts, KeyFacts):
-            return KeySeen("present", found.facts, known=known)
-        return KeySeen("absent" if found is None else "damaged", known=known)
+            return ObservedKey("present", found.facts, known=known)
+        return ObservedKey("absent" if found is None else "damaged", known=known)
 
-    def certificate(self, certificate: CertificateArtifact) -> CertificateSeen:
+    def certificate(self, certificate: CertificateArtifact) -> ObservedCertificate:
         recorded = self._recorded(self.lock.entry(certificate.id))
         found = self._at(certificate.id, certificate.path)
         if found is None or not isinstance(found.facts, CertificateFacts):
-            return CertificateSeen("absent" if found is None else "damaged", None, recorded, known=recorded is not None)
+            return ObservedCertificate(
+                "absent" if found is None else "damaged", None, recorded, known=recorded is not None
+            )
         facts = recorded.facts if recorded and found.id == certificate.id else found.facts
         other = self._recorded(found) if recorded is None and unit_of(found.id) == unit_of(certificate.id) else None
         former = Former(found.id, other) if other is not None else None
-        return CertificateSeen("present", facts, recorded, known=recorded is not None, former=former)
+        return ObservedCertificate("present", facts, recorded, known=recorded is not None, former=former)
 
     @staticmethod
     def _recorded(entry: LockEntry | None) -> Recorded | None:
@@ -80,7 +82,7 @@ class Remembered:
         entry = self.lock.entry(id)
         return entry.path if entry is not None and entry.path != path else ""
 
-    def taken(self, path: str, by: str = "") -> bool:  # noqa: ARG002 - every source is asked the same
+    def is_occupied(self, path: str, by: str = "") -> bool:  # noqa: ARG002 - every source is asked the same
         """The lock does not know the names of retired keys, so a plan from it may name the next one otherwise."""
         return False
 
@@ -90,16 +92,16 @@ class Remembered:
         recorded = self._recorded(entry)
         return recorded.facts.fingerprint if recorded else ""
 
-    def file(self, artifact: Artifact, unit: Unit) -> FileSeen:  # noqa: ARG002 - every source is asked the same
+    def file(self, artifact: Artifact, unit: Unit) -> ObservedFile:  # noqa: ARG002 - every source is asked the same
         own = self.lock.entry(artifact.id)
         remembered = own.facts.parts if own and isinstance(own.facts, FileFacts) else None
         entry = self._at(artifact.id, artifact.path)
         if entry is None or not isinstance(entry.facts, FileFacts):
             state: State = "absent" if entry is None else "damaged"
-            return FileSeen(state, written_parts=remembered, in_receipt=state == "damaged", in_lock=own is not None)
+            return ObservedFile(state, written_parts=remembered, in_receipt=state == "damaged", in_lock=own is not None)
         facts = entry.facts
         mode = config_mode(entry.mode) if entry.mode is not None and entry.kind == "config" else None
-        return FileSeen(
+        return ObservedFile(
             "present",
             data=self._text(artifact.path, facts.digest),
             digest=facts.digest,
@@ -136,15 +138,15 @@ class Remembered:
         der: bool,  # noqa: ARG002 - the lock says the same of both forms
         authority: Authority,
         generation: int,
-    ) -> CrlSeen:
+    ) -> ObservedCrl:
         entry = self.lock.entry(id)
         if entry is not None and isinstance(entry.facts, CrlFacts):
-            return CrlSeen("present", entry.facts)
+            return ObservedCrl("present", entry.facts)
         # The list of a generation that this plan retires is still the present one's.
         present = self.lock.entry(f"{authority.id}/crl")
         if present is not None and present.generation == generation and isinstance(present.facts, CrlFacts):
-            return CrlSeen("absent", recorded_facts=present.facts)
-        return CrlSeen("absent")
+            return ObservedCrl("absent", recorded_facts=present.facts)
+        return ObservedCrl("absent")
 
     def history(self, authority: Authority) -> History:
         entry = self.lock.entry(f"{authority.id}/certificate")

@@ -18,7 +18,7 @@ from pkibuild.state.openssl.index import Changes
 State = Literal["absent", "present", "damaged", "closed"]
 
 
-class KeySeen(Record):
+class ObservedKey(Record):
     state: State
     facts: KeyFacts | None = None
     mode: int | None = None
@@ -42,7 +42,7 @@ class Former(Record):
     recorded: Recorded
 
 
-class CertificateSeen(Record):
+class ObservedCertificate(Record):
     state: State
     facts: CertificateFacts | None = None
     recorded: Recorded | None = None
@@ -53,7 +53,7 @@ class CertificateSeen(Record):
     """Set where the file was issued as another artifact of the same host, and nothing was issued as this one."""
 
 
-class FileSeen(Record):
+class ObservedFile(Record):
     """A file that is put together or rendered: what is there, and what was written there last."""
 
     state: State
@@ -82,7 +82,7 @@ class FileSeen(Record):
     """The artifact of the old manifest that would lie there, in a diff."""
 
 
-class CrlSeen(Record):
+class ObservedCrl(Record):
     state: State
     facts: CrlFacts | None = None
     recorded: bytes = b""
@@ -132,15 +132,15 @@ class Source(Protocol):
     @property
     def lock_only(self) -> bool: ...
 
-    def key(self, key: KeyArtifact, certificate_id: str) -> KeySeen: ...
+    def key(self, key: KeyArtifact, certificate_id: str) -> ObservedKey: ...
 
-    def certificate(self, certificate: CertificateArtifact) -> CertificateSeen: ...
+    def certificate(self, certificate: CertificateArtifact) -> ObservedCertificate: ...
 
     def moved_from(self, id: str, path: str) -> str:
         """Where the file of an artifact lies whose path was another one; empty when it is nowhere else."""
         ...
 
-    def taken(self, path: str, by: str = "") -> bool:
+    def is_occupied(self, path: str, by: str = "") -> bool:
         """Whether there is something at a path, other than the very file that is to come there."""
         ...
 
@@ -148,7 +148,7 @@ class Source(Protocol):
         """The fingerprint of the certificate at a path, empty when there is none."""
         ...
 
-    def file(self, artifact: Artifact, unit: Unit) -> FileSeen:
+    def file(self, artifact: Artifact, unit: Unit) -> ObservedFile:
         """What is there of an artifact that is put together or rendered."""
         ...
 
@@ -160,7 +160,7 @@ class Source(Protocol):
         """Digest of the public half of a private key's PEM block, as in a bundle."""
         ...
 
-    def crl(self, id: str, path: str, der: bool, authority: Authority, generation: int) -> CrlSeen: ...
+    def crl(self, id: str, path: str, der: bool, authority: Authority, generation: int) -> ObservedCrl: ...
 
     def history(self, authority: Authority) -> History: ...
 

@@ -169,7 +169,7 @@ def _attic(source: Files | Remembered, path: str, now: int) -> str:
     """A free place for a key: the second one of a name in a day does not take the first one's."""
     folder = f".attic/{format_date(now)}"
     place, number = f"{folder}/{path}", 2
-    while source.taken(place, path):
+    while source.is_occupied(place, path):
         place = f"{folder}-{number}/{path}"
         number += 1
     return place

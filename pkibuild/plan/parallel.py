@@ -62,7 +62,7 @@ def decide_in_shares(
         piece, own, last = decided
         packed = Decided(
             own.detached(),
-            {one.id: units.made[one.id] for one in piece if one.id in units.made},
+            {one.id: units.resolved[one.id] for one in piece if one.id in units.resolved},
             units.faults[faults:],
             dict(islice(texts.digests.items(), digests, None)),
             skip.results() if last else None,
@@ -75,7 +75,7 @@ def decide_in_shares(
         draft.join(one)
     for decided in others:
         draft.join(decided.draft)
-        units.made.update(decided.units)
+        units.resolved.update(decided.units)
         units.faults += decided.faults
         texts.digests.update(decided.digests)
         if decided.results is not None:

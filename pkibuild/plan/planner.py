@@ -160,10 +160,10 @@ def _decide(planner: Planner, units: Units, skip: SkipPolicy, leaves: Sequence[D
     draft = planner.draft.below()
     for declaration in leaves:
         unit = units.of(declaration)
-        before = draft.fresh()
+        before = draft.checkpoint()
         planner.decide(unit, draft)
         skip.decided(unit, draft, before)
-        draft.merge(before)
+        draft.include_earlier_times(before)
     planner.settle(draft)
     return draft
 

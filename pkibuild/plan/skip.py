@@ -212,7 +212,7 @@ class UnchangedUnits(SkipPolicy):
 
     def decided(self, unit: Unit, draft: Draft, before: Tally) -> None:
         """A unit was decided on: remember it, if nothing is to be done or told of it."""
-        if draft.is_quiet(before):
+        if draft.is_unchanged_since(before):
             self._remember(unit, draft.unchanged - before.unchanged, draft)
 
     def results(self) -> tuple[Mapping[str, UnitMemory], KeyMemo]:

@@ -8,14 +8,14 @@ from pkibuild.artifacts.draft import Draft
 from pkibuild.core.times import DAY, HOUR
 from pkibuild.model import layout
 from pkibuild.model.manifest import Manifest
-from pkibuild.model.plan import Plan, Quiet
+from pkibuild.model.plan import Plan, UnchangedTree
 from pkibuild.observe.files import Files
 from pkibuild.observe.workspace import RUNNING, Workspace
 from pkibuild.plan.skip import UnchangedUnits
 from pkibuild.state import marker as output
 
 
-def quiet(
+def unchanged_tree(
     workspace: Workspace,
     looked_at: Iterable[str],
     files: Files,
@@ -23,7 +23,7 @@ def quiet(
     unchanged: UnchangedUnits | None,
     plan: Plan,
     started: float,
-) -> Quiet | None:
+) -> UnchangedTree | None:
     """How long an empty plan holds, and on what; None for a plan that has anything to tell.
 
     `looked_at` are the paths of units that were decided on; what those that were passed over hang on is remembered.
@@ -42,7 +42,7 @@ def quiet(
     paths = (*_below(manifest, files), *looked_at, *(path for memory in passed for path, _ in memory[-1]))
     below = (f"{root}/{path}" for path in paths)
     beside = (*manifest.watched, workspace.lock_path)
-    return Quiet(root, started, until, tuple(dict.fromkeys((*beside, *below))))
+    return UnchangedTree(root, started, until, tuple(dict.fromkeys((*beside, *below))))
 
 
 def _below(manifest: Manifest, files: Files) -> Iterator[str]:

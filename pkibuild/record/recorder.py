@@ -93,7 +93,7 @@ class Recorder(Record):
     def _touched(self, source: AfterRun, done: Done, recorded: Container[str]) -> Iterator[Unit]:
         """Units of which something was done, or is not recorded as it is."""
         ids = set(done.ids)
-        for unit in self.units.made.values():
+        for unit in self.units.resolved.values():
             if unit.id in recorded:
                 continue
             own = {f"{unit.id}/import", *(artifact.id for artifact in unit.artifacts)}
@@ -104,7 +104,7 @@ class Recorder(Record):
     def _forgotten(self) -> Iterator[str]:
         """Nodes that nothing declares and that are not there any more; authorities are never forgotten."""
         lock = self.lock_file.lock
-        nodes = (node for node in lock.undeclared(self.draft.seen) if unit_of(node) not in self.skipped)
+        nodes = (node for node in lock.undeclared(self.draft.planned_ids) if unit_of(node) not in self.skipped)
         undeclared = [node for node in nodes if not node.startswith("authority/")]
         paths = set(self.units.paths()) if undeclared else set()
         for node in undeclared:
@@ -198,7 +198,8 @@ def _left_over(unit: Unit, source: AfterRun, files: Mapping[str, ReceiptFile]) -
     return {
         path: one
         for path, one in before.items()
-        if path not in files and (source.lags(one.node) or source.tree.stat(f"{unit.folder}/{path}") is not None)
+        if path not in files
+        and (source.is_unfinished(one.node) or source.tree.stat(f"{unit.folder}/{path}") is not None)
     }
 
 

@@ -31,14 +31,14 @@ class Units:
         self._services = _by_host(manifest)
         self._expander = Expander(manifest.authorities, manifest.path, manifest.folder)
         self.faults: list[Fault] = []
-        self.made: dict[str, Unit] = {}
+        self.resolved: dict[str, Unit] = {}
         """Those that were asked for and are kept, by id."""
 
     def __iter__(self) -> Iterator[Unit]:
         return map(self.of, self._manifest.declarations())
 
     def of(self, declaration: Declaration) -> Unit:
-        unit = self.made.get(declaration.id)
+        unit = self.resolved.get(declaration.id)
         if unit is None:
             if isinstance(declaration, Host):
                 services = self._services.get(declaration.name, [])
@@ -48,12 +48,12 @@ class Units:
                 artifacts = registry.desired(Scope(self._manifest, declaration, ()))
                 unit = Unit(declaration.id, declaration, layout.unit_folder(declaration), artifacts)
             if self._kept or isinstance(declaration, Authority):
-                self.made[declaration.id] = unit
+                self.resolved[declaration.id] = unit
         return unit
 
     def paths(self) -> Iterator[str]:
         """Every file that a plan of those that were asked for looks at."""
-        return (path for unit in self.made.values() for path in unit.paths)
+        return (path for unit in self.resolved.values() for path in unit.paths)
 
     @property
     def problems(self) -> Problems:

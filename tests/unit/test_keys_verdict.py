@@ -11,7 +11,7 @@ from pkibuild.artifacts.key.verdict import KeyState, KeyVerdict, decide
 from pkibuild.model.desired import KeyArtifact, Rights
 from pkibuild.model.facts import KeyFacts
 from pkibuild.model.manifest import KeySpec, Secret
-from pkibuild.observe.source import KeySeen
+from pkibuild.observe.source import ObservedKey
 
 OWN = KeyFacts("ecdsa-p256", "own")
 OTHER = KeyFacts("ecdsa-p256", "other")
@@ -23,14 +23,14 @@ HOST = KeyState(
     key=KeyArtifact(
         "host/www/key", "key", "hosts/www/www.key", Rights(), ("hosts", "www", "key"), KeySpec("ecdsa-p256")
     ),
-    seen=KeySeen("present", OWN, 0o400, known=True),
+    seen=ObservedKey("present", OWN, 0o400, known=True),
     certified="own",
     generation=1,
-    sacred=False,
+    is_authority=False,
     protected=True,
     renewing=False,
 )
-AUTHORITY = replace(HOST, sacred=True)
+AUTHORITY = replace(HOST, is_authority=True)
 
 
 def spec(state: KeyState, /, **fields: Any) -> KeyState:
@@ -44,7 +44,7 @@ def seen(state: KeyState, /, **fields: Any) -> KeyState:
 
 
 def absent(state: KeyState, /, **fields: Any) -> KeyState:
-    return replace(state, seen=KeySeen("absent", known=True, **fields))
+    return replace(state, seen=ObservedKey("absent", known=True, **fields))
 
 
 def codes(verdict: KeyVerdict) -> list[str]:
@@ -62,7 +62,7 @@ def test_a_key_that_cannot_be_read_is_taken_to_fit(state: KeyState) -> None:
 
 
 def test_what_was_never_made_is_new() -> None:
-    state = replace(HOST, seen=KeySeen("absent"), certified="", generation=None)
+    state = replace(HOST, seen=ObservedKey("absent"), certified="", generation=None)
     verdict = decide(spec(state, generation=4))
     assert (verdict.verb, verdict.public, verdict.generation, codes(verdict)) == ("new", None, 4, ["not-built"])
 

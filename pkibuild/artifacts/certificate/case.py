@@ -12,7 +12,7 @@ from pkibuild.core.times import format_date, format_time
 from pkibuild.core.values import Record
 from pkibuild.model.desired import CertificateArtifact
 from pkibuild.model.manifest import Authority
-from pkibuild.observe.source import CertificateSeen, KeySeen
+from pkibuild.observe.source import ObservedCertificate, ObservedKey
 from pkibuild.x509.attributes import format_subject
 from pkibuild.x509.contents import window
 
@@ -23,8 +23,8 @@ class Case(Record):
     certificate: CertificateArtifact
     issuer: IssuerView | None
     """None when self-signed."""
-    key: KeySeen
-    seen: CertificateSeen
+    key: ObservedKey
+    seen: ObservedCertificate
     held: Held | None
     lost: bool
     """The file is not what the journal says: absent, damaged, an earlier one, or changed by hand."""
@@ -116,7 +116,7 @@ def guard_protected(context: Context, case: Case, held: Held) -> None:
 
 
 def refuse_foreign(context: Context, certificate: CertificateArtifact) -> None:
-    context.draft.seen.add(certificate.id)
+    context.draft.planned_ids.add(certificate.id)
     context.draft.problems.error(
         "not-ours",
         f"`{certificate.path}` is there already, and pkibuild did not make it",

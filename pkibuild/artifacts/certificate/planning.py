@@ -70,7 +70,7 @@ def _key_state(context: Context, case: Case) -> KeyState:
         seen=case.key,
         certified=held.facts.public if held else "",
         generation=held.generation if held else None,
-        sacred=authority is not None,
+        is_authority=authority is not None,
         protected=authority is None or authority.protect,
         renewing=rotates
         and held is not None

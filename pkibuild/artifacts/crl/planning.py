@@ -21,7 +21,7 @@ from pkibuild.model.facts import sha
 from pkibuild.model.manifest import Authority, Crl
 from pkibuild.model.plan import NOT_BUILT, Action, Pending, Reason, Verb
 from pkibuild.model.recipes import Assemble, Part, SignCrl, Signer, Write
-from pkibuild.observe.source import CrlSeen
+from pkibuild.observe.source import ObservedCrl
 from pkibuild.state.journal.histories import journal_of
 from pkibuild.state.lock.lock import LockEntry
 
@@ -99,7 +99,7 @@ def _hindrance(context: Context, authority: Authority, view: CertificateView) ->
 
 def _plan_list(
     context: Context, one: GenerationList, view: CertificateView, needs: tuple[str, ...], numbers: Iterator[int]
-) -> CrlSeen:
+) -> ObservedCrl:
     """What is there of the list; what becomes of it is noted in the draft."""
     seen = context.source.crl(one.id, one.path(), False, one.authority, one.generation)
     facts = seen.facts
@@ -118,7 +118,7 @@ def _plan_list(
     return seen
 
 
-def _restored(context: Context, one: GenerationList, seen: CrlSeen) -> Action | None:
+def _restored(context: Context, one: GenerationList, seen: ObservedCrl) -> Action | None:
     """The newest list of the journal, when it is still right and the file is not it."""
     from pkibuild.x509 import inspect
 
@@ -145,7 +145,7 @@ def _restored(context: Context, one: GenerationList, seen: CrlSeen) -> Action | 
 def _sign_list(
     context: Context,
     one: GenerationList,
-    seen: CrlSeen,
+    seen: ObservedCrl,
     reasons: tuple[Reason, ...],
     needs: tuple[str, ...],
     number: int,
@@ -185,7 +185,7 @@ def _sign_list(
     )
 
 
-def _plan_der(context: Context, one: GenerationList, seen: CrlSeen) -> None:
+def _plan_der(context: Context, one: GenerationList, seen: ObservedCrl) -> None:
     """The same list in DER, as clients fetch it."""
     path = one.path("crl-der")
     if any(waiting.id == one.id for waiting in context.draft.pending):

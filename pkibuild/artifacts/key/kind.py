@@ -20,7 +20,7 @@ from pkibuild.model.layout import beside, public_path
 from pkibuild.model.plan import Action, Reason, Verb
 from pkibuild.model.recipes import FinishKey, MakeKey, SetMode
 from pkibuild.observe.after_run import AfterRun
-from pkibuild.observe.source import KeySeen, Source
+from pkibuild.observe.source import ObservedKey, Source
 from pkibuild.review.causes import Causes, written_at
 from pkibuild.state.lock.lock import LockEntry
 from pkibuild.state.receipt import ReceiptFile
@@ -97,7 +97,7 @@ def is_weaker(before: str, after: str) -> bool:
     return before.startswith("ml-dsa-") and not after.startswith("ml-dsa-")
 
 
-def observe_key(source: Source, certificate: CertificateArtifact) -> tuple[KeySeen, Moves]:
+def observe_key(source: Source, certificate: CertificateArtifact) -> tuple[ObservedKey, Moves]:
     """What is there of a key, where it belongs or where it lay before its path changed: it may have several files."""
     key = certificate.key
     seen = source.key(key, certificate.id)
@@ -109,7 +109,7 @@ def observe_key(source: Source, certificate: CertificateArtifact) -> tuple[KeySe
 
 
 def key_action(
-    context: Context, key: KeyArtifact, seen: KeySeen, verdict: KeyVerdict, before: str, *, authority: bool
+    context: Context, key: KeyArtifact, seen: ObservedKey, verdict: KeyVerdict, before: str, *, authority: bool
 ) -> Action | None:
     """The action for a key, if there is one. `before` is the algorithm of the key that it has, empty where unknown."""
     retire = _retired(context, key, verdict.retire) if verdict.retire is not None else ""
@@ -140,16 +140,16 @@ def _retired(context: Context, key: KeyArtifact, generation: int) -> str:
     """A free name for the key that is replaced: `x.g1.key`."""
     path = beside(key.path, generation)
     number = 2
-    while context.source.taken(path, key.path):
+    while context.source.is_occupied(path, key.path):
         path = beside(key.path, generation).replace(f".g{generation}.", f".g{generation}-{number}.")
         number += 1
     return path
 
 
-def keep_key(context: Context, key: KeyArtifact, seen: KeySeen, verdict: KeyVerdict) -> None:
+def keep_key(context: Context, key: KeyArtifact, seen: ObservedKey, verdict: KeyVerdict) -> None:
     """Note that a key stays as it is."""
     if verdict.verb == "missing":
-        context.draft.seen.add(key.id)
+        context.draft.planned_ids.add(key.id)
         return
     if seen.facts is not None and seen.facts.encrypted != (key.spec.passphrase is not None):
         state = "is encrypted, and the manifest gives no passphrase for it" if seen.facts.encrypted else (
@@ -162,7 +162,7 @@ def keep_key(context: Context, key: KeyArtifact, seen: KeySeen, verdict: KeyVerd
             "only a new key (a raised `generation`) changes that",
         )
     if seen.facts is None:  # closed: what the lock remembers stays
-        context.draft.seen.add(key.id)
+        context.draft.planned_ids.add(key.id)
         context.draft.unchanged += 1
     else:
         context.draft.keep(key_entry(key, seen.facts, verdict.generation))

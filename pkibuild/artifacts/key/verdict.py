@@ -1,6 +1,6 @@
 """What becomes of a key: kept, made, finished or missed. Nothing here reads or writes.
 
-An authority's key is sacred: it is never re-made because something looks wrong, only by a reviewed edit
+An authority's key is is_authority: it is never re-made because something looks wrong, only by a reviewed edit
 (`protect: false` and a raised `generation`). A host's key that went missing is made anew, and the plan says so.
 """
 
@@ -12,19 +12,19 @@ from pkibuild.core.diagnostics import Diagnostic
 from pkibuild.core.values import Record
 from pkibuild.model.desired import KeyArtifact
 from pkibuild.model.plan import NOT_BUILT, Reason
-from pkibuild.observe.source import KeySeen
+from pkibuild.observe.source import ObservedKey
 
 
 class KeyState(Record):
     """What is known before the decision."""
 
     key: KeyArtifact
-    seen: KeySeen
+    seen: ObservedKey
     certified: str
     """Public digest of the key in the newest certificate, empty when there is none."""
     generation: int | None
     """The generation recorded for the present key; None where nothing is recorded."""
-    sacred: bool
+    is_authority: bool
     protected: bool
     """`protect` is not false."""
     renewing: bool
@@ -106,9 +106,9 @@ def _absent(state: KeyState) -> KeyVerdict | None:
     facts = state.seen.staged
     public = facts.public if staged and facts else None
     wanted = state.key.spec.generation
-    if not state.certified and not (state.sacred and state.seen.known):
+    if not state.certified and not (state.is_authority and state.seen.known):
         return KeyVerdict("new", public, wanted, (NOT_BUILT,), staged)
-    if state.sacred:
+    if state.is_authority:
         return KeyVerdict("missing", state.certified or None, _generation(state))
     reason = Reason("key-missing", "its key is missing, and it is made anew")
     return KeyVerdict("rekey", public, max(wanted, _generation(state)), (reason,), staged)
@@ -121,7 +121,7 @@ def _misfit(state: KeyState) -> KeyVerdict | None:
     if not damaged and (facts is None or not state.certified or facts.public == state.certified):
         return None
     key = state.key
-    if state.sacred:
+    if state.is_authority:
         what = "is no private key" if damaged else "does not fit its certificate"
         return KeyVerdict(
             "missing",
@@ -152,7 +152,7 @@ def _changed(state: KeyState) -> KeyVerdict | None:
     spec, recorded = key.spec, state.generation
     raised = recorded is not None and spec.generation > recorded
     other = facts is not None and facts.algorithm != spec.algorithm
-    if state.sacred and (raised or other):
+    if state.is_authority and (raised or other):
         return _sacred(state, raised, other)
     reasons = []
     if other and facts is not None:

@@ -31,7 +31,7 @@ from pkibuild.model.layout import public_path
 from pkibuild.model.manifest import Attributes, Authority, Manifest
 from pkibuild.model.plan import unit_of
 from pkibuild.observe.parts import certificate_part
-from pkibuild.observe.source import CertificateSeen, CrlSeen, FileSeen, Former, History, KeySeen
+from pkibuild.observe.source import Former, History, ObservedCertificate, ObservedCrl, ObservedFile, ObservedKey
 from pkibuild.resolve.units import Units
 from pkibuild.state.lock.lock import Lock
 
@@ -109,30 +109,30 @@ class AsBuilt:
 
     # -- a source of observations -----------------------------------------------------
 
-    def key(self, key: KeyArtifact, certificate_id: str) -> KeySeen:
+    def key(self, key: KeyArtifact, certificate_id: str) -> ObservedKey:
         simulated = self._of(key.id)
         facts = self._facts(simulated, key.path)
         known = key.id in simulated.paths or certificate_id in simulated.issued
         if isinstance(facts, KeyFacts):
-            return KeySeen("present", facts, KEY_MODE, known=known)
-        return KeySeen("damaged" if key.path in simulated.by_path else "absent", known=known)
+            return ObservedKey("present", facts, KEY_MODE, known=known)
+        return ObservedKey("damaged" if key.path in simulated.by_path else "absent", known=known)
 
     @staticmethod
     def _facts(simulated: SimulatedUnit, path: str) -> Facts | None:
         return simulated.by_path[path][1] if path in simulated.by_path else None
 
-    def certificate(self, certificate: CertificateArtifact) -> CertificateSeen:
+    def certificate(self, certificate: CertificateArtifact) -> ObservedCertificate:
         simulated = self._of(certificate.id)
         facts = self._facts(simulated, certificate.path)
         recorded = self._recorded(certificate)
         known = recorded is not None
         if not isinstance(facts, CertificateFacts):
             absent = certificate.path not in simulated.by_path
-            return CertificateSeen("absent" if absent else "damaged", None, recorded, known=known)
+            return ObservedCertificate("absent" if absent else "damaged", None, recorded, known=known)
         if recorded is not None and facts.fingerprint == recorded.facts.fingerprint:
             facts = recorded.facts
         former = self._former(certificate) if recorded is None else None
-        return CertificateSeen("present", facts, recorded, known=known, former=former)
+        return ObservedCertificate("present", facts, recorded, known=known, former=former)
 
     def _former(self, certificate: CertificateArtifact) -> Former | None:
         """As what of the same host it was built."""
@@ -161,25 +161,25 @@ class AsBuilt:
             asked -= facts.not_before - start
         return replace(recorded, facts=replace(facts, not_before=start), asked_end=asked)
 
-    def taken(self, path: str, by: str = "") -> bool:  # noqa: ARG002 - every source is asked the same
+    def is_occupied(self, path: str, by: str = "") -> bool:  # noqa: ARG002 - every source is asked the same
         return any(path in one.by_path for one in self._simulated.values())  # it is beside what is decided on just now
 
     def older_certificate(self, path: str) -> str:  # noqa: ARG002 - nothing is older than what was built just now
         return ""
 
-    def file(self, artifact: Artifact, unit: Unit) -> FileSeen:  # noqa: ARG002 - every source is asked the same
+    def file(self, artifact: Artifact, unit: Unit) -> ObservedFile:  # noqa: ARG002 - every source is asked the same
         simulated = self._of(artifact.id)
         if artifact.path not in simulated.by_path:
-            return FileSeen("absent", written_parts=simulated.parts(artifact.id))
+            return ObservedFile("absent", written_parts=simulated.parts(artifact.id))
         old, facts = simulated.by_path[artifact.path]
         if isinstance(facts, FileFacts) and not isinstance(artifact, ConfigArtifact):
             mode = getattr(old, "mode", None)
-            return FileSeen("present", parts=facts.parts, mode=mode, written_parts=facts.parts, in_receipt=True)
+            return ObservedFile("present", parts=facts.parts, mode=mode, written_parts=facts.parts, in_receipt=True)
         if isinstance(facts, CertificateFacts) and not isinstance(artifact, ConfigArtifact):
-            return FileSeen("present", parts=(certificate_part(facts.fingerprint),), in_receipt=True)
+            return ObservedFile("present", parts=(certificate_part(facts.fingerprint),), in_receipt=True)
         if isinstance(old, ConfigArtifact) and isinstance(artifact, ConfigArtifact):
-            return FileSeen("present", mode=old.mode, in_receipt=True, built=old)
-        return FileSeen("damaged", written_parts=simulated.parts(artifact.id), in_receipt=True)
+            return ObservedFile("present", mode=old.mode, in_receipt=True, built=old)
+        return ObservedFile("damaged", written_parts=simulated.parts(artifact.id), in_receipt=True)
 
     def public_of(self, key: bytes) -> str:
         raise NotImplementedError  # no file is read here
@@ -187,15 +187,15 @@ class AsBuilt:
     def has_issued(self, parts: Iterable[str]) -> bool:  # noqa: ARG002 - all that lies here is ours
         return True
 
-    def crl(self, id: str, path: str, der: bool, authority: Authority, generation: int) -> CrlSeen:  # noqa: ARG002 - every source is asked the same
+    def crl(self, id: str, path: str, der: bool, authority: Authority, generation: int) -> ObservedCrl:  # noqa: ARG002 - every source is asked the same
         simulated = self._of(id)
         facts = self._facts(simulated, path)
         if isinstance(facts, CrlFacts):
-            return CrlSeen("present", facts)
+            return ObservedCrl("present", facts)
         old = self._authorities.get(authority.name)
         present = old is not None and old.key.generation == generation
         before = self._facts(simulated, layout.output_path(old, "crl")) if old is not None and present else None
-        return CrlSeen("absent", recorded_facts=before if isinstance(before, CrlFacts) else None)
+        return ObservedCrl("absent", recorded_facts=before if isinstance(before, CrlFacts) else None)
 
     def history(self, authority: Authority) -> History:
         old = self._authorities.get(authority.name)

@@ -13,8 +13,8 @@ from pkibuild.manifest.sides import NOTHING, Side, as_old
 from pkibuild.model.manifest import Manifest
 from pkibuild.model.plan import Plan
 from pkibuild.plan.annotate import describe_new
-from pkibuild.plan.compare.alike import Alike
 from pkibuild.plan.compare.as_built import AsBuilt
+from pkibuild.plan.compare.unchanged_declarations import UnchangedDeclarations
 from pkibuild.plan.orphans import Wanted, removed
 from pkibuild.plan.planner import make_plan, with_orphans
 from pkibuild.resolve.units import Units
@@ -32,11 +32,13 @@ def make_diff(old: Side, new: Side, now: int, forks: Forks) -> Plan:
     texts = Texts(new.read, new.shown)
     old_texts = OldTexts(old.read, old.shown, old.manifest.located)
     source = AsBuilt(before.manifest, now)
-    alike = Alike(before, new, units, source)
+    unchanged = UnchangedDeclarations(before, new, units, source)
     lock = Lock("", new.manifest.output)
     try:
-        draft, plan = make_plan(new.manifest, units, source, lock, now, texts, alike, forks=forks, old_texts=old_texts)
-        orphans = removed(source, new.manifest, Wanted((), draft.seen, plan.actions), now)
+        draft, plan = make_plan(
+            new.manifest, units, source, lock, now, texts, unchanged, forks=forks, old_texts=old_texts
+        )
+        orphans = removed(source, new.manifest, Wanted((), draft.planned_ids, plan.actions), now)
     except UserError:
         _check(source.units, old)  # with what is wrong there nothing can be compared
         raise

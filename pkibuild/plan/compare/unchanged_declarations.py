@@ -26,7 +26,7 @@ from pkibuild.resolve.units import Fault, Units
 Found = tuple[list[BuiltFile], list[Fault]]
 
 
-class Alike(SkipPolicy):
+class UnchangedDeclarations(SkipPolicy):
     """Passes over what is alike, while the plan of the new manifest is made from `units`."""
 
     def __init__(self, old: Side, new: Side, units: Units, built: AsBuilt) -> None:
