@@ -1,6 +1,6 @@
 """What becomes of a key: kept, made, finished or missed. Nothing here reads or writes.
 
-An authority's key is is_authority: it is never re-made because something looks wrong, only by a reviewed edit
+An authority's key is never re-made because something looks wrong, only by a reviewed edit
 (`protect: false` and a raised `generation`). A host's key that went missing is made anew, and the plan says so.
 """
 
