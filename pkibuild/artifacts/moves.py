@@ -17,7 +17,7 @@ from pkibuild.observe.source import ObservedCertificate, ObservedFile, ObservedK
 Moves = tuple[tuple[str, str], ...]
 Seen = TypeVar("Seen", ObservedCertificate, ObservedFile)
 
-PATH_CHANGED = Reason("path-changed", "it belongs to another path now")
+PATH_CHANGED = Reason("path-changed", "moved: its path changed")
 
 
 def observed(source: Source, artifact: AnyArtifact, look: Callable[[AnyArtifact], Seen]) -> tuple[Seen, Moves]:

@@ -123,7 +123,7 @@ def _orphan(facts: CertificateFacts | None, node: str, path: str, kind: str, now
         risks = (Reason("removed-but-valid", told),) if valid else ()
         return Orphan(node, word, (path,), "no longer declared; an authority is never removed by pkibuild", risks)
     if node in wanted.ids:
-        return Orphan(node, word, (path,), "it belongs to another path now, and is there; --prune removes it")
+        return Orphan(node, word, (path,), "moved: its path changed, and the new file exists; --prune removes this one")
     if facts is not None and valid:
         risk = Reason("removed-but-valid", valid)
         unit = node.rpartition("/")[0]

@@ -54,7 +54,7 @@ def parse(data: bytes, path: str) -> Saved:
     value = _decoded(data, path)
     saved = value.get("saved")
     if not isinstance(saved, dict) or value.get("format_version") != FORMAT_VERSION:
-        raise _bad(path, "it is no saved plan", "`pkibuild plan --out FILE` saves one")
+        raise _bad(path, "it is not a saved plan", "`pkibuild plan --out FILE` saves one")
     if saved.get("version") != __version__:
         raise fail(
             "plan-version",

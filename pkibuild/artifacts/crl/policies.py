@@ -37,8 +37,10 @@ def crl_revocations(desired: DesiredCrl, held: CrlFacts, now: int) -> Reason | N
     missing = wanted.keys() - there.keys()
     changed = {serial for serial in wanted.keys() & there.keys() if wanted[serial].reason != there[serial].reason}
     if missing or changed:
-        count = plural(len(missing) + len(changed), "revocation")
-        return Reason("revocations-changed", f"{count} to be taken in")
+        verb = "is" if len(missing) == 1 else "are"
+        parts = [f"{plural(len(missing), 'revocation')} {verb} missing from the CRL"] if missing else []
+        parts += [f"the reason of {plural(len(changed), 'revocation')} changed"] if changed else []
+        return Reason("revocations-changed", ", and ".join(parts))
     return None
 
 
@@ -50,7 +52,7 @@ def crl_span(desired: DesiredCrl, held: CrlFacts, now: int) -> Reason | None:
 
 def crl_due(desired: DesiredCrl, held: CrlFacts, now: int) -> Reason | None:
     if now >= list_renews_at(held, desired.refresh_before):
-        return Reason("crl-due", f"due, the next one is promised for {format_date(held.next_update)}")
+        return Reason("crl-due", f"due for refresh (nextUpdate {format_date(held.next_update)})")
     return None
 
 

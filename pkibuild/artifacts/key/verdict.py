@@ -115,14 +115,14 @@ def _absent(state: KeyState) -> KeyVerdict | None:
 
 
 def _misfit(state: KeyState) -> KeyVerdict | None:
-    """The key at its place is not that of its certificate, or it is no key."""
+    """The key at its place is not that of its certificate, or is not a key."""
     facts = state.seen.facts
     damaged = state.seen.state == "damaged"
     if not damaged and (facts is None or not state.certified or facts.public == state.certified):
         return None
     key = state.key
     if state.is_authority:
-        what = "is no private key" if damaged else "does not fit its certificate"
+        what = "is not a private key" if damaged else "does not fit its certificate"
         return KeyVerdict(
             "missing",
             state.certified or None,
@@ -134,7 +134,11 @@ def _misfit(state: KeyState) -> KeyVerdict | None:
                 "bring the right key back from a backup: an authority's key is never re-made silently",
             ),
         )
-    why = "what stands at its place is no key" if damaged else "the key at its place is not that of its certificate"
+    why = (
+        "the file at its path is not a private key"
+        if damaged
+        else "the key at its place is not that of its certificate"
+    )
     return _rekey(state, Reason("key-mismatch", f"{why}; it is kept aside and a new one is made"))
 
 
