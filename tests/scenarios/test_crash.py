@@ -421,7 +421,19 @@ def killed_together(estate: Estate, last: int | None) -> int:
             os._exit(status)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert code == (0 if last is None else -signal.SIGKILL)
+    wait_for_group(child)
     return int.from_bytes(counter[:], "big")
+
+
+def wait_for_group(group: int) -> None:
+    """Workers that were killed with their parent hold the run lock until they are gone, a moment later."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.01)
 
 
 def test_what_a_worker_meets_is_told(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
