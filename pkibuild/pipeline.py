@@ -9,7 +9,7 @@ from importlib import import_module
 from msgspec.structs import replace
 
 from pkibuild.artifacts import registry
-from pkibuild.artifacts.draft import Draft
+from pkibuild.artifacts.draft import PlanDraft
 from pkibuild.artifacts.texts import Texts
 from pkibuild.cache.store import prepare
 from pkibuild.core.diagnostics import Diagnostic, Problems, UserError, fail, nearest
@@ -71,7 +71,7 @@ class _Planned(Record):
     """A plan, and what else was found out while it was made."""
 
     plan: Plan
-    draft: Draft
+    draft: PlanDraft
     """All that was decided, before `--only` and `--due` chose from it."""
     unchanged: UnchangedUnits | None
     texts: Texts

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from pkibuild.artifacts.certificate.kind import rights_on_host
 from pkibuild.artifacts.issuers import Issuers
-from pkibuild.artifacts.kind import Context, Form, Kind, Need, Recorded, Scope
+from pkibuild.artifacts.kind import Form, Kind, Need, PlanningContext, RecordEntries, Scope
 from pkibuild.artifacts.moves import Moves, moving, observed, only_moving, refuse_foreign
 from pkibuild.artifacts.texts import Texts
 from pkibuild.core.diagnostics import Place
@@ -76,7 +76,7 @@ class BundleKind(Kind[BundleArtifact]):
                 needs.append(f"{part}/certificate")
         return tuple((id, "bytes") for id in needs)
 
-    def plan(self, context: Context, artifact: BundleArtifact) -> None:
+    def plan(self, context: PlanningContext, artifact: BundleArtifact) -> None:
         draft = context.draft
         sources = self._sources(context, artifact)
         if sources is None or artifact.certificate.id in draft.waiting:
@@ -115,7 +115,7 @@ class BundleKind(Kind[BundleArtifact]):
         )
         draft.add(moving(action, moves))
 
-    def _sources(self, context: Context, artifact: BundleArtifact) -> list[Source] | None:
+    def _sources(self, context: PlanningContext, artifact: BundleArtifact) -> list[Source] | None:
         """Every block in order; None when one of them will not exist."""
         own = context.certificates[artifact.certificate.id]
         anchors = [part for part in artifact.parts if part not in ("key", "leaf", "chain", "root")]
@@ -133,14 +133,14 @@ class BundleKind(Kind[BundleArtifact]):
                 sources.append((id, link.path, certificate_part(link.fingerprint) if link.fingerprint else None))
         return sources
 
-    def as_built(self, context: Context, artifact: BundleArtifact) -> FileFacts:
+    def as_built(self, context: PlanningContext, artifact: BundleArtifact) -> FileFacts:
         sources = self._sources(context, artifact) or ()
         return FileFacts("", tuple(part or "" for _, _, part in sources))
 
-    def record(self, artifact: BundleArtifact, unit: Unit, after: AfterRun, texts: Texts) -> Recorded:
+    def record(self, artifact: BundleArtifact, unit: Unit, after: AfterRun, texts: Texts) -> RecordEntries:
         behind = after.is_unfinished(artifact.id)
         if behind and artifact.id in after.lock:
-            return Recorded()
+            return RecordEntries()
         parts = after.made_parts(artifact.path)
         if parts is None:
             seen = after.file(artifact, unit)
@@ -151,11 +151,11 @@ class BundleKind(Kind[BundleArtifact]):
                     parts = None
         entries = (_entry(artifact, parts),) if parts is not None else ()
         if behind or not after.is_there(artifact.path):
-            return Recorded(entries)
+            return RecordEntries(entries)
         digest = "" if artifact.secret else after.digest(artifact.path) or ""
         shown = " ".join([part for part in parts or () if not part.startswith(_UNREADABLE)])
         noted = ReceiptFile.of(artifact.id, artifact.rights, secret=artifact.secret, digest=digest, inputs=shown)
-        return Recorded(entries, {artifact.path: noted})
+        return RecordEntries(entries, {artifact.path: noted})
 
     def forms(self) -> Mapping[str, Form]:
         return {"pem": _pem, "der": lambda blocks: blocks[0].der()}
@@ -202,7 +202,7 @@ def _pem(blocks: Sequence[pem.Block]) -> bytes:
     return b"".join(block.text.strip() + b"\n" for block in blocks)
 
 
-def _exists(context: Context, id: str) -> bool:
+def _exists(context: PlanningContext, id: str) -> bool:
     if id in context.certificates:
         return context.certificates[id].exists
     return context.issuers[id.split("/")[1]].own.exists
@@ -212,7 +212,7 @@ def _role(id: str) -> Any:
     return "key" if id.endswith("/key") else "certificate"
 
 
-def _is_ours(context: Context, seen: ObservedFile, parts: Sequence[str] | None) -> bool:
+def _is_ours(context: PlanningContext, seen: ObservedFile, parts: Sequence[str] | None) -> bool:
     """Whether it may be overwritten: what is remembered, empty, or made of what was issued here."""
     if seen.in_receipt or seen.written_parts is not None or seen.state in ("absent", "closed"):
         return True
@@ -231,7 +231,9 @@ def _reason(seen: ObservedFile, wanted: tuple[str | None, ...], needs: tuple[str
     return "refresh", Reason("parts-changed", "what is in it changed")
 
 
-def _keep(context: Context, artifact: BundleArtifact, seen: ObservedFile, parts: tuple[str, ...], moves: Moves) -> None:
+def _keep(
+    context: PlanningContext, artifact: BundleArtifact, seen: ObservedFile, parts: tuple[str, ...], moves: Moves
+) -> None:
     if artifact.secret and seen.mode is not None and seen.mode & 0o077:
         reason = Reason("mode-changed", f"its mode was {seen.mode:04o}, and others could read it")
         recipe = SetMode(artifact.path, KEY_MODE)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pkibuild.artifacts.certificate.kind import rights_on_host
 from pkibuild.artifacts.issuers import Issuers
-from pkibuild.artifacts.kind import Context, Kind, Need, Recorded, Scope
+from pkibuild.artifacts.kind import Kind, Need, PlanningContext, RecordEntries, Scope
 from pkibuild.artifacts.moves import Moves, moving, observed, only_moving, refuse_foreign
 from pkibuild.artifacts.texts import MASK, Texts
 from pkibuild.core.diagnostics import UserError
@@ -50,7 +50,7 @@ class ConfigKind(Kind[ConfigArtifact]):
         copies = [f"{service.id}/{one.name}" for one in service.copies]
         return tuple((id, "path") for id in (*own, *requested, *copies))
 
-    def plan(self, context: Context, artifact: ConfigArtifact) -> None:
+    def plan(self, context: PlanningContext, artifact: ConfigArtifact) -> None:
         """What it was rendered from is compared first, and its text only when that differs."""
         texts = context.texts
         seen, moves = observed(context.source, artifact, lambda one: context.source.file(one, context.unit))
@@ -87,13 +87,13 @@ class ConfigKind(Kind[ConfigArtifact]):
         )
         context.draft.add(moving(action, moves))
 
-    def as_built(self, context: Context, artifact: ConfigArtifact) -> None:
+    def as_built(self, context: PlanningContext, artifact: ConfigArtifact) -> None:
         return None
 
-    def record(self, artifact: ConfigArtifact, unit: Unit, after: AfterRun, texts: Texts) -> Recorded:
+    def record(self, artifact: ConfigArtifact, unit: Unit, after: AfterRun, texts: Texts) -> RecordEntries:
         behind = after.is_unfinished(artifact.id)
         if behind and artifact.id in after.lock:
-            return Recorded()
+            return RecordEntries()
         digest, inputs = after.made_digest(artifact.path), ""
         if digest is None:
             seen = after.file(artifact, unit)
@@ -107,7 +107,7 @@ class ConfigKind(Kind[ConfigArtifact]):
             public = texts.inputs(artifact, public=True)
             entries = (LockEntry.of(artifact, _facts(artifact, digest, texts.masked(artifact)), inputs=public),)
         if behind or not after.is_there(artifact.path):
-            return Recorded(entries)
+            return RecordEntries(entries)
         # Of secrets nothing is noted that they could be guessed from; their text is compared, wherever it lies.
         noted = ReceiptFile.of(
             artifact.id,
@@ -117,7 +117,7 @@ class ConfigKind(Kind[ConfigArtifact]):
             inputs="" if artifact.secret else texts.inputs(artifact),
             link=artifact.link,
         )
-        return Recorded(entries, {artifact.path: noted})
+        return RecordEntries(entries, {artifact.path: noted})
 
     def causes(self, reason: str, action: Action, causes: Causes) -> tuple[str, ...]:
         return (pointer(action.place),) if reason in ("inputs-changed", "parts-changed") else ()
@@ -151,7 +151,7 @@ class _Before(Record):
     inputs: str
     """Digest of what it was rendered from."""
 
-    def render(self, context: Context) -> bytes | None:
+    def render(self, context: PlanningContext) -> bytes | None:
         """Its text, where that is at hand. Raises UserError with a place in the old manifest."""
         if self.built is None:
             return self.seen.data
@@ -162,7 +162,7 @@ class _Before(Record):
         """What of the manifest has changed that it was rendered from, where that is known."""
         return changed_places(self.built.context, self.artifact.context, self.artifact.place) if self.built else ()
 
-    def changes(self, context: Context, text: bytes | None, data: bytes) -> tuple[Change, ...]:
+    def changes(self, context: PlanningContext, text: bytes | None, data: bytes) -> tuple[Change, ...]:
         """What changes in the text. One that holds secrets is shown only where both sides can be masked."""
         secret = self.artifact.secret or self.seen.held_secret or (self.built is not None and self.built.secret)
         if text is None:
@@ -179,7 +179,7 @@ class _Before(Record):
         return changes or ((Change("secret options", (MASK,), (MASK,)),) if text != data else ())
 
 
-def _before(context: Context, artifact: ConfigArtifact, seen: ObservedFile) -> _Before:
+def _before(context: PlanningContext, artifact: ConfigArtifact, seen: ObservedFile) -> _Before:
     built = seen.built if isinstance(seen.built, ConfigArtifact) else None
     inputs = seen.inputs
     if built is not None:
@@ -208,7 +208,7 @@ def _reason(seen: ObservedFile, same: bool, before: _Before) -> tuple[Verb, Reas
     return "render", Reason("inputs-changed", "its options, paths or template changed", before.causes)
 
 
-def _keep(context: Context, artifact: ConfigArtifact, entry: LockEntry, moves: Moves) -> None:
+def _keep(context: PlanningContext, artifact: ConfigArtifact, entry: LockEntry, moves: Moves) -> None:
     if moves:
         context.draft.add(only_moving(artifact, moves))
     else:

@@ -23,7 +23,7 @@ class Tally(Record):
     horizon: int
 
 
-class Draft(Struct):
+class PlanDraft(Struct):
     """All that was decided; or of some units alone, to be joined to that of the units above them."""
 
     lock: Lock
@@ -77,15 +77,15 @@ class Draft(Struct):
 
     # -- of some units -----------------------------------------------------------------------------------------------
 
-    def below(self) -> Draft:
+    def below(self) -> PlanDraft:
         """An empty one for units below those that were decided on."""
-        return Draft(self.lock, self.actions)
+        return PlanDraft(self.lock, self.actions)
 
-    def detached(self) -> Draft:
+    def detached(self) -> PlanDraft:
         """The same without what every process of a run has."""
         return replace(self, lock=Lock("", ""), above={})
 
-    def join(self, part: Draft) -> None:
+    def join(self, part: PlanDraft) -> None:
         """Add what was decided on other units."""
         if part.problems.found:
             self.problems.found = list(dict.fromkeys((*self.problems.found, *part.problems.found)))

@@ -64,7 +64,7 @@ class CertificateView(Record):
     key_missing: bool = False
 
 
-class Link(Record):
+class ChainLink(Record):
     """A certificate of a chain. `fingerprint` is None while it is still to be issued."""
 
     id: str
@@ -77,11 +77,11 @@ class IssuerView(Record):
 
     authority: Authority
     own: CertificateView
-    link: Link
-    above: tuple[Link, ...]
+    link: ChainLink
+    above: tuple[ChainLink, ...]
     """Intermediates between this authority and its root, from below; the root is not among them."""
-    root: Link
-    older: Mapping[str, Link] = field(default_factory=dict)
+    root: ChainLink
+    older: Mapping[str, ChainLink] = field(default_factory=dict)
     """Key identifier of an older generation → its certificate."""
     revoked: Mapping[str, Revocation] = field(default_factory=dict)
     """What it has revoked that has not expired, by serial, as far as it is known."""
@@ -92,11 +92,11 @@ class IssuerView(Record):
         authority: Authority,
         own: CertificateView,
         issuer: IssuerView | None,
-        older: Mapping[str, Link] | None = None,
+        older: Mapping[str, ChainLink] | None = None,
         revoked: Iterable[Revocation] = (),
     ) -> IssuerView:
         """An authority by its own certificate and its issuer; `issuer` is None for a root."""
-        link = Link(own.certificate.id, own.certificate.path, own.fingerprint)
+        link = ChainLink(own.certificate.id, own.certificate.path, own.fingerprint)
         return cls(
             authority=authority,
             own=own,
@@ -123,16 +123,16 @@ class IssuerView(Record):
         return journal_of(self.authority.name)
 
     @property
-    def links(self) -> tuple[Link, ...]:
+    def links(self) -> tuple[ChainLink, ...]:
         """Its certificates: the present one, and those of older generations."""
         return (self.link, *self.older.values())
 
-    def chain(self, issuer_key_id: str | None) -> tuple[Link, ...]:
+    def chain(self, issuer_key_id: str | None) -> tuple[ChainLink, ...]:
         """The intermediates that a leaf is sent with: those of the key that signed it, never simply the newest."""
         if self.authority.is_root:
             return ()
         own = self.older.get(issuer_key_id or "", self.link)
         return (own, *self.above)
 
-    def root_of(self, issuer_key_id: str | None) -> Link:
+    def root_of(self, issuer_key_id: str | None) -> ChainLink:
         return self.older.get(issuer_key_id or "", self.link) if self.authority.is_root else self.root

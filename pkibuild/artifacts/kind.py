@@ -8,8 +8,8 @@ from typing import Any, Generic
 
 from msgspec import Struct, field
 
-from pkibuild.artifacts.draft import Draft
-from pkibuild.artifacts.issuers import CertificateView, Issuers, IssuerView, Link
+from pkibuild.artifacts.draft import PlanDraft
+from pkibuild.artifacts.issuers import CertificateView, ChainLink, Issuers, IssuerView
 from pkibuild.artifacts.status import StatusTable
 from pkibuild.artifacts.texts import Texts
 from pkibuild.core.diagnostics import Diagnostic, Place
@@ -20,7 +20,7 @@ from pkibuild.model.facts import CertificateFacts, CrlFacts, FileFacts, KeyFacts
 from pkibuild.model.manifest import SELF, Authority, Declaration, Manifest
 from pkibuild.model.plan import Action, StatusRow
 from pkibuild.observe.after_run import AfterRun
-from pkibuild.observe.source import Source
+from pkibuild.observe.source import ObservedSource
 from pkibuild.review.causes import Causes
 from pkibuild.state.lock.lock import LockEntry
 from pkibuild.state.receipt import ReceiptFile
@@ -61,11 +61,11 @@ class Scope(Struct):
         return next(one for one in self.artifacts if isinstance(one, CertificateArtifact) and one.id == id)
 
 
-class Context(Struct):
+class PlanningContext(Struct):
     """What a decision about an artifact may look at, and where it is noted (`draft`)."""
 
-    source: Source
-    draft: Draft
+    source: ObservedSource
+    draft: PlanDraft
     unit: Unit
     issuers: dict[str, IssuerView]
     """The authorities as they will be, by name."""
@@ -101,16 +101,16 @@ class Context(Struct):
     def issuer_key_id(self, certificate: CertificateArtifact) -> str | None:
         return self.certificates[certificate.id].issuer_key_id
 
-    def link(self, id: str) -> Link:
+    def link(self, id: str) -> ChainLink:
         """A certificate of this unit or of an authority, by its id."""
         if id in self.certificates:
             view = self.certificates[id]
-            return Link(id, view.certificate.path, view.fingerprint)
+            return ChainLink(id, view.certificate.path, view.fingerprint)
         name = id.split("/", 2)[1]
         return next(one for one in self.issuers[name].links if one.id == id)
 
 
-class Recorded(Record):
+class RecordEntries(Record):
     """What lock and receipt say of an artifact after a run."""
 
     entries: tuple[LockEntry, ...] = ()
@@ -137,15 +137,15 @@ class Kind(Generic[AnyArtifact]):
         """What it is made from. Order of work, `graph`, `--why`, `--only` and causes follow from this alone."""
         raise NotImplementedError
 
-    def plan(self, context: Context, artifact: AnyArtifact) -> None:
+    def plan(self, context: PlanningContext, artifact: AnyArtifact) -> None:
         """Compare it with what is there; note in the draft what is to be done, or that it stays."""
         raise NotImplementedError
 
-    def as_built(self, context: Context, artifact: AnyArtifact) -> Facts | None:
+    def as_built(self, context: PlanningContext, artifact: AnyArtifact) -> Facts | None:
         """What it would be if it had just been built: the old side of a diff. None where its text is compared."""
         raise NotImplementedError
 
-    def record(self, artifact: AnyArtifact, unit: Unit, after: AfterRun, texts: Texts) -> Recorded:
+    def record(self, artifact: AnyArtifact, unit: Unit, after: AfterRun, texts: Texts) -> RecordEntries:
         """What lock and receipt say of it after a run."""
         raise NotImplementedError
 

@@ -7,12 +7,12 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from pkibuild.artifacts.kind import Context
+from pkibuild.artifacts.kind import PlanningContext
 from pkibuild.model.desired import AnyArtifact, Artifact, KeyArtifact
 from pkibuild.model.layout import STAGED, public_path
 from pkibuild.model.plan import Action, Change, Reason
 from pkibuild.model.recipes import Stay
-from pkibuild.observe.source import ObservedCertificate, ObservedFile, ObservedKey, Source
+from pkibuild.observe.source import ObservedCertificate, ObservedFile, ObservedKey, ObservedSource
 
 Moves = tuple[tuple[str, str], ...]
 Seen = TypeVar("Seen", ObservedCertificate, ObservedFile)
@@ -20,7 +20,7 @@ Seen = TypeVar("Seen", ObservedCertificate, ObservedFile)
 PATH_CHANGED = Reason("path-changed", "moved: its path changed")
 
 
-def observed(source: Source, artifact: AnyArtifact, look: Callable[[AnyArtifact], Seen]) -> tuple[Seen, Moves]:
+def observed(source: ObservedSource, artifact: AnyArtifact, look: Callable[[AnyArtifact], Seen]) -> tuple[Seen, Moves]:
     """What is seen of an artifact where it belongs, or else where it lay before its path changed."""
     seen = look(artifact)
     old = source.moved_from(artifact.id, artifact.path) if seen.state == "absent" else ""
@@ -58,7 +58,7 @@ def key_moves(key: KeyArtifact, seen: ObservedKey, old: str) -> Moves:
     return tuple((path + suffix, new[path] + suffix) for there, path, suffix in suffixes if there)
 
 
-def refuse_foreign(context: Context, artifact: Artifact) -> None:
+def refuse_foreign(context: PlanningContext, artifact: Artifact) -> None:
     """An error: something lies at an artifact's path that pkibuild did not make."""
     context.draft.planned_ids.add(artifact.id)
     context.draft.problems.error(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from pkibuild.artifacts.kind import Context
+from pkibuild.artifacts.kind import PlanningContext
 from pkibuild.core.times import plural
 from pkibuild.model.manifest import Authority
 from pkibuild.model.plan import Action, Reason
@@ -13,7 +13,7 @@ from pkibuild.observe.source import History
 from pkibuild.state.journal.histories import journal_of
 
 
-def plan_authority(context: Context, authority: Authority) -> None:
+def plan_authority(context: PlanningContext, authority: Authority) -> None:
     """Before an authority's own artifacts: whether it is here at all, and what plain OpenSSL did beside us."""
     history = context.source.history(authority)
     if not history.known:
@@ -23,7 +23,7 @@ def plan_authority(context: Context, authority: Authority) -> None:
         _plan_import(context, authority, history)
 
 
-def _plan_import(context: Context, authority: Authority, history: History) -> None:
+def _plan_import(context: PlanningContext, authority: Authority, history: History) -> None:
     found = history.imported
     reasons = []
     if found.certificates:

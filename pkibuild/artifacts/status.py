@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field
 
-from pkibuild.artifacts.draft import Draft
+from pkibuild.artifacts.draft import PlanDraft
 from pkibuild.artifacts.issuers import IssuerView
 from pkibuild.core.diagnostics import Diagnostic, Place
 from pkibuild.model.plan import BY_TIME, Action, Reason
-from pkibuild.observe.source import Source
+from pkibuild.observe.source import ObservedSource
 
 State = tuple[str, str]
 """One of `model.reports.STATES`, and a message."""
@@ -19,8 +19,8 @@ State = tuple[str, str]
 class StatusTable(Struct):
     """What the rows of `status` are made from."""
 
-    source: Source
-    draft: Draft
+    source: ObservedSource
+    draft: PlanDraft
     issuers: Mapping[str, IssuerView]
     now: int
     reported: list[Diagnostic] = field(default_factory=list)

@@ -126,7 +126,7 @@ class History(Record):
     """What plain OpenSSL has issued and revoked since."""
 
 
-class Source(Protocol):
+class ObservedSource(Protocol):
     """Where the planner looks things up."""
 
     @property

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import posixpath
 
-from pkibuild.artifacts.draft import Draft
+from pkibuild.artifacts.draft import PlanDraft
 from pkibuild.core.diagnostics import Diagnostic, warning
 from pkibuild.model.manifest import Authority, Manifest
-from pkibuild.observe.source import Source
+from pkibuild.observe.source import ObservedSource
 from pkibuild.state.lock.lock import Lock
 
 START_OVER = "only to start over with a new authority, that nobody trusts yet, delete the lock"
 
 
-def check_missing(manifest: Manifest, source: Source, draft: Draft) -> None:
-    """Add what is wrong with the authorities that the planner found nothing of (`Draft.unbuilt`)."""
+def check_missing(manifest: Manifest, source: ObservedSource, draft: PlanDraft) -> None:
+    """Add what is wrong with the authorities that the planner found nothing of (`PlanDraft.unbuilt`)."""
     gone = [manifest.authorities[name] for name, remembered in draft.unbuilt.items() if remembered]
     new = [manifest.authorities[name] for name, remembered in draft.unbuilt.items() if not remembered]
     found = draft.problems.found

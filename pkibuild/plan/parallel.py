@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from pkibuild.artifacts.draft import Draft
+from pkibuild.artifacts.draft import PlanDraft
 from pkibuild.artifacts.texts import Digest, Texts
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Declaration
@@ -29,7 +29,7 @@ Piece = Sequence[Declaration]
 class Decided(Struct):
     """What a fork sends of a piece of its share."""
 
-    draft: Draft
+    draft: PlanDraft
     units: dict[str, Unit]
     """By id, without what their templates see."""
     faults: Sequence[Fault]
@@ -42,8 +42,8 @@ class Decided(Struct):
 
 def decide_in_shares(
     leaves: Piece,
-    decide: Callable[[Piece], Draft],
-    draft: Draft,
+    decide: Callable[[Piece], PlanDraft],
+    draft: PlanDraft,
     units: Units,
     texts: Texts,
     skip: SkipPolicy,
@@ -52,12 +52,12 @@ def decide_in_shares(
     """Decide on hosts and certificates; what was decided is joined to the draft."""
     faults, digests = len(units.faults), len(texts.digests)
 
-    def pieces(share: Piece) -> Iterator[tuple[Piece, Draft, bool]]:
+    def pieces(share: Piece) -> Iterator[tuple[Piece, PlanDraft, bool]]:
         for at in range(0, len(share), PIECE):
             piece = share[at : at + PIECE]
             yield piece, decide(piece), at + PIECE >= len(share)
 
-    def pack(decided: tuple[Piece, Draft, bool]) -> Decided:
+    def pack(decided: tuple[Piece, PlanDraft, bool]) -> Decided:
         nonlocal faults, digests
         piece, own, last = decided
         packed = Decided(

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from pkibuild.artifacts import registry
 from pkibuild.artifacts.certificate.generations import check_signing
-from pkibuild.artifacts.draft import Draft
+from pkibuild.artifacts.draft import PlanDraft
 from pkibuild.artifacts.issuers import DeclaredIssuers, IssuerView
-from pkibuild.artifacts.kind import Context
+from pkibuild.artifacts.kind import PlanningContext
 from pkibuild.artifacts.openssl import plan_authority
 from pkibuild.artifacts.texts import Texts
 from pkibuild.core.diagnostics import UserError, warning
@@ -20,7 +20,7 @@ from pkibuild.core.times import format_date
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Declaration, Host, Manifest
 from pkibuild.model.plan import Action, Orphan, Plan
-from pkibuild.observe.source import Source
+from pkibuild.observe.source import ObservedSource
 from pkibuild.plan.annotate import with_causes
 from pkibuild.plan.missing import check_missing
 from pkibuild.plan.parallel import decide_in_shares
@@ -38,22 +38,22 @@ class Planner(Struct):
     """Decides on units one after the other, each after the authorities that it names."""
 
     manifest: Manifest
-    source: Source
+    source: ObservedSource
     now: int
     dated: int
     """The time by which what is signed is dated: an earlier one where a saved plan is carried out."""
     texts: Texts
-    draft: Draft
+    draft: PlanDraft
     old_texts: Texts
     """Those of the old manifest, in a diff."""
     issuers: dict[str, IssuerView] = field(default_factory=dict)
     """The authorities as they will be, as far as they are decided on."""
 
-    def decide(self, unit: Unit, draft: Draft) -> None:
+    def decide(self, unit: Unit, draft: PlanDraft) -> None:
         """Add to a draft what is to be done with a unit, and what is wrong with it."""
         if self._has_issuers(unit):  # else what is wrong with the authority is reported already
             texts = (self.texts, self.old_texts)
-            _plan_unit(Context(self.source, draft, unit, self.issuers, *texts, self.now, self.dated))
+            _plan_unit(PlanningContext(self.source, draft, unit, self.issuers, *texts, self.now, self.dated))
 
     def _has_issuers(self, unit: Unit) -> bool:
         """Whether the authorities that it is made from are decided on."""
@@ -65,7 +65,7 @@ class Planner(Struct):
             for id, _ in registry.of(one).needs(one, DeclaredIssuers(self.manifest))
         )
 
-    def settle(self, draft: Draft) -> None:
+    def settle(self, draft: PlanDraft) -> None:
         """Units and what they hang on are decided on: each reason tells why there is one, needs are what is planned."""
         planned = {**draft.above, **draft.actions}
         draft.actions = {
@@ -82,17 +82,17 @@ class Planner(Struct):
 
 
 def draft_plan(
-    manifest: Manifest, units: Iterable[Unit], source: Source, lock: Lock, now: int, texts: Texts
-) -> tuple[Draft, Mapping[str, IssuerView]]:
+    manifest: Manifest, units: Iterable[Unit], source: ObservedSource, lock: Lock, now: int, texts: Texts
+) -> tuple[PlanDraft, Mapping[str, IssuerView]]:
     """Decide on these units; what is wrong is in the draft's problems. The authorities' facets are told besides."""
-    planner = Planner(manifest, source, now, now, texts, Draft(lock), Texts())
+    planner = Planner(manifest, source, now, now, texts, PlanDraft(lock), Texts())
     for unit in units:
         planner.decide(unit, planner.draft)
     planner.finish()
     return planner.draft, planner.issuers
 
 
-def plan_delivery(manifest: Manifest, host: Host, units: Units, source: Source, lock: Lock, now: int) -> Plan:
+def plan_delivery(manifest: Manifest, host: Host, units: Units, source: ObservedSource, lock: Lock, now: int) -> Plan:
     """What is to be done before a host's files may be delivered. What is due still serves, as long as it is valid.
 
     Raises UserError with what is wrong with the host, or with an authority on which it depends.
@@ -114,7 +114,7 @@ def _is_urgent(action: Action) -> bool:
 def make_plan(
     manifest: Manifest,
     units: Units,
-    source: Source,
+    source: ObservedSource,
     lock: Lock,
     now: int,
     texts: Texts,
@@ -122,13 +122,15 @@ def make_plan(
     dated: int | None = None,
     forks: Forks = ALONE,
     old_texts: Texts | None = None,
-) -> tuple[Draft, Plan]:
+) -> tuple[PlanDraft, Plan]:
     """What is to be done so that everything is as the manifest says. Raises UserError with all problems found.
 
     Hosts and certificates in great number are decided on by several processes. Orphans are added by the caller, who
     knows the folder.
     """
-    planner = Planner(manifest, source, now, now if dated is None else dated, texts, Draft(lock), old_texts or Texts())
+    planner = Planner(
+        manifest, source, now, now if dated is None else dated, texts, PlanDraft(lock), old_texts or Texts()
+    )
     draft = planner.draft
     for authority in manifest.authorities.values():
         planner.decide(units.of(authority), draft)
@@ -155,7 +157,7 @@ def make_plan(
     )
 
 
-def _decide(planner: Planner, units: Units, skip: SkipPolicy, leaves: Sequence[Declaration]) -> Draft:
+def _decide(planner: Planner, units: Units, skip: SkipPolicy, leaves: Sequence[Declaration]) -> PlanDraft:
     """Decide on some hosts and certificates; the draft is of them alone."""
     draft = planner.draft.below()
     for declaration in leaves:
@@ -168,7 +170,7 @@ def _decide(planner: Planner, units: Units, skip: SkipPolicy, leaves: Sequence[D
     return draft
 
 
-def _once_a_fault(draft: Draft) -> None:
+def _once_a_fault(draft: PlanDraft) -> None:
     """That an authority's key is not here need not be said where an error says that it is wrong, or is needed."""
     found = draft.problems.found
     told = {one.place for one in found if one.code in ("key-missing", "key-mismatch")}
@@ -182,7 +184,7 @@ def _needing(action: Action, planned: Set[str]) -> Action:
     return replace(action, needs=tuple(id for id in action.needs if id in planned))
 
 
-def _plan_unit(context: Context) -> None:
+def _plan_unit(context: PlanningContext) -> None:
     try:
         if context.unit.authority is not None:
             plan_authority(context, context.unit.authority)
@@ -192,7 +194,7 @@ def _plan_unit(context: Context) -> None:
         context.draft.problems.extend(error.diagnostics)
 
 
-def _advise_clamped(draft: Draft, manifest: Manifest, views: Mapping[str, IssuerView]) -> None:
+def _advise_clamped(draft: PlanDraft, manifest: Manifest, views: Mapping[str, IssuerView]) -> None:
     """A certificate never outlives its issuer: what was cut short is said, and whose end is to be moved."""
     for name, units in draft.clamped.items():
         view = views[name]

@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pkibuild import __version__
-from pkibuild.artifacts.draft import Draft, Tally
+from pkibuild.artifacts.draft import PlanDraft, Tally
 from pkibuild.artifacts.issuers import IssuerView
 from pkibuild.cache.stamps import TICK, Stamp, changed_at, stamp, unchanged
 from pkibuild.cache.store import load, save
@@ -31,11 +31,11 @@ class SkipPolicy:
     def begin(self, issuers: Mapping[str, IssuerView]) -> None:
         """The authorities are decided on."""
 
-    def can_skip(self, declaration: Declaration, draft: Draft) -> bool:  # noqa: ARG002 - subclasses look at them
+    def can_skip(self, declaration: Declaration, draft: PlanDraft) -> bool:  # noqa: ARG002 - subclasses look at them
         """Whether a host or certificate is skipped; if so, its artifacts are counted in the draft."""
         return False
 
-    def decided(self, unit: Unit, draft: Draft, before: Tally) -> None:
+    def decided(self, unit: Unit, draft: PlanDraft, before: Tally) -> None:
         """A unit was decided on; `before` is how far the draft had come."""
 
     def results(self) -> Any:
@@ -193,7 +193,7 @@ class UnchangedUnits(SkipPolicy):
             self._units = UnitStore()
         self._same = _with_unchanged_files(self._units.units, self._tree.root, self._forks)
 
-    def can_skip(self, declaration: Declaration, draft: Draft) -> bool:
+    def can_skip(self, declaration: Declaration, draft: PlanDraft) -> bool:
         """Whether a unit can be passed over; if so, what is remembered of it is counted."""
         memory = self._units.units.get(declaration.id)
         if memory is None or not self._holds(memory, declaration):
@@ -210,7 +210,7 @@ class UnchangedUnits(SkipPolicy):
         digest, since, until, _, _, _ = memory
         return declaration.id in self._same and since <= self._now < until and digest == self._digests.of(declaration)
 
-    def decided(self, unit: Unit, draft: Draft, before: Tally) -> None:
+    def decided(self, unit: Unit, draft: PlanDraft, before: Tally) -> None:
         """A unit was decided on: remember it, if nothing is to be done or told of it."""
         if draft.is_unchanged_since(before):
             self._remember(unit, draft.unchanged - before.unchanged, draft)
@@ -226,7 +226,7 @@ class UnchangedUnits(SkipPolicy):
         self._units.unchanged.update(memories)
         self._keys.update(keys)
 
-    def _remember(self, unit: Unit, count: int, draft: Draft) -> None:
+    def _remember(self, unit: Unit, count: int, draft: PlanDraft) -> None:
         """Unless a file of it changed since this run began, or just before."""
         files: list[tuple[str, Stamp | None]] = []
         for path in unit.paths:

@@ -17,12 +17,12 @@ from pkibuild.core.diagnostics import UserError
 from pkibuild.model.desired import Unit
 from pkibuild.model.manifest import Manifest
 from pkibuild.model.plan import StatusRow
-from pkibuild.observe.source import Source
+from pkibuild.observe.source import ObservedSource
 from pkibuild.plan.planner import draft_plan
 from pkibuild.state.lock.lock import Lock
 
 
-def status(manifest: Manifest, units: Iterable[Unit], source: Source, lock: Lock, now: int) -> list[StatusRow]:
+def status(manifest: Manifest, units: Iterable[Unit], source: ObservedSource, lock: Lock, now: int) -> list[StatusRow]:
     """A row for every certificate and list, in the order of the units. Raises UserError for what concerns none."""
     bare = [replace(unit, artifacts=tuple(registry.with_status(unit))) for unit in units]
     draft, issuers = draft_plan(manifest, bare, source, lock, now, Texts())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pkibuild.artifacts.draft import Draft
+from pkibuild.artifacts.draft import PlanDraft
 from pkibuild.core.times import DAY, HOUR
 from pkibuild.model import layout
 from pkibuild.model.manifest import Manifest
@@ -19,7 +19,7 @@ def unchanged_tree(
     workspace: Workspace,
     looked_at: Iterable[str],
     files: Files,
-    draft: Draft,
+    draft: PlanDraft,
     unchanged: UnchangedUnits | None,
     plan: Plan,
     started: float,

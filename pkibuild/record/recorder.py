@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from pkibuild.artifacts import registry
-from pkibuild.artifacts.draft import Draft
+from pkibuild.artifacts.draft import PlanDraft
 from pkibuild.artifacts.texts import Texts
 from pkibuild.core.times import DAY
 from pkibuild.core.values import Record
@@ -44,7 +44,7 @@ class Recorder(Record):
     now: int
     texts: Texts
     """What the plan's configs are rendered from."""
-    draft: Draft
+    draft: PlanDraft
     """All that was planned, `--only` or not."""
     skipped: Container[str]
     """Units (ids) that are as they were and were not planned."""

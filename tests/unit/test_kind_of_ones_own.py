@@ -12,7 +12,7 @@ from helpers import Project
 
 from pkibuild.artifacts import registry
 from pkibuild.artifacts.issuers import Issuers
-from pkibuild.artifacts.kind import Context, Kind, Need, Recorded, Scope
+from pkibuild.artifacts.kind import Kind, Need, PlanningContext, RecordEntries, Scope
 from pkibuild.artifacts.texts import Texts
 from pkibuild.keys.pem import Block
 from pkibuild.model import layout
@@ -52,7 +52,7 @@ class Fingerprints(Kind[Artifact]):
     def needs(self, artifact: Artifact, issuers: Issuers) -> tuple[Need, ...]:
         return ((f"{artifact.id.rpartition('/')[0]}/certificate", "bytes"),)
 
-    def plan(self, context: Context, artifact: Artifact) -> None:
+    def plan(self, context: PlanningContext, artifact: Artifact) -> None:
         (wanted,) = self._parts(context, artifact)
         seen = context.source.file(artifact, context.unit)
         needs = context.draft.planned_among(*(id for id, _ in self.needs(artifact, context)))
@@ -69,20 +69,20 @@ class Fingerprints(Kind[Artifact]):
         )
 
     @staticmethod
-    def _parts(context: Context, artifact: Artifact) -> tuple[str]:
+    def _parts(context: PlanningContext, artifact: Artifact) -> tuple[str]:
         view = context.certificates[f"{artifact.id.rpartition('/')[0]}/certificate"]
         return (certificate_part(view.fingerprint or ""),)
 
-    def as_built(self, context: Context, artifact: Artifact) -> FileFacts:
+    def as_built(self, context: PlanningContext, artifact: Artifact) -> FileFacts:
         return FileFacts("", self._parts(context, artifact))
 
-    def record(self, artifact: Artifact, unit: Unit, after: AfterRun, texts: Texts) -> Recorded:
+    def record(self, artifact: Artifact, unit: Unit, after: AfterRun, texts: Texts) -> RecordEntries:
         parts = after.made_parts(artifact.path) or after.file(artifact, unit).written_parts
         digest = after.digest(artifact.path)
         if parts is None or digest is None:
-            return Recorded()
+            return RecordEntries()
         noted = ReceiptFile.of(artifact.id, artifact.rights, digest=digest, inputs=" ".join(parts))
-        return Recorded((LockEntry.of(artifact, FileFacts("", parts)),), {artifact.path: noted})
+        return RecordEntries((LockEntry.of(artifact, FileFacts("", parts)),), {artifact.path: noted})
 
     def forms(self) -> Mapping[str, Callable[[Sequence[Block]], bytes]]:
         return {"fingerprints": lambda blocks: sha256(blocks[0].der()).hexdigest().encode() + b"\n"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from pkibuild.artifacts.certificate.review import Issued, issued_risks
+from pkibuild.artifacts.certificate.review import IssuanceReview, issued_risks
 from pkibuild.artifacts.crl.policies import list_risks
 from pkibuild.artifacts.key.kind import STRENGTH, key_risks
 from pkibuild.core.times import DAY, YEAR, parse_time
@@ -28,9 +28,9 @@ def facts(profile: Profile, span: int = 90 * DAY) -> CertificateFacts:
     )  # fmt: skip
 
 
-def issued(before: Profile | None, after: Profile, *codes: str, validity: Validity | None = None) -> Issued:
+def issued(before: Profile | None, after: Profile, *codes: str, validity: Validity | None = None) -> IssuanceReview:
     reasons = tuple(Reason(code, code) for code in codes)
-    return Issued(
+    return IssuanceReview(
         facts(before) if before else None, None, after, validity or Validity(90 * DAY), "authority/x", reasons
     )
 

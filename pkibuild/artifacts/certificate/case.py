@@ -6,7 +6,7 @@ from pkibuild.artifacts.certificate.policies import Desired, Held, due_at
 from pkibuild.artifacts.issuers import CertificateView, IssuerView
 from pkibuild.artifacts.key.kind import observe_key
 from pkibuild.artifacts.key.verdict import KeyVerdict
-from pkibuild.artifacts.kind import Context
+from pkibuild.artifacts.kind import PlanningContext
 from pkibuild.artifacts.moves import Moves, observed
 from pkibuild.core.times import format_date, format_time
 from pkibuild.core.values import Record
@@ -38,7 +38,7 @@ class Case(Record):
         return self.certificate.authority
 
 
-def observe_case(context: Context, certificate: CertificateArtifact) -> Case:
+def observe_case(context: PlanningContext, certificate: CertificateArtifact) -> Case:
     """Look a certificate and its key up."""
     source = context.source
     seen, moves = observed(source, certificate, source.certificate)
@@ -96,7 +96,7 @@ def view_of(case: Case, verdict: KeyVerdict) -> CertificateView:
     )
 
 
-def guard_protected(context: Context, case: Case, held: Held) -> None:
+def guard_protected(context: PlanningContext, case: Case, held: Held) -> None:
     """A protected authority keeps its subject, and stays a root or an intermediate (artifacts.md)."""
     certificate, facts = case.certificate, held.facts
     before, after = format_subject(facts.subject), format_subject(certificate.profile.subject)
@@ -115,7 +115,7 @@ def guard_protected(context: Context, case: Case, held: Held) -> None:
     )
 
 
-def refuse_foreign(context: Context, certificate: CertificateArtifact) -> None:
+def refuse_foreign(context: PlanningContext, certificate: CertificateArtifact) -> None:
     context.draft.planned_ids.add(certificate.id)
     context.draft.problems.error(
         "not-ours",
@@ -125,7 +125,7 @@ def refuse_foreign(context: Context, certificate: CertificateArtifact) -> None:
     )
 
 
-def note_times(context: Context, case: Case, desired: Desired, held: Held) -> None:
+def note_times(context: PlanningContext, case: Case, desired: Desired, held: Held) -> None:
     """When it is renewed next, and whether its issuer cut it short."""
     certificate = case.certificate
     note_clamp(context, case, held.asked_end or held.facts.not_after, held.facts.not_after)
@@ -137,7 +137,7 @@ def note_times(context: Context, case: Case, desired: Desired, held: Held) -> No
             context.draft.due(certificate.unit, when)
 
 
-def note_revoked(context: Context, case: Case, held: Held) -> None:
+def note_revoked(context: PlanningContext, case: Case, held: Held) -> None:
     """A certificate that its issuer has revoked stays in use: only an edit replaces it."""
     revocation = case.issuer.revoked.get(held.facts.serial) if case.issuer else None
     if revocation is None:
@@ -152,7 +152,7 @@ def note_revoked(context: Context, case: Case, held: Held) -> None:
     )
 
 
-def note_clamp(context: Context, case: Case, asked_end: int, not_after: int) -> None:
+def note_clamp(context: PlanningContext, case: Case, asked_end: int, not_after: int) -> None:
     """Note that its issuer's end cuts it short, if so."""
     certificate = case.certificate
     if case.issuer is not None and asked_end - not_after >= 60:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pkibuild.artifacts.certificate.policies import root_is_due
-from pkibuild.artifacts.draft import Draft
-from pkibuild.artifacts.issuers import CertificateView, IssuerView, Link
-from pkibuild.artifacts.kind import Context, stand_in
+from pkibuild.artifacts.draft import PlanDraft
+from pkibuild.artifacts.issuers import CertificateView, ChainLink, IssuerView
+from pkibuild.artifacts.kind import PlanningContext, stand_in
 from pkibuild.core.diagnostics import Diagnostic
 from pkibuild.core.times import HOUR, YEAR, format_date, format_time
 from pkibuild.keys import pem
@@ -15,13 +15,13 @@ from pkibuild.model.facts import CertificateFacts, Revocation
 from pkibuild.model.manifest import Attributes, Authority
 from pkibuild.model.plan import Action, Reason
 from pkibuild.model.recipes import Write
-from pkibuild.observe.source import Generation, History, Source
+from pkibuild.observe.source import Generation, History, ObservedSource
 from pkibuild.state.lock.lock import LockEntry
 from pkibuild.x509 import contents
 from pkibuild.x509.contents import window
 
 
-def plan_generations(context: Context, certificate: CertificateArtifact, authority: Authority) -> None:
+def plan_generations(context: PlanningContext, certificate: CertificateArtifact, authority: Authority) -> None:
     """After an authority's own certificate: what becomes of older ones, and how those that it issues see it."""
     view = context.certificates[certificate.id]
     history = context.source.history(authority)
@@ -29,7 +29,7 @@ def plan_generations(context: Context, certificate: CertificateArtifact, authori
     for generation in older:
         _plan_older(context, authority, generation)
     links = {
-        one.certificate.facts.key_id: Link(
+        one.certificate.facts.key_id: ChainLink(
             f"{authority.id}/certificate@g{one.number}",
             layout.output_path(authority, "certificate", one.number),
             one.certificate.facts.fingerprint,
@@ -44,7 +44,7 @@ def plan_generations(context: Context, certificate: CertificateArtifact, authori
 
 
 def older_generations(
-    context: Context, certificate: CertificateArtifact, authority: Authority, view: CertificateView
+    context: PlanningContext, certificate: CertificateArtifact, authority: Authority, view: CertificateView
 ) -> list[Generation]:
     """Those that the journal has, and the present one where this plan replaces its key."""
     older = list(context.source.history(authority).older)
@@ -54,7 +54,7 @@ def older_generations(
     return older
 
 
-def _plan_older(context: Context, authority: Authority, one: Generation) -> None:
+def _plan_older(context: PlanningContext, authority: Authority, one: Generation) -> None:
     """The certificate of an older generation stays while something under it is valid."""
     id = f"{authority.id}/certificate@g{one.number}"
     path = layout.output_path(authority, "certificate", one.number)
@@ -81,7 +81,7 @@ def generation_entry(authority: Authority, one: Generation) -> LockEntry:
     )
 
 
-def _revoked(context: Context, authority: Authority, history: History) -> tuple[Revocation, ...]:
+def _revoked(context: PlanningContext, authority: Authority, history: History) -> tuple[Revocation, ...]:
     """What the authority has revoked: as journal and folder tell, or else what its list holds."""
     if history.revoked is not None:
         return (*history.revoked, *(one for _, some in history.revoked_by_older for one in some))
@@ -92,7 +92,7 @@ def _revoked(context: Context, authority: Authority, history: History) -> tuple[
     return seen.facts.revoked if seen.facts else ()
 
 
-def _warn(context: Context, authority: Authority, view: CertificateView) -> None:
+def _warn(context: PlanningContext, authority: Authority, view: CertificateView) -> None:
     """Warnings about an authority's own state."""
     name = authority.name
     for when in (view.not_after + 1, view.not_after - YEAR + 1 if authority.is_root else 0):
@@ -122,7 +122,7 @@ def _warn(context: Context, authority: Authority, view: CertificateView) -> None
         )
 
 
-def check_signing(source: Source, draft: Draft, now: int, authority: Authority) -> None:
+def check_signing(source: ObservedSource, draft: PlanDraft, now: int, authority: Authority) -> None:
     """What must hold before an authority's journal is written to, or files follow it.
 
     It is whole, and the clock goes forward.
@@ -152,7 +152,7 @@ def check_signing(source: Source, draft: Draft, now: int, authority: Authority) 
         )
 
 
-def certificate_as_built(context: Context, certificate: CertificateArtifact) -> CertificateFacts:
+def certificate_as_built(context: PlanningContext, certificate: CertificateArtifact) -> CertificateFacts:
     """Its facts; how others see it is noted in the context."""
     issuer = context.issuer_of(certificate)
     start, end, _ = _window(context, certificate, issuer)
@@ -175,12 +175,14 @@ def certificate_as_built(context: Context, certificate: CertificateArtifact) -> 
     return facts
 
 
-def asked_end(context: Context, certificate: CertificateArtifact) -> int:
+def asked_end(context: PlanningContext, certificate: CertificateArtifact) -> int:
     """The end that was declared for it."""
     return _window(context, certificate, context.issuer_of(certificate))[2]
 
 
-def _window(context: Context, certificate: CertificateArtifact, issuer: IssuerView | None) -> tuple[int, int, int]:
+def _window(
+    context: PlanningContext, certificate: CertificateArtifact, issuer: IssuerView | None
+) -> tuple[int, int, int]:
     first, last = (issuer.own.not_before, issuer.own.not_after) if issuer else (None, None)
     return window(context.now, certificate.validity, first, last)
 

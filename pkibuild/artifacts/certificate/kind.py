@@ -13,7 +13,7 @@ from pkibuild.artifacts.certificate.planning import certificate_entry, plan_cert
 from pkibuild.artifacts.certificate.policies import renews_at, root_is_due
 from pkibuild.artifacts.certificate.review import certificate_causes
 from pkibuild.artifacts.issuers import Issuers
-from pkibuild.artifacts.kind import Context, Facts, Kind, Need, Recorded, Scope, Trigger
+from pkibuild.artifacts.kind import Facts, Kind, Need, PlanningContext, RecordEntries, Scope, Trigger
 from pkibuild.artifacts.status import State, StatusTable, in_words
 from pkibuild.artifacts.texts import Texts
 from pkibuild.core.diagnostics import Diagnostic, Place, UserError
@@ -43,15 +43,15 @@ class CertificateKind(Kind[CertificateArtifact]):
         issuer = f"authority/{artifact.issuer}"
         return (*own, (f"{issuer}/key", "public"), (f"{issuer}/certificate", "subject, key_id, not_after"))
 
-    def plan(self, context: Context, artifact: CertificateArtifact) -> None:
+    def plan(self, context: PlanningContext, artifact: CertificateArtifact) -> None:
         context.certificates[artifact.id] = plan_certificate(context, artifact, self.needs(artifact, context))
         if artifact.authority is not None:
             plan_generations(context, artifact, artifact.authority)
 
-    def as_built(self, context: Context, artifact: CertificateArtifact) -> Facts:
+    def as_built(self, context: PlanningContext, artifact: CertificateArtifact) -> Facts:
         return certificate_as_built(context, artifact)
 
-    def record(self, artifact: CertificateArtifact, unit: Unit, after: AfterRun, texts: Texts) -> Recorded:
+    def record(self, artifact: CertificateArtifact, unit: Unit, after: AfterRun, texts: Texts) -> RecordEntries:
         facts, newest = after.issued(artifact)
         generation = (newest.generation if newest else None) or artifact.key.spec.generation
         entries = []
@@ -61,7 +61,7 @@ class CertificateKind(Kind[CertificateArtifact]):
             entries += [generation_entry(artifact.authority, one) for one in after.history(artifact.authority).older]
         digest = after.digest(artifact.path)
         files = {} if digest is None else {artifact.path: ReceiptFile.of(artifact.id, artifact.rights, digest=digest)}
-        return Recorded(tuple(entries), files)
+        return RecordEntries(tuple(entries), files)
 
     def status(
         self, artifact: CertificateArtifact, table: StatusTable, problem: Diagnostic | None

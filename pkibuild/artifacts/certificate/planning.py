@@ -16,11 +16,11 @@ from pkibuild.artifacts.certificate.case import (
     view_of,
 )
 from pkibuild.artifacts.certificate.policies import Desired, certificate_reasons, due
-from pkibuild.artifacts.certificate.review import Issued, certificate_changes, issued_risks
+from pkibuild.artifacts.certificate.review import IssuanceReview, certificate_changes, issued_risks
 from pkibuild.artifacts.issuers import CertificateView
 from pkibuild.artifacts.key.kind import keep_key, key_action, missing_key
 from pkibuild.artifacts.key.verdict import KeyState, KeyVerdict, decide
-from pkibuild.artifacts.kind import Context, Need
+from pkibuild.artifacts.kind import Need, PlanningContext
 from pkibuild.artifacts.moves import moving, only_moving
 from pkibuild.core.times import format_date
 from pkibuild.keys import pem
@@ -36,7 +36,9 @@ from pkibuild.state.lock.lock import LockEntry
 from pkibuild.x509.attributes import format_subject
 
 
-def plan_certificate(context: Context, certificate: CertificateArtifact, needs: Iterable[Need]) -> CertificateView:
+def plan_certificate(
+    context: PlanningContext, certificate: CertificateArtifact, needs: Iterable[Need]
+) -> CertificateView:
     """Decide on a key and its certificate, and add what is to be done to the draft."""
     case = observe_case(context, certificate)
     key = certificate.key
@@ -62,7 +64,7 @@ def plan_certificate(context: Context, certificate: CertificateArtifact, needs: 
     return view
 
 
-def _key_state(context: Context, case: Case) -> KeyState:
+def _key_state(context: PlanningContext, case: Case) -> KeyState:
     held, authority, key = case.held, case.authority, case.certificate.key
     rotates = key.spec.rotate == "on-renewal"
     return KeyState(
@@ -92,7 +94,7 @@ def certificate_entry(
 
 
 def _decide(
-    context: Context, case: Case, verdict: KeyVerdict, desired: Desired, needs: tuple[str, ...]
+    context: PlanningContext, case: Case, verdict: KeyVerdict, desired: Desired, needs: tuple[str, ...]
 ) -> tuple[Action | None, CertificateView]:
     certificate, held, seen = case.certificate, case.held, case.seen
     if (seen.state != "absent" and not seen.known and held is None) or (
@@ -160,7 +162,7 @@ def _restore(case: Case) -> Action:
     )  # fmt: skip
 
 
-def _adopt(context: Context, case: Case, former: Former) -> Action:
+def _adopt(context: PlanningContext, case: Case, former: Former) -> Action:
     """Go on with a certificate that was issued when its service had another name."""
     certificate, issuer = case.certificate, case.issuer
     reason = Reason("renamed", f"it was `{former.id}`, and stays as it is")
@@ -171,7 +173,7 @@ def _adopt(context: Context, case: Case, former: Former) -> Action:
 
 
 def issue(
-    context: Context,
+    context: PlanningContext,
     case: Case,
     verdict: KeyVerdict,
     desired: Desired,
@@ -241,7 +243,7 @@ def _risks(case: Case, reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
     certificate, held = case.certificate, case.held
     issuer = case.issuer.authority.id if case.issuer else ""
     before, asked_end = (held.facts, held.asked_end) if held else (None, None)
-    return issued_risks(Issued(before, asked_end, certificate.profile, certificate.validity, issuer, reasons))
+    return issued_risks(IssuanceReview(before, asked_end, certificate.profile, certificate.validity, issuer, reasons))
 
 
 def _signer(case: Case, verdict: KeyVerdict) -> Signer:
@@ -257,7 +259,7 @@ def journal_of_self(authority: Authority | None) -> str:
     return journal_of(authority.name) if authority else TOP
 
 
-def _blocked(context: Context, case: Case, verdict: KeyVerdict, desired: Desired) -> Pending | None:
+def _blocked(context: PlanningContext, case: Case, verdict: KeyVerdict, desired: Desired) -> Pending | None:
     """Why nothing can be signed for this pair, if so."""
     certificate, issuer = case.certificate, case.issuer
     if verdict.verb == "missing" and issuer is None:

@@ -179,7 +179,7 @@ def _changed(change: Change) -> list[str]:
     return [name for name in (*change.before, *change.after) if (name in change.before) != (name in change.after)]
 
 
-class Issued(Record):
+class IssuanceReview(Record):
     """A certificate before and after a plan."""
 
     before: CertificateFacts | None
@@ -192,7 +192,7 @@ class Issued(Record):
     reasons: tuple[Reason, ...]
 
 
-def _new_authority(one: Issued) -> Reason | None:
+def _new_authority(one: IssuanceReview) -> Reason | None:
     if one.before is not None or not one.after.ca:
         return None
     what = f"a new authority under `{one.issuer}`" if one.issuer else "a new root"
@@ -206,7 +206,7 @@ def _limits(profile: Profile) -> str:
     return ", which may issue for any name"
 
 
-def _constraints(one: Issued) -> Reason | None:
+def _constraints(one: IssuanceReview) -> Reason | None:
     if one.before is None or not one.after.ca:
         return None
     from pkibuild.review.changes import widened
@@ -215,7 +215,7 @@ def _constraints(one: Issued) -> Reason | None:
     return Reason("constraints-widened", f"it may issue for more names: {quoted_list(more)}") if more else None
 
 
-def _path_length(one: Issued) -> Reason | None:
+def _path_length(one: IssuanceReview) -> Reason | None:
     if one.before is None or not one.after.ca or one.before.path_length is None:
         return None
     before, after = one.before.path_length, one.after.path_length
@@ -225,13 +225,13 @@ def _path_length(one: Issued) -> Reason | None:
     return Reason("path-length-widened", f"{told} levels of authorities may stand below it, {before} before")
 
 
-def _wildcard(one: Issued) -> Reason | None:
+def _wildcard(one: IssuanceReview) -> Reason | None:
     known = one.before.names.dns if one.before else ()
     new = [name for name in one.after.names.dns if name.startswith("*.") and name not in known]
     return Reason("new-wildcard", f"{quoted_list(new)} stands for every name of that level") if new else None
 
 
-def _longer(one: Issued) -> Reason | None:
+def _longer(one: IssuanceReview) -> Reason | None:
     if one.before is None or all(reason.code != "validity-changed" for reason in one.reasons):
         return None
     start, end = one.before.not_before, one.before.not_after if one.asked_end is None else one.asked_end
@@ -245,7 +245,7 @@ def _longer(one: Issued) -> Reason | None:
     return Reason("longer-validity", f"valid until {format_date(one.validity.not_after)}, {format_date(end)} before")
 
 
-def _usage(one: Issued) -> Reason | None:
+def _usage(one: IssuanceReview) -> Reason | None:
     if one.before is None or one.after.ca:
         return None
     added = [usage for usage in contents.usages(one.after) if usage not in one.before.usages]
@@ -254,7 +254,7 @@ def _usage(one: Issued) -> Reason | None:
     )
 
 
-ISSUED: tuple[Callable[[Issued], Reason | None], ...] = (
+ISSUED: tuple[Callable[[IssuanceReview], Reason | None], ...] = (
     _new_authority,
     _constraints,
     _path_length,
@@ -264,5 +264,5 @@ ISSUED: tuple[Callable[[Issued], Reason | None], ...] = (
 )
 
 
-def issued_risks(one: Issued) -> tuple[Reason, ...]:
+def issued_risks(one: IssuanceReview) -> tuple[Reason, ...]:
     return tuple(risk for check in ISSUED if (risk := check(one)) is not None)

@@ -10,7 +10,7 @@ from pkibuild.artifacts.certificate.kind import is_listed
 from pkibuild.artifacts.crl.planning import plan_lists
 from pkibuild.artifacts.crl.policies import list_renews_at
 from pkibuild.artifacts.issuers import Issuers
-from pkibuild.artifacts.kind import Context, Kind, Need, Recorded, Scope, stand_in
+from pkibuild.artifacts.kind import Kind, Need, PlanningContext, RecordEntries, Scope, stand_in
 from pkibuild.artifacts.status import State, StatusTable, in_words
 from pkibuild.artifacts.texts import Texts
 from pkibuild.core.diagnostics import Diagnostic, Place
@@ -43,11 +43,11 @@ class CrlKind(Kind[CrlArtifact]):
             return ((f"{own}/crl", "bytes"),)
         return ((f"{own}/key", "public"), (f"{own}/certificate", "subject, key_id"))
 
-    def plan(self, context: Context, artifact: CrlArtifact) -> None:
+    def plan(self, context: PlanningContext, artifact: CrlArtifact) -> None:
         if not artifact.der:  # both forms are decided on together, for each generation
             plan_lists(context, artifact, tuple(id for id, _ in self.needs(artifact, context)))
 
-    def as_built(self, context: Context, artifact: CrlArtifact) -> CrlFacts:
+    def as_built(self, context: PlanningContext, artifact: CrlArtifact) -> CrlFacts:
         view = context.certificates[f"{artifact.authority.id}/certificate"]
         assert artifact.authority.crl is not None
         return CrlFacts(
@@ -60,7 +60,7 @@ class CrlKind(Kind[CrlArtifact]):
             digest=stand_in("list", artifact.authority.id),
         )
 
-    def record(self, artifact: CrlArtifact, unit: Unit, after: AfterRun, texts: Texts) -> Recorded:
+    def record(self, artifact: CrlArtifact, unit: Unit, after: AfterRun, texts: Texts) -> RecordEntries:
         authority = artifact.authority
         history = after.history(authority)
         entries = []
@@ -70,7 +70,7 @@ class CrlKind(Kind[CrlArtifact]):
             seen = after.crl(id, path, artifact.der, authority, number)
             if seen.facts is not None:
                 entries.append(LockEntry(id, artifact.kind, path, seen.facts, generation=number))
-        return Recorded(tuple(entries))
+        return RecordEntries(tuple(entries))
 
     def status(self, artifact: CrlArtifact, table: StatusTable, problem: Diagnostic | None) -> Iterator[StatusRow]:
         return iter(()) if artifact.der else crl_rows(artifact, table, problem)

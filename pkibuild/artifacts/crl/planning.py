@@ -11,7 +11,7 @@ from pkibuild.artifacts.certificate.generations import older_generations
 from pkibuild.artifacts.crl.policies import DesiredCrl, crl_changes, crl_reasons, list_renews_at, list_risks
 from pkibuild.artifacts.issuers import CertificateView
 from pkibuild.artifacts.key.kind import missing_key
-from pkibuild.artifacts.kind import Context
+from pkibuild.artifacts.kind import PlanningContext
 from pkibuild.core.times import format_date
 from pkibuild.core.values import Record
 from pkibuild.keys import pem
@@ -57,7 +57,7 @@ class GenerationList(Record):
         return (*self.authority.place, "crl")
 
 
-def plan_lists(context: Context, artifact: CrlArtifact, needs: tuple[str, ...]) -> None:
+def plan_lists(context: PlanningContext, artifact: CrlArtifact, needs: tuple[str, ...]) -> None:
     """Decide on the list of each living generation, and on its DER form."""
     certificate = next(context.unit.of(CertificateArtifact))
     view = context.certificates[certificate.id]
@@ -68,7 +68,7 @@ def plan_lists(context: Context, artifact: CrlArtifact, needs: tuple[str, ...]) 
 
 
 def _lists(
-    context: Context, authority: Authority, certificate: CertificateArtifact, view: CertificateView
+    context: PlanningContext, authority: Authority, certificate: CertificateArtifact, view: CertificateView
 ) -> Iterator[GenerationList]:
     crl = authority.crl
     assert crl is not None
@@ -86,7 +86,7 @@ def _lists(
             yield GenerationList(authority, crl, one.number, one.number, desired)
 
 
-def _hindrance(context: Context, authority: Authority, view: CertificateView) -> tuple[str, str] | None:
+def _hindrance(context: PlanningContext, authority: Authority, view: CertificateView) -> tuple[str, str] | None:
     name = authority.name
     if not view.exists:
         return "issuer-waits", f"authority `{name}` has no certificate yet"
@@ -98,7 +98,7 @@ def _hindrance(context: Context, authority: Authority, view: CertificateView) ->
 
 
 def _plan_list(
-    context: Context, one: GenerationList, view: CertificateView, needs: tuple[str, ...], numbers: Iterator[int]
+    context: PlanningContext, one: GenerationList, view: CertificateView, needs: tuple[str, ...], numbers: Iterator[int]
 ) -> ObservedCrl:
     """What is there of the list; what becomes of it is noted in the draft."""
     seen = context.source.crl(one.id, one.path(), False, one.authority, one.generation)
@@ -118,7 +118,7 @@ def _plan_list(
     return seen
 
 
-def _restored(context: Context, one: GenerationList, seen: ObservedCrl) -> Action | None:
+def _restored(context: PlanningContext, one: GenerationList, seen: ObservedCrl) -> Action | None:
     """The newest list of the journal, when it is still right and the file is not it."""
     from pkibuild.x509 import inspect
 
@@ -143,7 +143,7 @@ def _restored(context: Context, one: GenerationList, seen: ObservedCrl) -> Actio
 
 
 def _sign_list(
-    context: Context,
+    context: PlanningContext,
     one: GenerationList,
     seen: ObservedCrl,
     reasons: tuple[Reason, ...],
@@ -185,7 +185,7 @@ def _sign_list(
     )
 
 
-def _plan_der(context: Context, one: GenerationList, seen: ObservedCrl) -> None:
+def _plan_der(context: PlanningContext, one: GenerationList, seen: ObservedCrl) -> None:
     """The same list in DER, as clients fetch it."""
     path = one.path("crl-der")
     if any(waiting.id == one.id for waiting in context.draft.pending):

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from pkibuild.artifacts.issuers import Issuers
 from pkibuild.artifacts.key.verdict import KeyVerdict
-from pkibuild.artifacts.kind import Context, Kind, Need, Recorded, Scope, Trigger, stand_in
+from pkibuild.artifacts.kind import Kind, Need, PlanningContext, RecordEntries, Scope, Trigger, stand_in
 from pkibuild.artifacts.moves import Moves, key_moves
 from pkibuild.artifacts.texts import Texts
 from pkibuild.core.diagnostics import Diagnostic, Place
@@ -20,7 +20,7 @@ from pkibuild.model.layout import beside, public_path
 from pkibuild.model.plan import Action, Reason, Verb
 from pkibuild.model.recipes import FinishKey, MakeKey, SetMode
 from pkibuild.observe.after_run import AfterRun
-from pkibuild.observe.source import ObservedKey, Source
+from pkibuild.observe.source import ObservedKey, ObservedSource
 from pkibuild.review.causes import Causes, written_at
 from pkibuild.state.lock.lock import LockEntry
 from pkibuild.state.receipt import ReceiptFile
@@ -36,14 +36,14 @@ class KeyKind(Kind[KeyArtifact]):
     def needs(self, artifact: KeyArtifact, issuers: Issuers) -> tuple[Need, ...]:
         return ()
 
-    def plan(self, context: Context, artifact: KeyArtifact) -> None:
+    def plan(self, context: PlanningContext, artifact: KeyArtifact) -> None:
         """Nothing: what becomes of a key depends on the certificate that it has, which is decided on next."""
 
-    def as_built(self, context: Context, artifact: KeyArtifact) -> KeyFacts:
+    def as_built(self, context: PlanningContext, artifact: KeyArtifact) -> KeyFacts:
         public = stand_in("public key", artifact.id)
         return KeyFacts(artifact.spec.algorithm, public, artifact.spec.passphrase is not None)
 
-    def record(self, artifact: KeyArtifact, unit: Unit, after: AfterRun, texts: Texts) -> Recorded:
+    def record(self, artifact: KeyArtifact, unit: Unit, after: AfterRun, texts: Texts) -> RecordEntries:
         certificate = next(one for one in unit.of(CertificateArtifact) if one.key.id == artifact.id)
         facts = after.key_facts(artifact, certificate.id)
         newest = after.issued(certificate)[1]
@@ -54,7 +54,7 @@ class KeyKind(Kind[KeyArtifact]):
             files[artifact.path] = ReceiptFile.of(artifact.id, artifact.rights, secret=True)
         if artifact.public_path and (digest := after.digest(artifact.public_path)) is not None:
             files[artifact.public_path] = ReceiptFile.of(artifact.id, artifact.public_rights, digest=digest)
-        return Recorded(entries, files)
+        return RecordEntries(entries, files)
 
     def asked_by(self, artifact: KeyArtifact, scope: Scope) -> Iterator[Place]:
         yield written_at(scope.manifest, scope.declaration.place, "key")
@@ -97,7 +97,7 @@ def is_weaker(before: str, after: str) -> bool:
     return before.startswith("ml-dsa-") and not after.startswith("ml-dsa-")
 
 
-def observe_key(source: Source, certificate: CertificateArtifact) -> tuple[ObservedKey, Moves]:
+def observe_key(source: ObservedSource, certificate: CertificateArtifact) -> tuple[ObservedKey, Moves]:
     """What is there of a key, where it belongs or where it lay before its path changed: it may have several files."""
     key = certificate.key
     seen = source.key(key, certificate.id)
@@ -109,7 +109,7 @@ def observe_key(source: Source, certificate: CertificateArtifact) -> tuple[Obser
 
 
 def key_action(
-    context: Context, key: KeyArtifact, seen: ObservedKey, verdict: KeyVerdict, before: str, *, authority: bool
+    context: PlanningContext, key: KeyArtifact, seen: ObservedKey, verdict: KeyVerdict, before: str, *, authority: bool
 ) -> Action | None:
     """The action for a key, if there is one. `before` is the algorithm of the key that it has, empty where unknown."""
     retire = _retired(context, key, verdict.retire) if verdict.retire is not None else ""
@@ -136,7 +136,7 @@ def key_action(
     return None
 
 
-def _retired(context: Context, key: KeyArtifact, generation: int) -> str:
+def _retired(context: PlanningContext, key: KeyArtifact, generation: int) -> str:
     """A free name for the key that is replaced: `x.g1.key`."""
     path = beside(key.path, generation)
     number = 2
@@ -146,7 +146,7 @@ def _retired(context: Context, key: KeyArtifact, generation: int) -> str:
     return path
 
 
-def keep_key(context: Context, key: KeyArtifact, seen: ObservedKey, verdict: KeyVerdict) -> None:
+def keep_key(context: PlanningContext, key: KeyArtifact, seen: ObservedKey, verdict: KeyVerdict) -> None:
     """Note that a key stays as it is."""
     if verdict.verb == "missing":
         context.draft.planned_ids.add(key.id)

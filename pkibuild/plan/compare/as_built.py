@@ -18,9 +18,9 @@ from msgspec.structs import replace
 
 from pkibuild.artifacts import registry
 from pkibuild.artifacts.certificate.generations import asked_end
-from pkibuild.artifacts.draft import Draft
+from pkibuild.artifacts.draft import PlanDraft
 from pkibuild.artifacts.issuers import IssuerView
-from pkibuild.artifacts.kind import Context, Facts
+from pkibuild.artifacts.kind import Facts, PlanningContext
 from pkibuild.artifacts.texts import Texts
 from pkibuild.core.times import MINUTE
 from pkibuild.core.values import Record
@@ -99,7 +99,7 @@ class AsBuilt:
 
     def _build(self, unit: Unit, simulated: SimulatedUnit) -> None:
         texts = Texts()  # no text is rendered before it is compared
-        context = Context(self, Draft(Lock("", "")), unit, self._issuers, texts, texts, self.now, self.now)
+        context = PlanningContext(self, PlanDraft(Lock("", "")), unit, self._issuers, texts, texts, self.now, self.now)
         for artifact in unit.artifacts:
             facts = registry.of(artifact).as_built(context, artifact)
             simulated.add(artifact, facts)

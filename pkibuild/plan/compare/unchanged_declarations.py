@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
-from pkibuild.artifacts.draft import Draft, Tally
+from pkibuild.artifacts.draft import PlanDraft, Tally
 from pkibuild.artifacts.texts import TEMPLATE_LIMIT
 from pkibuild.manifest.decode.services import files_in
 from pkibuild.manifest.sides import Side
@@ -57,14 +57,14 @@ class UnchangedDeclarations(SkipPolicy):
 
     # -- while a plan is made ------------------------------------------------------------
 
-    def can_skip(self, declaration: Declaration, draft: Draft) -> bool:
+    def can_skip(self, declaration: Declaration, draft: PlanDraft) -> bool:
         """Whether a unit of the new manifest is passed over; if so, its artifacts are counted."""
         if not self.has(declaration):
             return False
         draft.unchanged += self._count(declaration)
         return True
 
-    def decided(self, unit: Unit, draft: Draft, before: Tally) -> None:  # noqa: ARG002 - all that pass over are told
+    def decided(self, unit: Unit, draft: PlanDraft, before: Tally) -> None:  # noqa: ARG002 - all that pass over are told
         """A unit was compared with the one that the old manifest builds."""
         self._built.decided(unit)
 
