@@ -13,7 +13,7 @@ from pkibuild.model.plan import BY_TIME, Action, Reason
 from pkibuild.observe.source import ObservedSource
 
 State = tuple[str, str]
-"""One of `model.reports.STATES`, and a message."""
+"""One of `model.plan.STATES`, and a message."""
 
 
 class StatusTable(Struct):

@@ -81,7 +81,7 @@ def wrong_usage(message: str) -> NoReturn:
 
 def common(parser: argparse.ArgumentParser, formats: Sequence[str] = ("text", "json")) -> None:
     """How the command tells what it tells."""
-    group = parser.add_argument_group("how it is told")
+    group = parser.add_argument_group("output options")
     group.add_argument(
         "--format", choices=formats, default=formats[0], help=f"form of the output (default: {formats[0]})"
     )

@@ -24,7 +24,7 @@ def parse_duration(text: str) -> int:
     """Seconds of `90d`, `52w`, `20y` (365 days each), `36h`, `10m` or `30s`. Raises ValueError."""
     found = _DURATION.fullmatch(text)
     if found is None:
-        raise ValueError(f"`{text}` is no duration: write a number and a unit, such as `90d`, `52w`, `20y` or `36h`")
+        raise ValueError(f"`{text}` is not a valid duration: write a number and a unit (`90d`, `52w`, `20y`, `36h`)")
     return int(found[1]) * _STEPS[found[2]]
 
 
@@ -35,16 +35,16 @@ def parse_time(text: str, *, end_of_day: bool = False) -> int:
     """
     found = _TIME.fullmatch(text)
     if found is None:
-        raise ValueError(f"`{text}` is no time: write ISO 8601, such as `2030-01-31` or `2030-01-31T00:00:00Z`")
+        raise ValueError(f"`{text}` is not a valid time: write ISO 8601 (`2030-01-31`, `2030-01-31T00:00:00Z`)")
     year, month, day = int(found[1]), int(found[2]), int(found[3])
     if not (year >= 1970 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]):
-        raise ValueError(f"`{text}` is no date of the calendar")
+        raise ValueError(f"`{text}` is not a date of the calendar")
     if found[4] is None:
         midnight = calendar.timegm((year, month, day, 0, 0, 0))
         return midnight + DAY - 1 if end_of_day else midnight
     hour, minute, second = int(found[4]), int(found[5]), int(found[6] or 0)
     if hour > 23 or minute > 59 or second > 59:
-        raise ValueError(f"`{text}` is no time of the day")
+        raise ValueError(f"`{text}` is not a time of the day")
     seconds = calendar.timegm((year, month, day, hour, minute, second))
     offset = found[7]
     if offset and offset != "Z":

@@ -256,7 +256,7 @@ def test_a_time_of_ones_own(built: Project) -> None:
     assert built.run_here("plan", "--at", "2026-03-02", env=ENV).ok().out.count("Nothing to do") == 1
     wrong = built.run_here("plan", "--at", "soon", env=ENV)
     assert wrong.status == 64
-    assert "`soon` is no time" in wrong.err
+    assert "`soon` is not a valid time" in wrong.err
 
 
 def test_another_run_holds_the_folder(built: Project) -> None:

@@ -112,7 +112,7 @@ def decode(line: bytes, index: int, name: str) -> JournalEntry:
             {key: _seconds(value) if key in _DETAIL_TIMES else value for key, value in detail.items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise damaged(name, index + 1, "it is no line of a journal") from None
+        raise damaged(name, index + 1, "it is not a line of a journal") from None
 
 
 def _seconds(text: str) -> int:

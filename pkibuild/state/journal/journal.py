@@ -210,7 +210,7 @@ def parse(data: bytes, name: str) -> Journal:
     journal = Journal(name, lines, prev.decode(), end if end < len(data) else None)
     if lines:
         if not HEAD.match(lines[-1]):
-            raise damaged(name, len(lines), "it is no line of a journal")
+            raise damaged(name, len(lines), "it is not a line of a journal")
         _check_last(journal)
     return journal
 
