@@ -5,7 +5,7 @@ A bundle is compared by what it holds, part by part (`observe.parts`), with the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -86,12 +86,9 @@ class BundleKind(Kind[BundleArtifact]):
         wanted = tuple(part for _, _, part in sources)
         seen, moves = observed(context.source, artifact, lambda one: context.source.file(one, context.unit))
         needs = draft.planned_among(*(id for id, _, _ in sources))
-        parts = seen.parts
+        parts = _parts(artifact, seen, context.source.public_of)
         if seen.state == "present" and parts is None:
-            try:
-                parts = parts_in(seen.data or b"", artifact.der, context.source.public_of)
-            except ValueError:
-                seen = replace(seen, state="damaged")
+            seen = replace(seen, state="damaged")
         if seen.state == "closed" and not needs:  # a key that cannot be read here
             draft.planned_ids.add(artifact.id)
             draft.unchanged += 1
@@ -143,12 +140,7 @@ class BundleKind(Kind[BundleArtifact]):
             return RecordEntries()
         parts = after.made_parts(artifact.path)
         if parts is None:
-            seen = after.file(artifact, unit)
-            if seen.state == "present":
-                try:
-                    parts = parts_in(seen.data or b"", artifact.der, after.public_of)
-                except ValueError:
-                    parts = None
+            parts = _parts(artifact, after.file(artifact, unit), after.public_of)
         entries = (_entry(artifact, parts),) if parts is not None else ()
         if behind or not after.is_there(artifact.path):
             return RecordEntries(entries)
@@ -200,6 +192,16 @@ def _material(host: Host, expansion: Any, copy: Any, of: CertificateArtifact) ->
 
 def _pem(blocks: Sequence[pem.Block]) -> bytes:
     return b"".join(block.text.strip() + b"\n" for block in blocks)
+
+
+def _parts(artifact: BundleArtifact, seen: ObservedFile, public_of: Callable[[bytes], str]) -> tuple[str, ...] | None:
+    """What its file holds, part by part; None where there is none, or it cannot be read."""
+    if seen.state != "present" or seen.parts is not None:
+        return seen.parts
+    try:
+        return parts_in(seen.data or b"", artifact.der, public_of)
+    except ValueError:
+        return None
 
 
 def _exists(context: PlanningContext, id: str) -> bool:

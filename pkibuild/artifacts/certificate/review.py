@@ -1,4 +1,4 @@
-"""What a reviewer is told of a certificate that is issued: changes (in the words of RFC 5280), causes and risks."""
+"""What a reviewer sees of a certificate that is issued: changes (in the words of RFC 5280), causes and risks."""
 
 from __future__ import annotations
 
